@@ -1,0 +1,1 @@
+"""Passerelle's engine: transports, bindings and the one security pipeline; it knows no profile."""

@@ -1,0 +1,1 @@
+"""What happened: audit messages, evidence, seals and their proof."""

@@ -1,0 +1,1 @@
+"""The three wire forms: how each opens, proves, seals and refuses a message."""

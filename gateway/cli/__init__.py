@@ -1,0 +1,1 @@
+"""The command passerelle: composition root of settings, services and listeners."""

@@ -1,0 +1,1 @@
+"""Signed client calls, for the command line, the demonstration and the tests."""

@@ -1,0 +1,43 @@
+"""Typed settings of the gateway: read once from TOML into frozen classes, checked before the start."""
+
+from gateway.config.check import Finding, check
+from gateway.config.load import load
+from gateway.config.nodes import NodeFile, load_node
+from gateway.config.settings import (
+    Assertions,
+    Content,
+    Database,
+    Domain,
+    Issuer,
+    Limits,
+    Nodes,
+    Policy,
+    Server,
+    Settings,
+    Signing,
+    Tls,
+    shipped,
+)
+from gateway.config.values import Environment
+
+__all__ = [
+    "Assertions",
+    "Content",
+    "Database",
+    "Domain",
+    "Environment",
+    "Finding",
+    "Issuer",
+    "Limits",
+    "NodeFile",
+    "Nodes",
+    "Policy",
+    "Server",
+    "Settings",
+    "Signing",
+    "Tls",
+    "check",
+    "load",
+    "load_node",
+    "shipped",
+]

@@ -1,0 +1,47 @@
+"""One node file: what the operator writes about an enrolled partner system (ITI-19)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from gateway.config.reading import checked, parse, read_text
+from gateway.config.settings import CLOSED
+from gateway.config.values import Environment, FilePath, Fingerprint, Flag, Name, Oid, Text
+
+Duty = Literal["required", "optional"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class NodeFile:
+    """The content of nodes/NAME.toml. `certificate` is a PEM file of one or more certificates."""
+
+    name: Name
+    environment: Environment
+    organisation: Oid
+    organisation_name: Text
+    transactions: frozenset[Text]
+    certificate: FilePath | None = None
+    fingerprints: frozenset[Fingerprint] = frozenset()
+    sign: Duty = "required"
+    assertion: Duty = "required"
+    bearer_allowed: Flag = False
+    loopback_only: Flag = False
+    blocked: Flag = False
+
+    def insecure_switches(self) -> tuple[str, ...]:
+        """The settings of this node that only the integration environment may have."""
+        switches = (
+            ('sign = "optional"', self.sign == "optional"),
+            ('assertion = "optional"', self.assertion == "optional"),
+            ('transactions = ["*"]', "*" in self.transactions),
+        )
+        return tuple(name for name, on in switches if on)
+
+
+def load_node(path: Path) -> NodeFile:
+    """Read one node file; SettingsInvalid names file, line and reason."""
+    text = read_text(path)
+    return checked(NodeFile, parse(text, path), text, path)

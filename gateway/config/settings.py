@@ -1,0 +1,215 @@
+"""Typed settings: one frozen class for each section of passerelle.toml; default limits of the operation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from gateway.config.values import (
+    Count,
+    DatabaseUrl,
+    Environment,
+    FilePath,
+    Flag,
+    Name,
+    Oid,
+    Percent,
+    Port,
+    Seconds,
+    Text,
+)
+
+CLOSED = ConfigDict(extra="forbid", validate_default=True)
+
+
+def shipped(name: str) -> Path:
+    """A file or folder of `config/` as shipped: in the checkout, or inside the wheel."""
+    package = Path(__file__).parent.parent
+    checkout = package.parent / "config" / name
+    return checkout if checkout.exists() else package / "_config" / name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Server:
+    """Addresses of the listeners; port 0 takes any free port. `public_url` is what partners are told."""
+
+    host: Text = "127.0.0.1"
+    port: Port = 8443
+    admin_host: Text = "127.0.0.1"
+    admin_port: Port = 8444
+    mllp_port: Port = 2575
+    workers: Annotated[int, Field(ge=1, le=64, strict=True)] = 1
+    public_url: Annotated[str, Field(pattern=r"^https://[^/?#]+$")] = "https://localhost:8443"
+    drain_seconds: Seconds = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Tls:
+    """Our TLS certificate, whom we trust, and what is revoked (ITI-19). All files are PEM."""
+
+    certificate: FilePath = Path("pki/server.pem")
+    key: FilePath = Path("pki/server.key")
+    trust: FilePath = Path("pki/trust.pem")
+    crl: FilePath | None = None
+    legacy_rsa_2048: Flag = False
+    interoperability_aes_128: Flag = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Signing:
+    """The key that signs our messages, evidence and audit checkpoints. PEM files."""
+
+    certificate: FilePath = Path("pki/signing.pem")
+    key: FilePath = Path("pki/signing.key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Database:
+    """Where the rows live: sqlite:///file or postgresql://user@host/name."""
+
+    url: DatabaseUrl = "sqlite:///data/passerelle.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Content:
+    """Where document contents live, and the master key (32 bytes in base64) that wraps their keys."""
+
+    directory: FilePath = Path("data/content")
+    master_key: FilePath = Path("pki/master.key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Domain:
+    """Identifiers of the affinity domain. `patient_roots`: accepted assigning authorities, name to OID."""
+
+    affinity_oid: Oid = "2.999.1.1"
+    affinity_namespace: Name = "PASSERELLE"
+    home_community_id: Oid = "2.999.1.2"
+    repository_unique_id: Oid = "2.999.1.3"
+    source_oid: Oid = "2.999.1.4"
+    patient_roots: dict[Name, Oid] = Field(default_factory=dict)
+
+    @property
+    def assigning_authorities(self) -> dict[str, str]:
+        """Every accepted authority, the affinity domain first: name to OID."""
+        return {self.affinity_namespace: self.affinity_oid, **self.patient_roots}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Issuer:
+    """A trusted issuer of assertions, pinned to one PEM certificate (SAML metadata, not KeyInfo)."""
+
+    entity_id: Text
+    certificate: FilePath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Assertions:
+    """Conditions of assertions and tokens (ITI-40, IUA). The test issuer exists in integration only."""
+
+    audience: tuple[Text, ...] = ("https://localhost:8443",)
+    skew_seconds: Annotated[int, Field(ge=0, le=300, strict=True)] = 60
+    max_life_seconds: Annotated[int, Field(gt=0, le=86_400, strict=True)] = 600
+    issuers: tuple[Issuer, ...] = ()
+    test_issuer_key: FilePath | None = None
+    test_issuer_certificate: FilePath | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Policy:
+    """The folder of rights tables; the one that is shipped, unless named."""
+
+    directory: FilePath = shipped("policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Nodes:
+    """The folder with one file for each enrolled partner system."""
+
+    directory: FilePath = Path("nodes")
+
+
+MIB = 1024 * 1024
+KIB = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Limits:
+    """Every bound on what a peer may send. Bytes, counts, seconds, or bytes per second as named."""
+
+    # Connections and HTTP
+    handshake_seconds: Seconds = 10.0
+    request_head_seconds: Seconds = 10.0
+    request_seconds: Seconds = 120.0
+    body_rate_minimum: Count = 1_000
+    body_rate_grace_seconds: Seconds = 10.0
+    keep_alive_seconds: Seconds = 60.0
+    request_line_bytes: Count = 8 * KIB
+    header_block_bytes: Count = 32 * KIB
+    header_count: Count = 100
+    https_connections: Count = 2_000
+    decompression_ratio: Count = 100
+    # SOAP and XML
+    xml_bytes: Count = 16 * MIB
+    xml_depth: Count = 128
+    xml_attributes: Count = 256
+    xml_elements: Count = 500_000
+    xml_namespaces: Count = 1_000
+    # MTOM
+    mtom_bytes: Count = 256 * MIB
+    document_bytes: Count = 100 * MIB
+    mtom_parts: Count = 500
+    part_header_bytes: Count = 8 * KIB
+    # FHIR
+    fhir_bytes: Count = 16 * MIB
+    fhir_depth: Count = 64
+    bundle_entries: Count = 500
+    search_parameters: Count = 50
+    search_or_values: Count = 100
+    search_count: Count = 200
+    search_included: Count = 1_000
+    search_chain_depth: Count = 1
+    url_bytes: Count = 8 * KIB
+    # Stored queries
+    query_values: Count = 500
+    query_objects: Count = 1_000
+    query_references: Count = 10_000
+    # HL7 v2
+    mllp_frame_bytes: Count = 4 * MIB
+    mllp_segments: Count = 2_000
+    mllp_repetitions: Count = 200
+    mllp_components: Count = 100
+    mllp_idle_seconds: Seconds = 60.0
+    mllp_frame_seconds: Seconds = 30.0
+    mllp_connections_per_node: Count = 50
+    # Syslog
+    syslog_frame_bytes: Annotated[int, Field(gt=0, le=MIB, strict=True)] = 64 * KIB
+    # Time
+    timestamp_age_seconds: Seconds = 300.0
+    clock_skew_seconds: Seconds = 60.0
+    token_life_seconds: Seconds = 600.0
+    # Audit journal and outbox
+    journal_alert_percent: Percent = 90
+    journal_refuse_percent: Percent = 98
+    outbox_alert_seconds: Seconds = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Settings:
+    """Everything passerelle.toml may say; paths are absolute or below the folder of that file."""
+
+    environment: Environment
+    folder: FilePath = Path()
+    server: Server = Field(default_factory=Server)
+    tls: Tls = Field(default_factory=Tls)
+    signing: Signing = Field(default_factory=Signing)
+    database: Database = Field(default_factory=Database)
+    content: Content = Field(default_factory=Content)
+    domain: Domain = Field(default_factory=Domain)
+    assertions: Assertions = Field(default_factory=Assertions)
+    policy: Policy = Field(default_factory=Policy)
+    nodes: Nodes = Field(default_factory=Nodes)
+    limits: Limits = Field(default_factory=Limits)

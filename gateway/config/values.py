@@ -1,0 +1,44 @@
+"""Checked kinds of setting: paths, OIDs, counts and seconds, as read from TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo
+
+Environment = Literal["integration", "preprod", "prod"]
+
+
+def _below_folder(value: Any, info: ValidationInfo) -> Any:
+    """A relative path belongs to the folder of the file it was written in."""
+    if not isinstance(value, str | Path):
+        return value
+    folder = cast("dict[str, Path]", info.context or {}).get("folder", Path())
+    return folder / value
+
+
+def _database_below_folder(value: Any, info: ValidationInfo) -> Any:
+    prefix = "sqlite:///"
+    if not isinstance(value, str) or not value.startswith(prefix):
+        return value
+    return prefix + str(_below_folder(value.removeprefix(prefix), info))
+
+
+FilePath = Annotated[Path, BeforeValidator(_below_folder)]
+DatabaseUrl = Annotated[
+    str,
+    BeforeValidator(_database_below_folder),
+    StringConstraints(pattern=r"^(sqlite:///.|postgresql(\+asyncpg)?://.)"),
+]
+Oid = Annotated[
+    str, StringConstraints(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", max_length=64)
+]  # ITU-T X.660; 64 characters: ISO 21090
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Flag = Annotated[bool, Field(strict=True)]
+Port = Annotated[int, Field(ge=0, le=65535, strict=True)]
+Count = Annotated[int, Field(gt=0, strict=True)]
+Percent = Annotated[int, Field(gt=0, le=100, strict=True)]
+Seconds = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]

@@ -1,0 +1,1 @@
+"""Keys, signatures, encryption and safe parsing; knows no transaction."""

@@ -1,0 +1,130 @@
+"""Encryption at rest: master key → record key per patient → key per document (AES-256, RFC 3394, GCM).
+
+Destroying a record key makes everything of that record unreadable. Document octets are sealed in
+chunks; each chunk's associated data holds its index, whether it is the last, and what it belongs to,
+so that chunks cannot be reordered, dropped, or moved to another document.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from gateway.errors import Defect, SettingsInvalid
+
+CHUNK = 64 * 1024
+"""Octets of plain text in a chunk; a sealed chunk is 16 octets longer."""
+
+_KEY_SIZE = 32
+_TAG = 16
+_NONCE = 12
+
+
+class KeyTree:
+    """The top of the tree. `version` says which master key wrapped a record key."""
+
+    def __init__(self, master: bytes, version: int = 1) -> None:
+        if len(master) != _KEY_SIZE:
+            raise SettingsInvalid(f"the master key has {len(master)} octets, expected {_KEY_SIZE}")
+        self._master = master
+        self.version = version
+
+    def new_record_key(self) -> tuple[bytes, bytes]:
+        """A fresh record key: plain, and wrapped by the master key."""
+        return _fresh(self._master)
+
+    def record_key(self, wrapped: bytes) -> bytes:
+        """A record key from its wrapped form; Defect when the master key does not fit."""
+        return _unwrap(self._master, wrapped)
+
+
+def load_master_key(path: Path) -> bytes:
+    """The master key from a file of base64, readable by its owner only."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise SettingsInvalid("the master key file is readable by others; expected mode 0600", location=path.name)
+    return base64.b64decode(path.read_bytes(), validate=False)
+
+
+def new_document_key(record_key: bytes) -> tuple[bytes, bytes]:
+    """A fresh document key: plain, and wrapped by the record key."""
+    return _fresh(record_key)
+
+
+def document_key(record_key: bytes, wrapped: bytes) -> bytes:
+    """A document key from its wrapped form."""
+    return _unwrap(record_key, wrapped)
+
+
+def seal_text(key: bytes, context: bytes, data: bytes) -> bytes:
+    """A short value: random nonce, cipher text, tag."""
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, data, context)
+
+
+def open_text(key: bytes, context: bytes, sealed: bytes) -> bytes:
+    """The value again; Defect when a bit was changed or the context is another."""
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
+    except InvalidTag as error:
+        raise Defect("a sealed value does not open: wrong key, or it was changed") from error
+
+
+def seal_chunks(key: bytes, context: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Octets of any cut, sealed in chunks. The key must be fresh: the nonce is the chunk's index."""
+    cipher = AESGCM(key)
+    index = 0
+    held = b""
+    for piece in chunks:
+        held = held + piece if held else piece
+        while len(held) > CHUNK:
+            yield cipher.encrypt(_nonce(index), held[:CHUNK], _bound(context, index, last=False))
+            held = held[CHUNK:]
+            index += 1
+    yield cipher.encrypt(_nonce(index), held, _bound(context, index, last=True))
+
+
+def open_chunks(key: bytes, context: bytes, sealed: Iterable[bytes]) -> Iterator[bytes]:
+    """The octets again, from sealed chunks in their order; InvalidTag on any change or truncation."""
+    cipher = AESGCM(key)
+    previous: bytes | None = None
+    index = 0
+    for chunk in sealed:
+        if previous is not None:
+            yield cipher.decrypt(_nonce(index), previous, _bound(context, index, last=False))
+            index += 1
+        previous = chunk
+    yield cipher.decrypt(_nonce(index), previous or b"", _bound(context, index, last=True))
+
+
+def sealed_pieces(path: Path) -> Iterator[bytes]:
+    """The sealed chunks of a file."""
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK + _TAG):
+            yield piece
+
+
+def _nonce(index: int) -> bytes:
+    return index.to_bytes(_NONCE, "big")
+
+
+def _bound(context: bytes, index: int, *, last: bool) -> bytes:
+    return b"%b|%d|%d" % (context, index, last)
+
+
+def _fresh(parent: bytes) -> tuple[bytes, bytes]:
+    key = os.urandom(_KEY_SIZE)
+    return key, aes_key_wrap(parent, key)
+
+
+def _unwrap(parent: bytes, wrapped: bytes) -> bytes:
+    try:
+        return aes_key_unwrap(parent, wrapped)
+    except InvalidUnwrap as error:
+        raise Defect("a wrapped key does not open: it was wrapped by another key") from error

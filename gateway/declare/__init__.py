@@ -1,0 +1,1 @@
+"""What a transaction declaration is made of; types only."""

@@ -1,0 +1,60 @@
+"""What a caller may ask for, as the rights matrix names it (habilitation matrix, rule P6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, unique
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class _Facts(NamedTuple):
+    """One row of the table below."""
+
+    meaning: str
+    writes: bool
+    of_record: bool
+
+
+_FACTS: Mapping[str, _Facts] = MappingProxyType(
+    {
+        "document:publish": _Facts("provide documents with their metadata (ITI-41, 65, 105)", True, True),
+        "document:register": _Facts("register metadata of documents kept elsewhere (ITI-42)", True, True),
+        "document:update": _Facts("change metadata of registered documents (ITI-57)", True, True),
+        "document:remove": _Facts("remove metadata or documents (ITI-62, 86)", True, True),
+        "document:query": _Facts("find documents and read metadata (ITI-18, 66, 67)", False, True),
+        "document:read": _Facts("retrieve the content of documents (ITI-43, 68)", False, True),
+        "rights:read": _Facts("read what a patient decided about access", False, True),
+        "rights:change": _Facts("change consent, lists, levels or emergency use", True, True),
+        "mandate:give": _Facts("appoint somebody to act for the patient", True, True),
+        "patient:feed": _Facts("tell, change or merge identities (ITI-8, 30, 44, 93, 104)", True, False),
+        "patient:query": _Facts("cross-reference or search identities (ITI-9, 21, 45, 47, 78)", False, False),
+        "audit:record": _Facts("send audit records (ITI-20)", True, False),
+        "audit:read": _Facts("read audit records (ITI-81, 82)", False, False),
+        "metadata:read": _Facts("read what this server can do (capability statement)", False, False),
+    }
+)
+
+
+@unique
+class Action(Enum):
+    """One verb of the matrix. `writes` skips P7 to P9; `of_record` demands one patient's open record."""
+
+    DOCUMENT_PUBLISH = "document:publish"
+    DOCUMENT_REGISTER = "document:register"
+    DOCUMENT_UPDATE = "document:update"
+    DOCUMENT_REMOVE = "document:remove"
+    DOCUMENT_QUERY = "document:query"
+    DOCUMENT_READ = "document:read"
+    RIGHTS_READ = "rights:read"
+    RIGHTS_CHANGE = "rights:change"
+    MANDATE_GIVE = "mandate:give"
+    PATIENT_FEED = "patient:feed"
+    PATIENT_QUERY = "patient:query"
+    AUDIT_RECORD = "audit:record"
+    AUDIT_READ = "audit:read"
+    METADATA_READ = "metadata:read"
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.meaning, self.writes, self.of_record = _FACTS[code]

@@ -1,0 +1,84 @@
+"""Every declared transaction by its wire key; built once at the start, from the profiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.declare.bindings import Fhir, Hl7v2, Soap, WireKey
+from gateway.declare.transaction import AnyTransaction, Profile
+from gateway.errors import Defect, TransactionUnknown
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Looks a wire key up. Two transactions with one key stop the start."""
+
+    by_key: dict[WireKey, AnyTransaction]
+    fhir_paths: tuple[tuple[str, re.Pattern[str], AnyTransaction], ...]
+    profiles: tuple[Profile, ...]
+
+    def find(self, key: WireKey) -> AnyTransaction:
+        """The transaction declared for a SOAP or HL7 v2 key; TransactionUnknown if there is none."""
+        found = self.by_key.get(key)
+        if found is None:
+            raise TransactionUnknown(f"no transaction is declared for {key[2]!r} here", location=key[0])
+        return found
+
+    def find_fhir(self, method: str, path: str) -> tuple[AnyTransaction, dict[str, str]]:
+        """The FHIR interaction for a method and a path below the base, with its path variables."""
+        for declared, pattern, transaction in self.fhir_paths:
+            match = pattern.fullmatch(path)
+            if match and declared == method:
+                return transaction, match.groupdict()
+        raise TransactionUnknown(f"no interaction is declared for {method} on this path", location="path")
+
+    def transactions(self) -> Iterator[AnyTransaction]:
+        """All transactions in the order of the profiles."""
+        for profile in self.profiles:
+            yield from profile.transactions
+
+    def endpoint(self, transaction: AnyTransaction) -> str:
+        """The path of the endpoint at which a SOAP transaction answers."""
+        for profile in self.profiles:
+            if transaction in profile.transactions:
+                return profile.endpoints[transaction.actors.responder]
+        raise Defect(f"{transaction.code} is in no profile")
+
+    def soap_ports(self) -> dict[str, list[AnyTransaction]]:
+        """SOAP transactions by endpoint path."""
+        ports: dict[str, list[AnyTransaction]] = {}
+        for transaction in self.transactions():
+            if isinstance(transaction.binding, Soap):
+                ports.setdefault(self.endpoint(transaction), []).append(transaction)
+        return ports
+
+
+def build(profiles: Sequence[Profile]) -> Catalogue:
+    """The catalogue of some profiles; Defect when a wire key is declared twice."""
+    by_key: dict[WireKey, AnyTransaction] = {}
+    for profile in profiles:
+        for transaction in profile.transactions:
+            for key in _keys(profile, transaction):
+                if key in by_key:
+                    raise Defect(f"{transaction.code} and {by_key[key].code} both declare {key}")
+                by_key[key] = transaction
+    fhir = tuple(
+        (key[1], _pattern(key[2]), transaction) for key, transaction in by_key.items() if key[0] == "fhir"
+    )
+    return Catalogue(by_key=by_key, fhir_paths=fhir, profiles=tuple(profiles))
+
+
+def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:
+    match transaction.binding:
+        case Soap(action=action):
+            return [("soap", profile.endpoints[transaction.actors.responder], action)]
+        case Fhir(method=method, path=path):
+            return [("fhir", method, path)]
+        case Hl7v2(message=message, triggers=triggers):
+            return [("hl7v2", message, trigger) for trigger in triggers]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))

@@ -1,0 +1,188 @@
+"""What a transaction writes into the audit: codes and object kinds (ITI TF-2 3.20, DICOM PS3.15 A.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum, unique
+
+from gateway.record.people import Code
+
+DCM = "DCM"
+IHE_TRANSACTIONS = "IHE Transactions"
+
+
+@unique
+class EventAction(Enum):
+    """EventActionCode."""
+
+    CREATE = "C"
+    READ = "R"
+    UPDATE = "U"
+    DELETE = "D"
+    EXECUTE = "E"
+
+
+@unique
+class Outcome(IntEnum):
+    """EventOutcomeIndicator."""
+
+    SUCCESS = 0
+    MINOR_FAILURE = 4
+    SERIOUS_FAILURE = 8
+    MAJOR_FAILURE = 12
+
+
+@unique
+class ObjectKind(Enum):
+    """Which participant objects an event names."""
+
+    PATIENT = "patient"
+    SUBMISSION_SET = "submission-set"
+    DOCUMENT = "document"
+    QUERY = "query"
+
+
+# --- EventID -------------------------------------------------------------------------------------
+
+APPLICATION_ACTIVITY = Code("110100", DCM, "Application Activity")
+AUDIT_LOG_USED = Code("110101", DCM, "Audit Log Used")
+EXPORT = Code("110106", DCM, "Export")
+IMPORT = Code("110107", DCM, "Import")
+PATIENT_RECORD = Code("110110", DCM, "Patient Record")
+QUERY = Code("110112", DCM, "Query")
+SECURITY_ALERT = Code("110113", DCM, "Security Alert")
+USER_AUTHENTICATION = Code("110114", DCM, "User Authentication")
+
+# --- EventTypeCode -------------------------------------------------------------------------------
+
+APPLICATION_START = Code("110120", DCM, "Application Start")
+APPLICATION_STOP = Code("110121", DCM, "Application Stop")
+LOGIN = Code("110122", DCM, "Login")
+LOGOUT = Code("110123", DCM, "Logout")
+NODE_AUTHENTICATION = Code("110126", DCM, "Node Authentication")
+EMERGENCY_STARTED = Code("110127", DCM, "Emergency Override Started")
+NETWORK_CONFIGURATION = Code("110128", DCM, "Network Configuration")
+SECURITY_CONFIGURATION = Code("110129", DCM, "Security Configuration")
+SOFTWARE_CONFIGURATION = Code("110131", DCM, "Software Configuration")
+RESTRICTED_FUNCTION = Code("110132", DCM, "Use of Restricted Function")
+AUDIT_STOPPED = Code("110133", DCM, "Audit Recording Stopped")
+AUDIT_STARTED = Code("110134", DCM, "Audit Recording Started")
+OBJECT_SECURITY_CHANGED = Code("110135", DCM, "Object Security Attributes Changed")
+ROLES_CHANGED = Code("110136", DCM, "Security Roles Changed")
+USER_SECURITY_CHANGED = Code("110137", DCM, "User Security Attributes Changed")
+EMERGENCY_STOPPED = Code("110138", DCM, "Emergency Override Stopped")
+REMOTE_SERVICE_STARTED = Code("110139", DCM, "Remote Service Operation Started")
+REMOTE_SERVICE_STOPPED = Code("110140", DCM, "Remote Service Operation Stopped")
+ACCESS_DECISION = Code("110147", DCM, "Access Control Decision")
+
+# Alerts that DICOM has no code for, as the attack cases name them.
+MESSAGE_SECURITY = Code("message-security", "2.999.1.2", "Message Security Failure")
+PROTOCOL_ABUSE = Code("protocol-abuse", "2.999.1.2", "Resource or Protocol Abuse")
+
+# --- RoleIDCode ----------------------------------------------------------------------------------
+
+APPLICATION = Code("110150", DCM, "Application")
+APPLICATION_LAUNCHER = Code("110151", DCM, "Application Launcher")
+DESTINATION = Code("110152", DCM, "Destination Role ID")
+SOURCE = Code("110153", DCM, "Source Role ID")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One transaction in the audit of both its sides.
+
+    `received` is what the responder records, `sent` what the initiator does. `from_responder` is true
+    where the data flow back (retrieve): then the responder is the source of the event (ITI TF-2 3.43.5).
+    """
+
+    type: Code
+    received: Code
+    received_action: EventAction
+    sent: Code
+    sent_action: EventAction
+    objects: frozenset[ObjectKind]
+    from_responder: bool = False
+
+
+def transaction_type(code: str, title: str) -> Code:
+    """EV("ITI-nn", "IHE Transactions", title)."""
+    return Code(code, IHE_TRANSACTIONS, title)
+
+
+def query_event(code: str, title: str) -> AuditEvent:
+    """Query, E on both sides, as ITI-18, 9, 21, 38, 45, 47 and PHARM-1 record it."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=QUERY,
+        received_action=EventAction.EXECUTE,
+        sent=QUERY,
+        sent_action=EventAction.EXECUTE,
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.QUERY}),
+    )
+
+
+def submission_event(
+    code: str,
+    title: str,
+    *,
+    received_action: EventAction = EventAction.CREATE,
+    sent_action: EventAction = EventAction.READ,
+) -> AuditEvent:
+    """Import at the receiver and Export at the sender, as ITI-41, 42, 61 and 65; ITI-57 and 92 give U."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=IMPORT,
+        received_action=received_action,
+        sent=EXPORT,
+        sent_action=sent_action,
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.SUBMISSION_SET}),
+    )
+
+
+def retrieve_event(code: str, title: str) -> AuditEvent:
+    """Export R at the server, which is the source; Import C at the client, as ITI-43, 39 and 68."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=EXPORT,
+        received_action=EventAction.READ,
+        sent=IMPORT,
+        sent_action=EventAction.CREATE,
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.DOCUMENT}),
+        from_responder=True,
+    )
+
+
+def patient_event(code: str, title: str, action: EventAction) -> AuditEvent:
+    """Patient Record C, U or D on both sides, as the identity feeds ITI-8, 30, 44, 93 and 104."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=PATIENT_RECORD,
+        received_action=action,
+        sent=PATIENT_RECORD,
+        sent_action=action,
+        objects=frozenset({ObjectKind.PATIENT}),
+    )
+
+
+def removal_event(code: str, title: str) -> AuditEvent:
+    """Patient Record D on both sides, naming the objects removed, as ITI-62 and 86."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=PATIENT_RECORD,
+        received_action=EventAction.DELETE,
+        sent=PATIENT_RECORD,
+        sent_action=EventAction.DELETE,
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.DOCUMENT}),
+    )
+
+
+def audit_use_event(code: str, title: str) -> AuditEvent:
+    """Audit Log Used R, as ITI-81 and 82 (RESTful ATNA 3.81.5)."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=AUDIT_LOG_USED,
+        received_action=EventAction.READ,
+        sent=AUDIT_LOG_USED,
+        sent_action=EventAction.READ,
+        objects=frozenset({ObjectKind.QUERY}),
+    )

@@ -1,0 +1,20 @@
+"""What handlers may use; at most eight members, each a port of the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.record.domain import Domain
+from gateway.stores.patients import PatientStore
+from gateway.stores.registry import RegistryStore
+from gateway.stores.repository import RepositoryStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The stores and the affinity domain."""
+
+    registry: RegistryStore
+    repository: RepositoryStore
+    patients: PatientStore
+    domain: Domain

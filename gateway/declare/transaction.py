@@ -1,0 +1,122 @@
+"""The declaration of a transaction: ten fields, written at the foot of its module, used everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from gateway.declare.actions import Action
+from gateway.declare.bindings import Binding
+from gateway.declare.events import AuditEvent
+from gateway.declare.services import Services
+from gateway.errors import Problem
+from gateway.record.access import Scope
+from gateway.record.domain import Domain
+from gateway.record.people import PatientId, Principal
+from gateway.stores.work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """The two actors of the Technical Framework."""
+
+    initiator: str
+    responder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Registry objects a request names, whose patients must be found before the decision.
+
+    `kind` is "document", "submission-set", "folder", "association" or "any"; `by` is "uuid" or "unique-id".
+    """
+
+    kind: str
+    by: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryText:
+    """A query as it was received, for the audit (ParticipantObjectQuery)."""
+
+    identifier: str
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a request is about: input of the decision and of the audit entry."""
+
+    patients: tuple[PatientId, ...] = ()
+    merged: tuple[PatientId, ...] = ()
+    named: tuple[Naming, ...] = ()
+    documents: tuple[tuple[str, str], ...] = ()
+    """(document uniqueId, repositoryUniqueId) pairs, for the audit."""
+    submission_sets: tuple[str, ...] = ()
+    classes: frozenset[str] = frozenset()
+    query: QueryText | None = None
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Base of every response. A problem that is no warning makes a partial success of it."""
+
+    problems: tuple[Problem, ...] = ()
+
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT", bound=Answer)
+
+
+@dataclass(frozen=True)
+class Call(Generic[RequestT]):
+    """What a handler may know: the request, who asks, what the decision allows, where to write."""
+
+    request: RequestT
+    principal: Principal
+    scope: Scope
+    work: UnitOfWork
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Codec(Generic[RequestT, ResponseT]):
+    """Wire form ↔ request and response. `refuse` writes the profile's own form of a refusal."""
+
+    decode: Callable[[Any, Domain], RequestT]
+    encode: Callable[[ResponseT, Domain], Any]
+    refuse: Callable[[tuple[Problem, ...]], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transaction(Generic[RequestT, ResponseT]):
+    """One transaction of the Technical Framework."""
+
+    code: str
+    title: str
+    section: str
+    actors: Actors
+    binding: Binding
+    action: Action
+    audit: AuditEvent
+    codec: Codec[RequestT, ResponseT]
+    target: Callable[[RequestT], Target]
+    handle: Callable[[Call[RequestT], Services], Awaitable[ResponseT]]
+
+
+AnyTransaction = Transaction[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One IHE profile: its transactions, and the path at which each responder answers."""
+
+    code: str
+    title: str
+    transactions: tuple[AnyTransaction, ...]
+    endpoints: dict[str, str] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()

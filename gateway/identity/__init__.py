@@ -1,0 +1,1 @@
+"""Who is calling: enrolled nodes and user assertions."""

@@ -1,0 +1,1 @@
+"""The one order in which every message is treated."""

@@ -1,0 +1,144 @@
+"""From a target to a scope: finds the records it names, asks the rights engine for each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gateway.declare.actions import Action
+from gateway.declare.transaction import Target
+from gateway.errors import Denied, Meaning, Problem, Refused, SignerRefused
+from gateway.pipeline.engine import Engine
+from gateway.pipeline.verdict import Verdict
+from gateway.policy.engine import decide as decide_one
+from gateway.policy.rights_json import from_json
+from gateway.record.access import Decision, Grant, PatientRights, Scope
+from gateway.record.patients import PatientRecord
+from gateway.record.people import PatientId, Principal
+from gateway.stores.search import visible
+
+NEUTRAL = "the request is not permitted"
+
+
+async def decide(principal: Principal, action: Action, target: Target, engine: Engine, at: datetime) -> Verdict:
+    """The verdict on a request. A refused write raises; refused reads get an empty scope, so that the
+    answer does not tell a denied record from an absent one."""
+    if not action.of_record:
+        return _without_record(principal, action, engine, at)
+    if principal.patient is not None and any(each != principal.patient for each in target.patients):
+        raise SignerRefused("the assertion was issued for another patient", location="resource-id")
+    records = await _records(target, engine)
+    decided = [
+        (identity, record, _ask(principal, action, identity, record, target, engine, at))
+        for identity, record in records
+    ]
+    if action.writes:
+        _refuse_write(decided)
+    if not decided:
+        decided = [(None, None, _ask(principal, action, None, None, target, engine, at))]
+    scope = _scope(decided)
+    return Verdict(
+        decisions=tuple((identity, decision) for identity, _, decision in decided),
+        scope=scope,
+        hidden=await _hidden(target, scope, engine),
+        patients=tuple(identity for identity, _, _ in decided if identity is not None),
+    )
+
+
+_Decided = tuple[PatientId | None, PatientRecord | None, Decision]
+
+
+def _without_record(principal: Principal, action: Action, engine: Engine, at: datetime) -> Verdict:
+    decision = decide_one(
+        policy=engine.policies.current(), principal=principal, action=action, rights=None, patient=None, at=at
+    )
+    if not decision.permitted:
+        raise Denied(NEUTRAL, reason=decision.reason)
+    return Verdict(decisions=((None, decision),), scope=Scope(unrestricted=True))
+
+
+async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | None, PatientRecord | None]]:
+    """Every record the target names: by patient, or through objects whose owner must be looked up."""
+    patients = engine.services.patients
+    found: list[tuple[PatientId | None, PatientRecord | None]] = [
+        (identity, await patients.find(identity)) for identity in target.patients
+    ]
+    keys: set[int] = set()
+    for naming in target.named:
+        keys |= await engine.services.registry.owners(naming.kind, naming.by, naming.values)
+    if keys:
+        owners = await patients.identities(tuple(sorted(keys)))
+        for identity in dict.fromkeys(owners.values()):
+            if identity not in target.patients:
+                found.append((identity, await patients.find(identity)))
+    return found
+
+
+def _ask(
+    principal: Principal,
+    action: Action,
+    identity: PatientId | None,
+    record: PatientRecord | None,
+    target: Target,
+    engine: Engine,
+    at: datetime,
+) -> Decision:
+    rights = None
+    if record is not None and not record.subsumed:
+        rights = from_json(record.rights) if record.rights else PatientRights()
+    return decide_one(
+        policy=engine.policies.current(),
+        principal=principal,
+        action=action,
+        rights=rights,
+        patient=identity,
+        at=at,
+        document_class=target.classes or None,
+    )
+
+
+def _refuse_write(decided: list[_Decided]) -> None:
+    """A feed must have made the patient known; only then does the rights decision count."""
+    for identity, record, _ in decided:
+        if record is None or record.subsumed:
+            raise Refused(
+                Problem(
+                    Meaning.UNKNOWN_PATIENT,
+                    f"patient {identity} is not known in this affinity domain; a patient identity feed "
+                    "must come first",
+                    "patientId",
+                )
+            )
+    for _, _, decision in decided:
+        if not decision.permitted:
+            raise Denied(NEUTRAL, reason=decision.reason)
+
+
+def _scope(decided: list[_Decided]) -> Scope:
+    grants: dict[int, Grant] = {}
+    identities: dict[int, PatientId] = {}
+    for _, record, decision in decided:
+        if record is None or record.subsumed or decision.grant is None or not decision.permitted:
+            continue
+        for key in record.keys:
+            grants[key] = decision.grant
+            identities[key] = record.shown
+    return Scope(grants=grants, identities=identities)
+
+
+async def _hidden(target: Target, scope: Scope, engine: Engine) -> tuple[str, ...]:
+    """Documents the request names that exist and stay invisible; told to the audit, never to the caller."""
+    if not target.documents:
+        return ()
+    named = await engine.services.registry.named_documents([unique_id for unique_id, _ in target.documents])
+    return tuple(
+        document.unique_id
+        for document in named
+        if document.patient_key not in scope.grants
+        or not visible(
+            scope.grants[document.patient_key],
+            rank=document.rank,
+            document_class=document.document_class,
+            unique_id=document.unique_id,
+            organisation=document.organisation,
+        )
+    )

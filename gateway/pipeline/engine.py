@@ -1,0 +1,95 @@
+"""What the stages work with: built once at the start by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lxml import etree
+
+from gateway.audit.record import AuditSource, Participant
+from gateway.crypto.keys import Signer
+from gateway.declare.catalogue import Catalogue
+from gateway.declare.services import Services
+from gateway.pipeline.exchange import Exchange
+from gateway.policy.model import Policy
+from gateway.record.people import Node, Principal
+from gateway.stores.committer import GroupCommitter
+from gateway.stores.journal import Journal
+
+
+class Nodes(Protocol):
+    """Enrolled partner systems."""
+
+    def authenticate(self, der: bytes, peer_host: str, now: datetime) -> Node:
+        """The node of a TLS client certificate."""
+        ...
+
+
+class Assertions(Protocol):
+    """Reads user assertions."""
+
+    def read(
+        self,
+        element: etree._Element,
+        *,
+        now: datetime,
+        tls_certificate: bytes | None,
+        signing_certificate: bytes | None,
+        bearer_allowed: bool,
+    ) -> Principal:
+        """The principal of a SAML assertion."""
+        ...
+
+
+class Policies(Protocol):
+    """The rights policy in force."""
+
+    def current(self) -> Policy:
+        """The compiled policy."""
+        ...
+
+
+class Log(Protocol):
+    """The operators' log: technical events, never contents."""
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Something was refused."""
+        ...
+
+    def error(self, event: str, **fields: object) -> None:
+        """Something is broken."""
+        ...
+
+
+class Stage(Protocol):
+    """One step of the pipeline."""
+
+    __name__: str
+
+    async def __call__(self, x: Exchange, engine: Engine) -> None:
+        """Writes its own fields of the exchange, or raises."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Immutable; the same for every request of a worker."""
+
+    stages: Sequence[Stage]
+    catalogue: Catalogue
+    nodes: Nodes
+    assertions: Assertions
+    policies: Policies
+    services: Services
+    journal: Journal
+    committer: GroupCommitter
+    signer: Signer
+    here: Participant
+    audit_source: AuditSource
+    clock: Callable[[], datetime]
+    new_trace: Callable[[], str]
+    replay_seconds: float
+    log: Log

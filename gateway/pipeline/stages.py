@@ -1,0 +1,138 @@
+"""The eleven stages every message passes, for SOAP, FHIR and HL7 v2 alike. STAGES is the only order there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from gateway.errors import NodeNotPermitted, NodeRefused, SecurityHeaderInvalid, SignatureBroken, TokenMissing
+from gateway.pipeline.authorize import decide
+from gateway.pipeline.engine import Engine, Stage
+from gateway.pipeline.exchange import Exchange, Receipt
+from gateway.pipeline.repeated import Repeated
+from gateway.pipeline.telling import tell_success
+from gateway.declare.transaction import Call
+from gateway.identity.systems import system_principal
+
+
+async def authenticate_node(x: Exchange, engine: Engine) -> None:
+    """The TLS client certificate belongs to an enrolled node (ITI-19)."""
+    if x.raw.peer_certificate is None:
+        raise NodeRefused("no client certificate was presented; expected that of an enrolled node")
+    x.node = engine.nodes.authenticate(x.raw.peer_certificate, x.raw.peer_host, x.at)
+
+
+async def open_envelope(x: Exchange, engine: Engine) -> None:  # noqa: ARG001 - all stages look alike
+    """Limits, well-formedness, headers; the payload stays unread."""
+    x.envelope = x.form.open(x.raw)
+
+
+async def match_transaction(x: Exchange, engine: Engine) -> None:
+    """The wire key names a declared transaction, which this node may call."""
+    transaction = x.form.match(x.envelope, engine.catalogue)
+    if not x.node.may_call(transaction.code):
+        raise NodeNotPermitted(f"node {x.node.name} is not enrolled for {transaction.code}")
+    x.transaction = transaction
+
+
+async def verify_signature(x: Exchange, engine: Engine) -> None:
+    """Signed where the node must sign, by the node itself, over what later stages read; never seen before."""
+    proven = x.form.prove(x.envelope, x.node, x.at)
+    if x.form.signs_messages and x.node.must_sign and proven.certificate is None:
+        raise SecurityHeaderInvalid("the message is not signed; this node must sign", location="Signature")
+    if proven.message_id is not None:
+        await _refuse_replay(x, engine, proven.message_id, proven.digest)
+    x.proven = proven
+
+
+async def _refuse_replay(x: Exchange, engine: Engine, message_id: str, digest: bytes) -> None:
+    """A message is taken once; a repeated one gets its first answer where the binding keeps answers."""
+    seen = await engine.journal.seen(x.node.name, message_id)
+    if seen is None:
+        return
+    first_digest, answer = seen
+    if answer is not None:
+        raise Repeated(answer if first_digest == digest else None)
+    raise SignatureBroken("this message was received before (replay)", location="MessageID")
+
+
+async def identify_user(x: Exchange, engine: Engine) -> None:
+    """The person behind the call, by assertion; a system speaks for itself where its entry allows it."""
+    assertion = x.proven.assertion
+    if assertion is not None:
+        x.principal = engine.assertions.read(
+            assertion,
+            now=x.at,
+            tls_certificate=x.raw.peer_certificate,
+            signing_certificate=x.proven.certificate,
+            bearer_allowed=x.node.bearer_allowed,
+        )
+    elif x.form.carries_assertions and x.node.must_assert:
+        raise TokenMissing("no user assertion came with the message; this node must send one")
+    else:
+        x.principal = system_principal(x.node)
+
+
+async def decode_request(x: Exchange, engine: Engine) -> None:
+    """Schema and the profile's rules; only what was proven is read."""
+    request = x.transaction.codec.decode(x.proven.payload, engine.services.domain)
+    x.request = request
+    x.target = x.transaction.target(request)
+
+
+async def authorize(x: Exchange, engine: Engine) -> None:
+    """The rights decision; what it permits becomes the scope of the call."""
+    verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.at)
+    x.verdict = verdict
+    x.call = Call(
+        request=x.request, principal=x.principal, scope=verdict.scope, work=x.work, at=x.at
+    )
+
+
+async def handle(x: Exchange, engine: Engine) -> None:
+    """The transaction itself; it reads under the scope and notes what is to be written."""
+    x.result = await x.transaction.handle(x.call, engine.services)
+
+
+async def encode_reply(x: Exchange, engine: Engine) -> None:
+    """The response in the words of its profile."""
+    x.reply = x.transaction.codec.encode(x.result, engine.services.domain)
+
+
+async def sign_reply(x: Exchange, engine: Engine) -> None:  # noqa: ARG001 - all stages look alike
+    """The reply in its envelope, signed by us."""
+    x.sealed = x.form.seal(x.reply, x.transaction, x.envelope, x.at, x.trace_id)
+
+
+async def commit(x: Exchange, engine: Engine) -> None:
+    """Record, audit entry, evidence and replay memory in one database transaction; always last."""
+    audit_ids = tell_success(x, engine)
+    if x.proven.message_id is not None:
+        sealed = x.sealed
+        engine.journal.remember(
+            x.work,
+            sender=x.node.name,
+            message_id=x.proven.message_id,
+            digest=x.proven.digest,
+            expires=x.at + timedelta(seconds=engine.replay_seconds),
+            answer=None if x.form.signs_messages else b"".join(sealed.pieces),
+            otherwise=SignatureBroken("this message was received before (replay)", location="MessageID"),
+        )
+    await engine.committer.commit(x.work)
+    x.receipt = Receipt(audit_ids=audit_ids, sealed=x.sealed)
+
+
+STAGES: Final[Sequence[Stage]] = (
+    authenticate_node,
+    open_envelope,
+    match_transaction,
+    verify_signature,
+    identify_user,
+    decode_request,
+    authorize,
+    handle,
+    encode_reply,
+    sign_reply,
+    commit,
+)

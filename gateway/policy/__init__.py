@@ -1,0 +1,1 @@
+"""May they: the rights decision over the seven inputs."""

@@ -1,0 +1,1 @@
+"""The shared health record, free of XML, JSON and SQL."""

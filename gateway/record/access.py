@@ -1,0 +1,123 @@
+"""What the rights engine is asked and what it answers; the scope that every store method demands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from gateway.record.people import PatientId
+
+RANKS: Mapping[str, int] = MappingProxyType({"U": 1, "L": 1, "M": 1, "N": 1, "R": 2, "V": 3})
+"""Confidentiality (HL7 2.16.840.1.113883.5.25) as three ordered levels: normal, restricted, very."""
+
+LOWEST_RANK = 1
+HIGHEST_RANK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Active for start <= t < end; None is open. Aware UTC."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the instant lies inside."""
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One black or white list entry. `subject` is a person id or organisation OID ("*" = anyone);
+    `documents` empty means the whole record."""
+
+    subject: str
+    period: Period = Period()
+    documents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """Who may act for the patient. `actions` empty means all; `derived` mandates never count."""
+
+    holder: str
+    period: Period
+    given_by: str
+    actions: frozenset[str] = frozenset()
+    derived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLevel:
+    """The confidentiality rank (1..3) granted to a person or organisation, with its end."""
+
+    subject: str
+    rank: int
+    period: Period = Period()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientRights:
+    """What a patient decided: the stored part of the seven inputs. Defaults are those of a new record."""
+
+    open: bool = True
+    opposed: bool = False
+    opposed_purposes: frozenset[str] = frozenset()
+    blacklist: tuple[Listing, ...] = ()
+    whitelist: tuple[Listing, ...] = ()
+    whitelist_only: bool = False
+    mandates: tuple[Mandate, ...] = ()
+    levels: tuple[AccessLevel, ...] = ()
+    emergency_allowed: bool = True
+    emergency_rank: int = 2
+    relations: tuple[Listing, ...] = ()
+    """Care relations: who treats the patient now. Counted where the policy says relation = "required"."""
+    default_rank: int = LOWEST_RANK
+    """The lowest confidentiality rank a document submitted by somebody else gets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What one permit lets a caller see or do in one patient's record.
+
+    `rank` is the highest confidentiality rank visible; `classes` the class codes allowed (None = all);
+    `lifted` document uniqueIds visible whatever their rank (G1); `hidden` uniqueIds never visible;
+    `organisation` sees what it wrote itself at any rank.
+    """
+
+    rank: int
+    classes: frozenset[str] | None = None
+    lifted: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    organisation: str | None = None
+    floor: int = LOWEST_RANK
+    """A submission below this rank is raised to it, with a warning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The decision receipt: verdict, the rule that settled it (P1..P10), every step, the policy used."""
+
+    permitted: bool
+    reason: str
+    rule: str
+    path: tuple[str, ...]
+    policy_version: str
+    obligations: tuple[str, ...] = ()
+    grant: Grant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the decision lets the stores touch: a grant for each permitted patient, by record key."""
+
+    grants: Mapping[int, Grant] = field(default_factory=dict)
+    identities: Mapping[int, PatientId] = field(default_factory=dict)
+    unrestricted: bool = False
+
+    @property
+    def patients(self) -> tuple[int, ...]:
+        """Record keys of the patients in scope."""
+        return tuple(self.grants)

@@ -1,0 +1,90 @@
+"""The acting person or system as the pipeline knows it after identification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, unique
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A coded value: code, coding scheme (OID or URI) and an optional display name."""
+
+    code: str
+    scheme: str
+    display: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code}^^{self.scheme}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PatientId:
+    """An identifier in a domain: `extension` assigned by the authority with OID `root` (HL7 CX)."""
+
+    extension: str
+    root: str
+
+    def __str__(self) -> str:
+        return f"{self.extension}^^^&{self.root}&ISO"
+
+
+@unique
+class SubjectKind(Enum):
+    """Which directory answers for a subject: one function, one directory."""
+
+    PROFESSIONAL = "professional"
+    PATIENT = "patient"
+    NODE = "node"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who is calling. Times are aware UTC; digests are raw SHA-256 (32 bytes)."""
+
+    kind: SubjectKind
+    subject: str
+    name: str
+    issuer: str
+    role: Code | None
+    organisation: str | None
+    organisation_name: str | None = None
+    purpose: Code | None
+    alias: str | None = None
+    provider_ids: tuple[str, ...] = ()
+    patient: PatientId | None = None
+    on_behalf_of: str | None = None
+    emergency_reason: str | None = None
+    confirmation: str
+    token_id: str | None
+    token_digest: bytes | None
+    expires: datetime | None
+    one_time: bool = False
+
+    @property
+    def audit_name(self) -> str:
+        """`alias<user@issuer>` (ITI TF-2 3.40.4.2)."""
+        return f"{self.alias or ''}<{self.subject}@{self.issuer}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """An enrolled partner system (ITI-19). `fingerprints` are SHA-256 of DER certificates, in hex."""
+
+    name: str
+    fingerprints: frozenset[str]
+    environment: str
+    organisation: str
+    organisation_name: str
+    transactions: frozenset[str]
+    must_sign: bool = True
+    must_assert: bool = True
+    bearer_allowed: bool = False
+    loopback_only: bool = False
+    blocked: bool = False
+
+    def may_call(self, transaction: str) -> bool:
+        """Whether the node is enrolled for the transaction code; "*" stands for all."""
+        return transaction in self.transactions or "*" in self.transactions

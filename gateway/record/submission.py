@@ -1,0 +1,335 @@
+"""Admission of a submission to the registry: identifiers, references, life cycle (ITI TF-2 3.42.4.1.3)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from gateway.errors import Meaning, Problem, Refused
+from gateway.record.documents import (
+    Association,
+    DocumentEntry,
+    EntryType,
+    Folder,
+    Relation,
+    Status,
+    Submission,
+)
+from gateway.record.people import PatientId
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the registry holds under an entryUUID. `patient` is a record key, already merged."""
+
+    id: str
+    kind: str
+    patient: int
+    status: Status
+    type: EntryType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A registered FD-DE HasMember of an Approved folder."""
+
+    folder: str
+    document: str
+
+
+class RegistryView(Protocol):
+    """What admission must know of the registry."""
+
+    async def standing(self, ids: Sequence[str]) -> Mapping[str, Standing]:
+        """The registered objects among some entryUUIDs."""
+        ...
+
+    async def memberships(self, documents: Sequence[str]) -> Sequence[Membership]:
+        """Approved folder memberships of registered documents."""
+        ...
+
+    async def dependents(self, documents: Sequence[str]) -> Sequence[str]:
+        """Approved documents that append or transform some registered documents."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What registering does: objects to add, documents to deprecate, folders to touch.
+
+    `replaced` were Approved when looked at and must still be when the change is written;
+    `required` must still be Approved as well. `digest` identifies the submission for exactly-once.
+    """
+
+    submission: Submission
+    replaced: tuple[str, ...]
+    dependents: tuple[str, ...]
+    required: tuple[str, ...]
+    touched_folders: tuple[str, ...]
+    digest: str
+
+
+def is_uuid(identifier: str) -> bool:
+    """Whether an id is a UUID URN; anything else is symbolic (ITI TF-2 3.42.4.1.3.7)."""
+    return identifier.startswith("urn:uuid:")
+
+
+def digest(submission: Submission) -> str:
+    """Identifies a submission by what it says, before ids are assigned (SHA-256 in hex).
+
+    Ids are left out where they are symbolic or new in each retry; the documents count by uniqueId and hash.
+    """
+    parts = [submission.submission_set.unique_id, submission.submission_set.source_id]
+    parts += sorted(f"{item.unique_id}|{item.hash}|{item.size}|{item.mime_type}" for item in submission.documents)
+    parts += sorted(item.unique_id for item in submission.folders)
+    parts += sorted(item.relation.value for item in submission.associations)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def assign_ids(submission: Submission, new_id: Callable[[], str]) -> Submission:
+    """Gives each symbolic id its UUID, the same symbol the same one."""
+    names = [item.id for item in _objects(submission)]
+    table = {name: name.lower() if is_uuid(name) else new_id() for name in names}
+
+    def known(reference: str) -> str:
+        return table.get(reference, reference.lower() if is_uuid(reference) else reference)
+
+    return replace(
+        submission,
+        submission_set=replace(submission.submission_set, id=table[submission.submission_set.id]),
+        documents=tuple(replace(item, id=table[item.id]) for item in submission.documents),
+        folders=tuple(replace(item, id=table[item.id]) for item in submission.folders),
+        associations=tuple(
+            replace(item, id=table[item.id], source=known(item.source), target=known(item.target))
+            for item in submission.associations
+        ),
+    )
+
+
+async def admit(
+    submission: Submission, view: RegistryView, keys: Mapping[PatientId, int], new_id: Callable[[], str]
+) -> Admission:
+    """Checks a submission against itself and the registry; Refused with every problem found.
+
+    `keys` gives the merged record key of each patient named. RPLC cascade: new memberships are added
+    for each Approved folder of a replaced document (ITI TF-2 3.42.4.1.3.5).
+    """
+    marked = digest(submission)
+    submission = assign_ids(submission, new_id)
+    _refuse_any(_own_problems(submission))
+    inside = {item.id for item in _objects(submission)}
+    outside = {end for item in submission.associations for end in (item.source, item.target)} - inside
+    standing = await view.standing(sorted({*outside, *inside}))
+    _refuse_any(_taken_ids(inside, standing) + _reference_problems(submission, standing, keys))
+    replaced = tuple(
+        dict.fromkeys(item.target for item in submission.associations if item.relation.replaces)
+    )
+    required = tuple(
+        dict.fromkeys(
+            item.target
+            for item in submission.associations
+            if item.relation is not Relation.HAS_MEMBER and item.target in standing and item.target not in replaced
+        )
+    )
+    cascade = await _cascade(submission, view, replaced, new_id) if replaced else ()
+    dependents = await view.dependents(replaced) if replaced else ()
+    submission = replace(submission, associations=submission.associations + cascade)
+    return Admission(
+        submission=submission,
+        replaced=replaced,
+        dependents=tuple(dependents),
+        required=required,
+        touched_folders=_touched(submission),
+        digest=marked,
+    )
+
+
+def _objects(
+    submission: Submission,
+) -> Iterable[DocumentEntry | Folder | Association]:
+    """Everything with an id; the set is typed as its equals, it has the same `id`."""
+    yield submission.submission_set  # type: ignore[misc]
+    yield from submission.documents
+    yield from submission.folders
+    yield from submission.associations
+
+
+def _refuse_any(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise Refused(*problems)
+
+
+def _invalid(context: str, location: str) -> Problem:
+    return Problem(Meaning.METADATA_INVALID, context, location)
+
+
+def _own_problems(submission: Submission) -> list[Problem]:
+    """What is wrong without looking at the registry: doubled ids, stray or missing memberships."""
+    problems = [
+        _invalid(f"id {name} is used {count} times in this submission", name)
+        for name, count in Counter(item.id for item in _objects(submission)).items()
+        if count > 1
+    ]
+    return problems + _membership_problems(submission) + _member_status_problems(submission)
+
+
+def _membership_problems(submission: Submission) -> list[Problem]:
+    """Each entry, folder and FD-DE association hangs on the set by exactly one HasMember."""
+    set_id = submission.submission_set.id
+    held = Counter(
+        item.target
+        for item in submission.associations
+        if item.relation is Relation.HAS_MEMBER and item.source == set_id
+    )
+    needing = [item.id for item in (*submission.documents, *submission.folders)]
+    problems = [
+        _invalid(f"{name} has {held[name]} HasMember associations from the SubmissionSet, expected 1", name)
+        for name in needing
+        if held[name] != 1
+    ]
+    problems += [
+        _invalid("a SubmissionSet is never the target of an association", item.id)
+        for item in submission.associations
+        if item.target == set_id
+    ]
+    return problems
+
+
+def _member_status_problems(submission: Submission) -> list[Problem]:
+    """SubmissionSetStatus tells whether the member came along (ITI TF-3 4.2.2.1.1)."""
+    inside = {item.id for item in submission.documents}
+    problems = []
+    for item in submission.associations:
+        if item.relation is not Relation.HAS_MEMBER or item.source != submission.submission_set.id:
+            continue
+        if item.member_status == "Original" and item.target not in {o.id for o in _objects(submission)}:
+            problems.append(_invalid("SubmissionSetStatus is Original, but the target is not submitted", item.id))
+        elif item.member_status == "Reference" and item.target in inside:
+            problems.append(_invalid("SubmissionSetStatus is Reference, but the target is submitted", item.id))
+        elif item.member_status is None and item.target in inside:
+            problems.append(_invalid("SubmissionSetStatus is missing, expected Original", item.id))
+    return problems
+
+
+def _taken_ids(inside: set[str], standing: Mapping[str, Standing]) -> list[Problem]:
+    return [_invalid(f"entryUUID {name} is already registered", name) for name in sorted(inside & set(standing))]
+
+
+def _reference_problems(
+    submission: Submission, standing: Mapping[str, Standing], keys: Mapping[PatientId, int]
+) -> list[Problem]:
+    problems: list[Problem] = []
+    inside = {item.id for item in _objects(submission)}
+    entries = {item.id: item for item in submission.documents}
+    for item in submission.associations:
+        for end in (item.source, item.target):
+            if end not in inside and end not in standing:
+                problems.append(
+                    Problem(Meaning.UNRESOLVED_REFERENCE, f"{end} is neither submitted nor registered", item.id)
+                )
+                break
+        else:
+            problems += _relation_problems(item, entries, standing, keys, submission)
+    return problems
+
+
+def _relation_problems(
+    item: Association,
+    entries: Mapping[str, DocumentEntry],
+    standing: Mapping[str, Standing],
+    keys: Mapping[PatientId, int],
+    submission: Submission,
+) -> list[Problem]:
+    if item.relation is Relation.HAS_MEMBER:
+        return _member_problems(item, submission, standing, keys)
+    if item.source not in entries:
+        return [Problem(Meaning.UNRESOLVED_REFERENCE, "the source of a relationship is not submitted", item.id)]
+    found = standing.get(item.target)
+    if found is None:
+        if item.relation.replaces or item.relation is Relation.SNAPSHOT:
+            return [Problem(Meaning.UNRESOLVED_REFERENCE, f"{item.target} is not registered", item.id)]
+        return []
+    return _target_problems(item, entries[item.source], found, keys)
+
+
+def _target_problems(
+    item: Association, source: DocumentEntry, found: Standing, keys: Mapping[PatientId, int]
+) -> list[Problem]:
+    if found.kind != "document":
+        return [_invalid(f"the target of {item.relation.value} is a {found.kind}, expected a document", item.id)]
+    if found.status is not Status.APPROVED:
+        return [Problem(Meaning.DEPRECATED_TARGET, f"{item.target} is Deprecated", item.id)]
+    if source.patient is not None and keys.get(source.patient) != found.patient:
+        return [
+            Problem(Meaning.PATIENT_MISMATCH, f"source and target of {item.relation.value} differ in patient", item.id)
+        ]
+    if item.relation is Relation.SNAPSHOT and found.type is not EntryType.ON_DEMAND:
+        return [_invalid("the target of IsSnapshotOf is not an on-demand entry", item.id)]
+    return []
+
+
+def _member_problems(
+    item: Association,
+    submission: Submission,
+    standing: Mapping[str, Standing],
+    keys: Mapping[PatientId, int],
+) -> list[Problem]:
+    """Folder memberships: both Approved, of one patient; the set only holds what it may hold."""
+    if item.source == submission.submission_set.id:
+        return []
+    source, target = standing.get(item.source), standing.get(item.target)
+    for end in (source, target):
+        if end is not None and end.status is not Status.APPROVED:
+            return [Problem(Meaning.DEPRECATED_TARGET, f"{end.id} is Deprecated", item.id)]
+    if source is not None and source.kind != "folder":
+        return [_invalid(f"a {source.kind} that is registered gets no more members", item.id)]
+    patients = {
+        _patient_key(end, submission, standing, keys) for end in (item.source, item.target)
+    } - {None}
+    if len(patients) > 1:
+        return [Problem(Meaning.PATIENT_MISMATCH, "folder and document belong to different patients", item.id)]
+    return []
+
+
+def _patient_key(
+    end: str, submission: Submission, standing: Mapping[str, Standing], keys: Mapping[PatientId, int]
+) -> int | None:
+    if end in standing:
+        return standing[end].patient
+    for item in (*submission.documents, *submission.folders):
+        if item.id == end and item.patient is not None:
+            return keys.get(item.patient)
+    return None
+
+
+async def _cascade(
+    submission: Submission, view: RegistryView, replaced: Sequence[str], new_id: Callable[[], str]
+) -> tuple[Association, ...]:
+    """The new document joins every Approved folder that holds the replaced one."""
+    by_target = {item.target: item.source for item in submission.associations if item.relation.replaces}
+    added: list[Association] = []
+    for membership in await view.memberships(replaced):
+        joined = Association(
+            id=new_id(),
+            relation=Relation.HAS_MEMBER,
+            source=membership.folder,
+            target=by_target[membership.document],
+        )
+        held = Association(
+            id=new_id(),
+            relation=Relation.HAS_MEMBER,
+            source=submission.submission_set.id,
+            target=joined.id,
+        )
+        added += [joined, held]
+    return tuple(added)
+
+
+def _touched(submission: Submission) -> tuple[str, ...]:
+    """Registered folders that get a document: their lastUpdateTime becomes now."""
+    fresh = {item.id for item in submission.folders} | {submission.submission_set.id}
+    sources = (item.source for item in submission.associations if item.relation is Relation.HAS_MEMBER)
+    return tuple(dict.fromkeys(name for name in sources if name not in fresh))

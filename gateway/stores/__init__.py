@@ -1,0 +1,1 @@
+"""Ports of the record and their SQLAlchemy adapters."""

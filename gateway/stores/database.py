@@ -1,0 +1,182 @@
+"""One interface over SQLite (in process) and PostgreSQL (asyncpg): reads, and all-or-nothing batches.
+
+SQLite reads run in the event loop's thread: a query takes less time there than a hand-over to another
+thread. Its writes run in one writer thread, so that waiting for the disk stops nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from gateway.errors import Busy, GatewayError
+from gateway.stores.work import Check, UnitOfWork, Values, Write
+
+Rows = Sequence[Row[Any]]
+
+
+class Database(Protocol):
+    """What the stores need of a database."""
+
+    async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
+        """All rows of a query, outside any transaction."""
+        ...
+
+    async def apply(self, units: Sequence[UnitOfWork]) -> None:
+        """Writes all units in one transaction; raises the error of the first that cannot be written."""
+        ...
+
+    async def close(self) -> None:
+        """Gives connections back."""
+        ...
+
+
+def open_database(url: str) -> Database:
+    """The database for `sqlite:///path` or `postgresql://user@host/name`."""
+    if url.startswith("sqlite"):
+        return SqliteDatabase(url)
+    return PostgresDatabase(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+
+
+def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
+    """The same sequence for both databases; PostgreSQL runs it inside SQLAlchemy's greenlet bridge."""
+    for unit in units:
+        for step in unit.steps:
+            _write_one(connection, step)
+    journal: dict[int, tuple[Any, list[Values]]] = {}
+    for unit in units:
+        for statement, row in unit.journal:
+            journal.setdefault(id(statement), (statement, []))[1].append(row)
+    for statement, rows in journal.values():
+        connection.execute(statement, rows)
+
+
+def _write_one(connection: Connection, step: Write | Check) -> None:
+    if isinstance(step, Check):
+        if connection.execute(step.query).first() is None:
+            raise step.otherwise
+        return
+    try:
+        touched = _execute(connection, step)
+    except IntegrityError:
+        if step.otherwise is None:
+            raise
+        raise step.otherwise from None
+    if step.expect is not None and touched != step.expect and step.otherwise is not None:
+        raise step.otherwise
+
+
+def _execute(connection: Connection, step: Write) -> int:
+    if step.expect is None:
+        connection.execute(step.statement, list(step.rows) or None)
+        return 0
+    if not step.rows:
+        return connection.execute(step.statement).rowcount
+    return sum(connection.execute(step.statement, row).rowcount for row in step.rows)
+
+
+def _as_refusal(error: DBAPIError) -> GatewayError:
+    """A lost connection, a full disk or a lost race: nothing was kept, the caller may try again."""
+    return Busy(f"the database did not take the change ({type(error.orig).__name__})")
+
+
+class SqliteDatabase:
+    """SQLite in WAL mode with memory-mapped reads; durable at each commit (synchronous=FULL)."""
+
+    def __init__(self, url: str) -> None:
+        self._read = _sqlite_engine(url)
+        self._write = _sqlite_engine(url)
+        event.listen(self._write, "begin", _take_write_lock)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._connection = self._read.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
+        """All rows of a query."""
+        return self._connection.execute(query, values).fetchall()
+
+    async def apply(self, units: Sequence[UnitOfWork]) -> None:
+        """One transaction in the writer thread."""
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._apply, units)
+
+    def _apply(self, units: Sequence[UnitOfWork]) -> None:
+        try:
+            with self._write.connect() as connection, connection.begin():
+                _write_all(connection, units)
+        except OperationalError as error:
+            raise _as_refusal(error) from error
+
+    async def close(self) -> None:
+        """Closes both connections and the writer."""
+        self._connection.close()
+        self._read.dispose()
+        self._writer.shutdown()
+        self._write.dispose()
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 512},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=10000",
+            "mmap_size=1073741824",
+            "cache_size=-16384",
+            "temp_store=MEMORY",
+            "secure_delete=ON",
+            "case_sensitive_like=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def _take_write_lock(connection: Connection) -> None:
+    # Taking the lock at once avoids a deadlock between two readers that both want to write.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class PostgresDatabase:
+    """PostgreSQL through asyncpg; reads in autocommit save two round trips."""
+
+    def __init__(self, url: str, pool_size: int = 8) -> None:
+        self._engine: AsyncEngine = create_async_engine(url, pool_size=pool_size, max_overflow=4)
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
+        """All rows of a query."""
+        async with self._reads.connect() as connection:
+            return (await connection.execute(query, values)).fetchall()
+
+    async def apply(self, units: Sequence[UnitOfWork]) -> None:
+        """One transaction."""
+        try:
+            async with self._engine.begin() as connection:
+                await connection.run_sync(_write_all, units)
+        except DBAPIError as error:
+            raise _as_refusal(error) from error
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        await self._engine.dispose()
+
+
+async def scalar(database: Database, query: str) -> Any:
+    """The first column of the first row of a plain query, or None."""
+    rows = await database.fetch(text(query))
+    return rows[0][0] if rows else None

@@ -1,0 +1,148 @@
+"""The append-only audit trail, its seals, and the memory of messages seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert, select
+
+from gateway.errors import GatewayError
+from gateway.stores import tables
+from gateway.stores.database import Database, Rows
+from gateway.stores.work import UnitOfWork
+
+_INSERT_AUDIT = insert(tables.audit)
+_INSERT_SEEN = insert(tables.seen_message)
+_INSERT_LEAF = insert(tables.audit_leaf)
+_INSERT_CHECKPOINT = insert(tables.audit_checkpoint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One audit message with the evidence of its exchange."""
+
+    trace_id: str
+    at: datetime
+    transaction: str
+    outcome: int
+    message: str
+    evidence: str
+    evidence_signature: bytes
+    decision: str | None
+
+
+class Journal:
+    """Notes audit rows in a unit of work, reads them for sealing and proof."""
+
+    def __init__(self, database: Database, new_key: Callable[[], int]) -> None:
+        self._database = database
+        self._new_key = new_key
+
+    def append(self, work: UnitOfWork, row: AuditRow) -> int:
+        """Notes an audit row; gives its id."""
+        key = self._new_key()
+        values = {
+            "id": key,
+            "at": _ms(row.at),
+            "trace_id": row.trace_id,
+            "transaction": row.transaction,
+            "outcome": row.outcome,
+            "message": row.message,
+            "evidence": row.evidence,
+            "evidence_signature": row.evidence_signature,
+            "decision": row.decision,
+        }
+        work.record(_INSERT_AUDIT, values)
+        return key
+
+    async def seen(self, sender: str, message_id: str) -> tuple[bytes, bytes | None] | None:
+        """(digest, stored answer) of a message of this sender that was already taken."""
+        table = tables.seen_message.c
+        query = select(table.digest, table.answer).where(
+            table.sender == sender, table.message_id == message_id
+        )
+        rows = await self._database.fetch(query)
+        return (rows[0].digest, rows[0].answer) if rows else None
+
+    def remember(
+        self,
+        work: UnitOfWork,
+        *,
+        sender: str,
+        message_id: str,
+        digest: bytes,
+        expires: datetime,
+        answer: bytes | None,
+        otherwise: GatewayError,
+    ) -> None:
+        """Notes a message so that it is taken once; `otherwise` is raised if it was taken meanwhile."""
+        row = {
+            "sender": sender,
+            "message_id": message_id,
+            "expires_at": _ms(expires),
+            "digest": digest,
+            "answer": answer,
+        }
+        work.write(_INSERT_SEEN, row, otherwise=otherwise)
+
+    def forget(self, work: UnitOfWork, now: datetime) -> None:
+        """Notes the removal of messages whose window is over."""
+        work.write(delete(tables.seen_message).where(tables.seen_message.c.expires_at < _ms(now)))
+
+    async def unsealed(self, limit: int) -> Rows:
+        """Audit rows that no leaf covers yet, oldest first."""
+        leaf = tables.audit_leaf
+        query = (
+            select(tables.audit)
+            .outerjoin(leaf, leaf.c.audit_id == tables.audit.c.id)
+            .where(leaf.c.audit_id.is_(None))
+            .order_by(tables.audit.c.id)
+            .limit(limit)
+        )
+        return await self._database.fetch(query)
+
+    async def leaves(self, start: int, limit: int) -> Sequence[bytes]:
+        """Leaf hashes in tree order."""
+        table = tables.audit_leaf.c
+        query = select(table.leaf).where(table.position >= start).order_by(table.position).limit(limit)
+        return [row.leaf for row in await self._database.fetch(query)]
+
+    async def size(self) -> int:
+        """Number of leaves."""
+        rows = await self._database.fetch(select(func.count()).select_from(tables.audit_leaf))
+        return int(rows[0][0])
+
+    def seal(self, work: UnitOfWork, leaves: Sequence[tuple[int, int, bytes]]) -> None:
+        """Notes leaves (position, audit id, hash)."""
+        rows = [{"position": at, "audit_id": key, "leaf": leaf} for at, key, leaf in leaves]
+        work.write(_INSERT_LEAF, *rows)
+
+    def checkpoint(self, work: UnitOfWork, size: int, root: bytes, note: str, at: datetime) -> None:
+        """Notes a signed checkpoint."""
+        work.write(_INSERT_CHECKPOINT, {"size": size, "root": root, "note": note, "at": _ms(at)})
+
+    async def sealed_rows(self, start: int, limit: int) -> Rows:
+        """Audit rows in tree order, from a position."""
+        leaf, row = tables.audit_leaf, tables.audit
+        query = (
+            select(leaf.c.position, leaf.c.leaf, leaf.c.audit_id, *row.c)
+            .outerjoin(row, row.c.id == leaf.c.audit_id)
+            .where(leaf.c.position >= start)
+            .order_by(leaf.c.position)
+            .limit(limit)
+        )
+        return await self._database.fetch(query)
+
+    async def checkpoints(self) -> Rows:
+        """All checkpoints, oldest first."""
+        return await self._database.fetch(select(tables.audit_checkpoint).order_by(tables.audit_checkpoint.c.size))
+
+    async def trace(self, trace_id: str) -> Rows:
+        """The audit rows of one exchange."""
+        return await self._database.fetch(select(tables.audit).where(tables.audit.c.trace_id == trace_id))
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

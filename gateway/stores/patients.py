@@ -1,0 +1,174 @@
+"""Known patients, their merges and what they decided (ITI TF-2 3.8, 3.42.4.1.3.3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, func, insert, select, update
+
+from gateway.crypto.envelope import KeyTree, open_text, seal_text
+from gateway.errors import Defect, Meaning, Problem, Refused
+from gateway.record.access import Scope
+from gateway.record.patients import Demographics, PatientRecord
+from gateway.record.people import PatientId
+from gateway.stores import tables
+from gateway.stores.database import Database
+from gateway.stores.work import UnitOfWork
+
+_DEMOGRAPHICS = ("family", "given", "birth_date", "sex", "address", "telephone")
+
+
+def _find() -> Any:
+    """One row for every identity of the record that the asked identifier belongs to."""
+    asked, head, member = (tables.patient.alias(name) for name in ("asked", "head", "member"))
+    return (
+        select(
+            asked.c.key,
+            asked.c.head,
+            head.c.root,
+            head.c.extension,
+            member.c.key.label("member"),
+            tables.patient_rights.c.rights,
+        )
+        .join(head, head.c.key == asked.c.head)
+        .join(member, member.c.head == asked.c.head)
+        .outerjoin(tables.patient_rights, tables.patient_rights.c.patient_key == asked.c.head)
+        .where(asked.c.root == bindparam("root"), asked.c.extension == bindparam("extension"))
+    )
+
+
+def _sealed() -> Any:
+    return (
+        select(tables.patient.c.demographics, tables.record_key.c.wrapped)
+        .join(tables.record_key, tables.record_key.c.patient_key == tables.patient.c.key)
+        .where(tables.patient.c.key == bindparam("key"))
+    )
+
+
+def _context(key: int) -> bytes:
+    return b"demographics|%d" % key
+
+
+_FIND = _find()
+_SEALED = _sealed()
+_INSERT = insert(tables.patient)
+_INSERT_KEY = insert(tables.record_key)
+
+
+class PatientStore:
+    """Reads at once; changes are noted in the unit of work."""
+
+    def __init__(self, database: Database, keys: KeyTree, new_key: Callable[[], int]) -> None:
+        self._database = database
+        self._keys = keys
+        self._new_key = new_key
+
+    async def find(self, identity: PatientId) -> PatientRecord | None:
+        """The record an identifier belongs to; None when no feed made it known."""
+        rows = await self._database.fetch(_FIND, {"root": identity.root, "extension": identity.extension})
+        if not rows:
+            return None
+        first = rows[0]
+        return PatientRecord(
+            key=first.key,
+            head=first.head,
+            identity=identity,
+            shown=PatientId(extension=first.extension, root=first.root),
+            keys=tuple(row.member for row in rows),
+            rights=first.rights,
+        )
+
+    async def identities(self, keys: tuple[int, ...]) -> dict[int, PatientId]:
+        """The surviving identifier for each record key."""
+        asked, head = tables.patient.alias("asked"), tables.patient.alias("head")
+        query = (
+            select(asked.c.key, head.c.root, head.c.extension)
+            .join(head, head.c.key == asked.c.head)
+            .where(asked.c.key.in_(keys))
+        )
+        rows = await self._database.fetch(query)
+        return {row.key: PatientId(extension=row.extension, root=row.root) for row in rows}
+
+    async def demographics(self, scope: Scope, record: PatientRecord) -> Demographics:
+        """What the feeds told about the person."""
+        if not scope.unrestricted and record.key not in scope.grants:
+            return Demographics()
+        return (await self._open(record.head))[1]
+
+    async def _open(self, key: int) -> tuple[bytes, Demographics]:
+        """The record key and the demographics under it."""
+        rows = await self._database.fetch(_SEALED, {"key": key})
+        if not rows:
+            raise Defect("a patient has no record key; the record was erased")
+        record_key = self._keys.record_key(rows[0].wrapped)
+        opened = open_text(record_key, _context(key), rows[0].demographics)
+        return record_key, Demographics(**orjson.loads(opened))
+
+    def add(
+        self, work: UnitOfWork, scope: Scope, identity: PatientId, told: Demographics, at: datetime
+    ) -> int:
+        """A new patient with a record key of its own."""
+        _demand(scope)
+        key = self._new_key()
+        record_key, wrapped = self._keys.new_record_key()
+        row = {
+            "key": key,
+            "head": key,
+            "root": identity.root,
+            "extension": identity.extension,
+            "demographics": seal_text(record_key, _context(key), _dump(told, Demographics())),
+            "created_at": int(at.timestamp() * 1000),
+        }
+        clash = Refused(Problem(Meaning.BUSY, "the same patient is being fed by another message", "PID^1^3"))
+        work.write(_INSERT, row, otherwise=clash)
+        work.write(
+            _INSERT_KEY,
+            {"patient_key": key, "master_version": self._keys.version, "wrapped": wrapped},
+        )
+        return key
+
+    async def change(self, work: UnitOfWork, scope: Scope, record: PatientRecord, told: Demographics) -> None:
+        """New demographics; a field that was not sent keeps its value (HL7 v2: absent against null)."""
+        _demand(scope)
+        record_key, stored = await self._open(record.head)
+        sealed = seal_text(record_key, _context(record.head), _dump(told, stored))
+        statement = (
+            update(tables.patient).where(tables.patient.c.key == record.head).values(demographics=sealed)
+        )
+        work.write(statement)
+
+    def merge(self, work: UnitOfWork, scope: Scope, survivor: PatientRecord, subsumed: PatientRecord) -> None:
+        """All identities of one record join another; refused when either was merged meanwhile."""
+        _demand(scope)
+        clash = Refused(
+            Problem(Meaning.DUPLICATE_KEY, "one of the two identifiers is already subsumed", "MRG^1^1^1^1")
+        )
+        still = select(func.count()).where(
+            tables.patient.c.key == survivor.head, tables.patient.c.head == survivor.head
+        )
+        work.check(select(tables.patient.c.key).where(still.scalar_subquery() == 1).limit(1), clash)
+        statement = (
+            update(tables.patient)
+            .where(tables.patient.c.head == subsumed.head)
+            .values(head=survivor.head)
+        )
+        work.write(statement, otherwise=clash, expect=len(subsumed.keys))
+
+
+def _demand(scope: Scope) -> None:
+    """Only a decision that lets a node feed patients gives an unrestricted scope."""
+    if not scope.unrestricted:
+        raise PermissionError("this scope does not allow changes of patients")
+
+
+def _dump(told: Demographics, stored: Demographics) -> bytes:
+    merged = {}
+    for name in _DEMOGRAPHICS:
+        sent = getattr(told, name)
+        value = getattr(stored, name) if sent is None else (sent or None)
+        if value is not None:
+            merged[name] = value
+    return orjson.dumps(merged)

@@ -1,0 +1,255 @@
+"""The document registry: registered objects, found under a scope, changed through a unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, text, update
+
+from gateway.errors import Meaning, Problem, Refused
+from gateway.record.access import Scope
+from gateway.record.documents import DocumentEntry, EntryType, Relation, Status
+from gateway.record.submission import Admission, Membership, Standing
+from gateway.stores import rows as row_of
+from gateway.stores import tables
+from gateway.stores.database import Database, Rows
+from gateway.stores.rows import Fragments
+from gateway.stores.search import ASSOCIATION, ENTRY, FOLDER, KINDS, SUBMISSION_SET, Condition, Kind, Searcher
+from gateway.stores.work import UnitOfWork
+
+APPROVED = Status.APPROVED.value
+DEPRECATED = Status.DEPRECATED.value
+
+_INSERTS = {kind.name: insert(kind.table) for kind in (ENTRY, SUBMISSION_SET, FOLDER, ASSOCIATION)}
+_INSERT_ENTRY_VALUE = insert(tables.entry_value)
+_INSERT_PACKAGE_VALUE = insert(tables.package_value)
+_DEPRECATE = (
+    update(tables.entry)
+    .where(tables.entry.c.uuid == bindparam("b_uuid"), tables.entry.c.status == APPROVED)
+    .values(status=DEPRECATED)
+)
+_STILL_APPROVED = (
+    update(tables.entry)
+    .where(tables.entry.c.uuid == bindparam("b_uuid"), tables.entry.c.status == APPROVED)
+    .values(status=APPROVED)
+)
+_CLAIM = text("INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) ON CONFLICT DO NOTHING")
+_TOUCH_FOLDER = (
+    update(tables.folder)
+    .where(tables.folder.c.uuid == bindparam("b_uuid"))
+    .values(last_update=bindparam("b_at"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDocument:
+    """A registered document that a request names, with what the decision must know of it."""
+
+    uuid: str
+    unique_id: str
+    patient_key: int
+    rank: int
+    document_class: str | None
+    organisation: str | None
+
+
+class RegistryStore:
+    """All methods that read metadata demand a scope; those of admission serve `record.submission`."""
+
+    def __init__(self, database: Database, new_key: Callable[[], int], ranks: Callable[[str, str], int]) -> None:
+        self._database = database
+        self._new_key = new_key
+        self._rank = ranks
+        self._searcher = Searcher()
+
+    async def find(
+        self, scope: Scope, kind: Kind, conditions: Sequence[Condition], limit: int
+    ) -> Rows:
+        """Rows of one kind that meet all conditions and lie in the scope, oldest first, at most limit + 1."""
+        if not scope.grants or any(not item.values for item in conditions):
+            return ()
+        statement, values = self._searcher.prepare(kind, conditions, scope, limit)
+        return await self._database.fetch(statement, values)
+
+    async def owners(self, kind: str, by: str, values: Sequence[str]) -> set[int]:
+        """Record keys of the patients to whom some named objects belong; input of the decision."""
+        column = "uuid" if by == "uuid" else "unique_id"
+        kinds = KINDS.values() if kind == "any" else (KINDS[kind],)
+        found: set[int] = set()
+        for item in kinds:
+            if column in item.table.c:
+                table = item.table.c
+                query = select(table.patient_key).where(table[column].in_(values)).distinct()
+                found |= {row.patient_key for row in await self._database.fetch(query)}
+        return found
+
+    async def named_documents(self, unique_ids: Sequence[str]) -> list[NamedDocument]:
+        """The documents some uniqueIds stand for; input of the decision on each."""
+        table = tables.entry.c
+        query = select(
+            table.uuid, table.unique_id, table.patient_key, table.rank, table.document_class, table.organisation
+        ).where(table.unique_id.in_(unique_ids))
+        return [NamedDocument(*row) for row in await self._database.fetch(query)]
+
+    async def submitted(self, unique_id: str) -> str | None:
+        """The digest of the submission whose SubmissionSet has this uniqueId."""
+        table = tables.submission_set.c
+        rows = await self._database.fetch(select(table.digest).where(table.unique_id == unique_id))
+        return rows[0].digest if rows else None
+
+    async def claims(self, unique_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        """(hash, size) of the octets that document uniqueIds already stand for."""
+        table = tables.claim.c
+        query = select(table.unique_id, table.hash, table.size).where(table.unique_id.in_(unique_ids))
+        return {row.unique_id: (row.hash, row.size) for row in await self._database.fetch(query)}
+
+    async def standing(self, ids: Sequence[str]) -> Mapping[str, Standing]:
+        """The registered objects among some entryUUIDs, with merged record keys."""
+        found: dict[str, Standing] = {}
+        for kind in KINDS.values():
+            table = kind.table.c
+            columns = [table.uuid, table.status, tables.patient.c.head]
+            if kind.ranked:
+                columns.append(table.type)
+            query = (
+                select(*columns)
+                .join(tables.patient, tables.patient.c.key == table.patient_key)
+                .where(table.uuid.in_(ids))
+            )
+            for row in await self._database.fetch(query):
+                entry_type = EntryType(row.type) if kind.ranked else None
+                found[row.uuid] = Standing(row.uuid, kind.name, row.head, Status(row.status), entry_type)
+        return found
+
+    async def memberships(self, documents: Sequence[str]) -> Sequence[Membership]:
+        """Approved folder memberships of documents."""
+        held, folder = tables.association.c, tables.folder.c
+        query = (
+            select(held.source, held.target)
+            .join(tables.folder, folder.uuid == held.source)
+            .where(
+                held.relation == Relation.HAS_MEMBER.value,
+                held.status == APPROVED,
+                folder.status == APPROVED,
+                held.target.in_(documents),
+            )
+        )
+        return [Membership(row.source, row.target) for row in await self._database.fetch(query)]
+
+    async def dependents(self, documents: Sequence[str]) -> Sequence[str]:
+        """Approved documents that append or transform documents."""
+        held, entry = tables.association.c, tables.entry.c
+        query = (
+            select(held.source)
+            .join(tables.entry, entry.uuid == held.source)
+            .where(
+                held.relation.in_([Relation.APPEND.value, Relation.TRANSFORM.value]),
+                entry.status == APPROVED,
+                held.target.in_(documents),
+            )
+            .distinct()
+        )
+        return [row.source for row in await self._database.fetch(query)]
+
+    def register(
+        self,
+        work: UnitOfWork,
+        scope: Scope,
+        admission: Admission,
+        fragments: Fragments,
+        patient_key: int,
+        at: datetime,
+    ) -> None:
+        """Notes everything an admitted submission adds and changes; `fragments` by entryUUID."""
+        if patient_key not in scope.grants:
+            raise PermissionError("this scope does not allow registering for the patient")
+        submission = admission.submission
+        self._add_set(work, admission, fragments, patient_key)
+        self._add_entries(work, admission, fragments, patient_key)
+        for folder in submission.folders:
+            key = self._new_key()
+            row = row_of.folder_row(key, patient_key, folder, fragments[folder.id], at)
+            work.write(_INSERTS["folder"], row, otherwise=_duplicate("Folder", folder.unique_id))
+            _write_values(work, _INSERT_PACKAGE_VALUE, "package_key", key, row_of.folder_values(folder))
+        associations = [
+            row_of.association_row(self._new_key(), patient_key, item, fragments[item.id])
+            for item in submission.associations
+        ]
+        if associations:
+            work.write(_INSERTS["association"], *associations)
+        _change_status(work, admission, at)
+
+    def _add_set(
+        self, work: UnitOfWork, admission: Admission, fragments: Fragments, patient_key: int
+    ) -> None:
+        item = admission.submission.submission_set
+        key = self._new_key()
+        row = row_of.set_row(key, patient_key, item, fragments[item.id], admission.digest)
+        work.write(_INSERTS["submission-set"], row, otherwise=_duplicate("SubmissionSet", item.unique_id))
+        _write_values(work, _INSERT_PACKAGE_VALUE, "package_key", key, row_of.set_values(item))
+
+    def _add_entries(
+        self, work: UnitOfWork, admission: Admission, fragments: Fragments, patient_key: int
+    ) -> None:
+        for item in admission.submission.documents:
+            key = self._new_key()
+            rank = max((self._rank(code.code, code.scheme) for code in item.confidentiality), default=1)
+            work.write(
+                _INSERTS["document"], row_of.entry_row(key, patient_key, item, fragments[item.id], rank)
+            )
+            _write_values(work, _INSERT_ENTRY_VALUE, "entry_key", key, row_of.entry_values(item))
+            _claim(work, item)
+
+
+def _claim(work: UnitOfWork, item: DocumentEntry) -> None:
+    """A uniqueId stands for the same octets for ever, whoever of two submissions comes first."""
+    if item.hash is None or item.size is None:
+        return
+    row = {"unique_id": item.unique_id, "hash": item.hash.lower(), "size": item.size}
+    work.write(_CLAIM, row)
+    table = tables.claim.c
+    same = select(table.unique_id).where(
+        table.unique_id == item.unique_id, table.hash == row["hash"], table.size == item.size
+    )
+    work.check(same, Refused(different_octets(item.unique_id)))
+
+
+def different_octets(unique_id: str, *, size: bool = False) -> Problem:
+    """The uniqueId is known with other octets."""
+    meaning, what = (Meaning.DIFFERENT_SIZE, "size") if size else (Meaning.DIFFERENT_HASH, "hash")
+    return Problem(meaning, f"uniqueId {unique_id} is registered with another {what}", unique_id)
+
+
+def _write_values(
+    work: UnitOfWork, statement: Any, owner: str, key: int, values: Iterable[tuple[str, str]]
+) -> None:
+    rows = [{owner: key, "kind": kind, "value": value} for kind, value in dict.fromkeys(values)]
+    if rows:
+        work.write(statement, *rows)
+
+
+def _change_status(work: UnitOfWork, admission: Admission, at: datetime) -> None:
+    """Life cycle of registered objects. Each must still stand as admission saw it: the loser of a race
+    between two replacements learns that the document is Deprecated."""
+    for names, statement in ((admission.replaced, _DEPRECATE), (admission.required, _STILL_APPROVED)):
+        for name in names:
+            gone = Refused(Problem(Meaning.DEPRECATED_TARGET, f"{name} is Deprecated", name))
+            work.write(statement, {"b_uuid": name}, expect=1, otherwise=gone)
+    if admission.dependents:
+        work.write(_DEPRECATE, *({"b_uuid": name} for name in admission.dependents))
+    stamp = row_of.stamp(at)
+    for name in admission.touched_folders:
+        work.write(_TOUCH_FOLDER, {"b_uuid": name, "b_at": stamp})
+
+
+def _duplicate(kind: str, unique_id: str) -> Refused:
+    return Refused(
+        Problem(
+            Meaning.DUPLICATE_IN_REGISTRY,
+            f"{kind} uniqueId {unique_id} is already used in this registry",
+            unique_id,
+        )
+    )

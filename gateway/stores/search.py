@@ -1,0 +1,216 @@
+"""Searches of the registry: conditions as data, narrowed by the scope of a decision.
+
+A statement is built once for each shape (which fields are asked in which way, what kind of scope) and
+kept; only its values change. Building one costs as much as running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, exists, or_, select
+
+from gateway.record.access import HIGHEST_RANK, Grant, Scope
+from gateway.stores import tables
+
+_KEPT_SHAPES = 512
+_ESCAPE = "\x02"
+"""LIKE has no escape sign in the stored queries; a control character takes its place."""
+
+
+@unique
+class Ask(Enum):
+    """How a field is asked."""
+
+    IN = "in"
+    FROM = "from"
+    TO = "to"
+    FROM_OR_ABSENT = "from or absent"
+    TO_OR_ABSENT = "to or absent"
+    VALUE = "value"
+    VALUE_LIKE = "value like"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`field` is a column, or the kind of a multiple value (Ask.VALUE…). Values of one condition are OR-ed."""
+
+    field: str
+    ask: Ask
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A table that can be searched, and where its multiple values stand."""
+
+    name: str
+    table: Table
+    values: Table | None = None
+    owner: str = ""
+    ranked: bool = False
+
+
+ENTRY = Kind("document", tables.entry, tables.entry_value, "entry_key", ranked=True)
+SUBMISSION_SET = Kind("submission-set", tables.submission_set, tables.package_value, "package_key")
+FOLDER = Kind("folder", tables.folder, tables.package_value, "package_key")
+ASSOCIATION = Kind("association", tables.association)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (ENTRY, SUBMISSION_SET, FOLDER, ASSOCIATION)}
+
+_Shape = tuple[Any, ...]
+
+
+class Searcher:
+    """Builds and keeps statements; gives a statement with the values to run it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[_Shape, Select[Any]] = {}
+
+    def prepare(
+        self, kind: Kind, conditions: Sequence[Condition], scope: Scope, limit: int
+    ) -> tuple[Select[Any], dict[str, Any]]:
+        """A select of whole rows, at most `limit` + 1, and its values."""
+        groups = _groups(scope)
+        shape: _Shape = (
+            kind.name,
+            limit,
+            tuple((item.field, item.ask, _count(item)) for item in conditions),
+            tuple(_grant_shape(kind, grant) for grant, _ in groups),
+        )
+        statement = self._kept.get(shape)
+        if statement is None:
+            if len(self._kept) >= _KEPT_SHAPES:
+                self._kept.clear()
+            statement = self._kept[shape] = _build(kind, conditions, groups, limit)
+        values: dict[str, Any] = {}
+        for number, item in enumerate(conditions):
+            values |= _condition_values(number, item)
+        for number, (grant, keys) in enumerate(groups):
+            values |= _grant_values(number, kind, grant, keys)
+        return statement, values
+
+
+def _count(item: Condition) -> int:
+    """LIKE patterns become one clause each, so their number is part of the shape."""
+    return len(item.values) if item.ask is Ask.VALUE_LIKE else 0
+
+
+def _groups(scope: Scope) -> list[tuple[Grant, list[int]]]:
+    """Record keys that share a grant: a patient and all identities merged into it."""
+    groups: dict[int, tuple[Grant, list[int]]] = {}
+    for key, grant in scope.grants.items():
+        groups.setdefault(id(grant), (grant, []))[1].append(key)
+    return list(groups.values())
+
+
+def _grant_shape(kind: Kind, grant: Grant) -> tuple[bool, ...]:
+    if not kind.ranked:
+        return ()
+    return (
+        grant.rank < HIGHEST_RANK,
+        grant.classes is not None,
+        bool(grant.lifted),
+        bool(grant.hidden),
+        grant.organisation is not None,
+    )
+
+
+def _build(
+    kind: Kind, conditions: Sequence[Condition], groups: Sequence[tuple[Grant, list[int]]], limit: int
+) -> Select[Any]:
+    clauses = [_clause(kind, number, item) for number, item in enumerate(conditions)]
+    clauses.append(or_(*(_granted(number, kind, grant) for number, (grant, _) in enumerate(groups))))
+    return select(kind.table).where(*clauses).order_by(kind.table.c.key).limit(limit + 1)
+
+
+def _clause(kind: Kind, number: int, item: Condition) -> ColumnElement[bool]:
+    name = f"v{number}"
+    if item.ask in {Ask.VALUE, Ask.VALUE_LIKE}:
+        return _value_clause(kind, name, item)
+    column = kind.table.c[item.field]
+    match item.ask:
+        case Ask.IN:
+            return column.in_(bindparam(name, expanding=True))
+        case Ask.FROM:
+            return column >= bindparam(name)
+        case Ask.TO:
+            return column < bindparam(name)
+        case Ask.FROM_OR_ABSENT:
+            return or_(column.is_(None), column >= bindparam(name))
+        case _:
+            return or_(column.is_(None), column < bindparam(name))
+
+
+def _value_clause(kind: Kind, name: str, item: Condition) -> ColumnElement[bool]:
+    values = kind.values
+    if values is None:
+        raise LookupError(f"{kind.name} has no multiple values")
+    if item.ask is Ask.VALUE:
+        wanted: ColumnElement[bool] = values.c.value.in_(bindparam(name, expanding=True))
+    else:
+        wanted = or_(
+            *(
+                values.c.value.like(bindparam(f"{name}_{at}"), escape=_ESCAPE)
+                for at in range(len(item.values))
+            )
+        )
+    owned = values.c[kind.owner] == kind.table.c.key
+    return exists().where(owned, values.c.kind == item.field, wanted)
+
+
+def _condition_values(number: int, item: Condition) -> dict[str, Any]:
+    name = f"v{number}"
+    match item.ask:
+        case Ask.IN | Ask.VALUE:
+            return {name: list(item.values)}
+        case Ask.VALUE_LIKE:
+            return {f"{name}_{at}": value for at, value in enumerate(item.values)}
+        case _:
+            return {name: item.values[0]}
+
+
+def _granted(number: int, kind: Kind, grant: Grant) -> ColumnElement[bool]:
+    """The rows one grant lets through: by patient, rank, class, and documents named apart."""
+    table = kind.table
+    clauses = [table.c.patient_key.in_(bindparam(f"g{number}_keys", expanding=True))]
+    if kind.ranked:
+        if grant.rank < HIGHEST_RANK:
+            visible = [table.c.rank <= bindparam(f"g{number}_rank")]
+            if grant.lifted:
+                visible.append(table.c.unique_id.in_(bindparam(f"g{number}_lifted", expanding=True)))
+            if grant.organisation is not None:
+                visible.append(table.c.organisation == bindparam(f"g{number}_organisation"))
+            clauses.append(or_(*visible))
+        if grant.classes is not None:
+            clauses.append(table.c.document_class.in_(bindparam(f"g{number}_classes", expanding=True)))
+        if grant.hidden:
+            clauses.append(table.c.unique_id.not_in(bindparam(f"g{number}_hidden", expanding=True)))
+    return and_(*clauses)
+
+
+def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dict[str, Any]:
+    values: dict[str, Any] = {f"g{number}_keys": keys}
+    if not kind.ranked:
+        return values
+    if grant.rank < HIGHEST_RANK:
+        values[f"g{number}_rank"] = grant.rank
+        if grant.lifted:
+            values[f"g{number}_lifted"] = sorted(grant.lifted)
+        if grant.organisation is not None:
+            values[f"g{number}_organisation"] = grant.organisation
+    if grant.classes is not None:
+        values[f"g{number}_classes"] = sorted(grant.classes)
+    if grant.hidden:
+        values[f"g{number}_hidden"] = sorted(grant.hidden)
+    return values
+
+
+def visible(grant: Grant, *, rank: int, document_class: str | None, unique_id: str, organisation: str | None) -> bool:
+    """What `_granted` says of one document, for decisions about documents that a request names."""
+    if unique_id in grant.hidden or (grant.classes is not None and document_class not in grant.classes):
+        return False
+    own = grant.organisation is not None and organisation == grant.organisation
+    return rank <= grant.rank or unique_id in grant.lifted or own

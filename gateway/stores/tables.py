@@ -1,0 +1,211 @@
+"""The tables of the record, its audit and its keys. Times are text in DTM or epoch milliseconds in UTC.
+
+Record keys are 63-bit numbers made by the application, so that a unit of work can be written in one go.
+Coded values stand as `code^^scheme`. Fragments carry marks, see `gateway.stores.marks`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+METADATA = MetaData()
+
+meta = Table("meta", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+patient = Table(
+    "patient",
+    METADATA,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("head", BigInteger, nullable=False, index=True),
+    Column("root", String(128), nullable=False),
+    Column("extension", String(256), nullable=False),
+    Column("demographics", LargeBinary),
+    Column("created_at", BigInteger, nullable=False),
+    Index("patient_identifier", "root", "extension", unique=True),
+)
+
+patient_rights = Table(
+    "patient_rights",
+    METADATA,
+    Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("rights", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+record_key = Table(
+    "record_key",
+    METADATA,
+    Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("master_version", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+entry = Table(
+    "entry",
+    METADATA,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("patient_key", BigInteger, nullable=False),
+    Column("uuid", String(45), nullable=False, unique=True),
+    Column("unique_id", String(128), nullable=False, index=True),
+    Column("status", String(10), nullable=False),
+    Column("type", String(10), nullable=False),
+    Column("mime_type", String(256), nullable=False),
+    Column("class_code", Text),
+    Column("document_class", Text),
+    Column("type_code", Text),
+    Column("format_code", Text),
+    Column("facility_type", Text),
+    Column("practice_setting", Text),
+    Column("creation_time", String(14)),
+    Column("service_start", String(14)),
+    Column("service_stop", String(14)),
+    Column("rank", SmallInteger, nullable=False),
+    Column("organisation", String(128)),
+    Column("repository", String(64)),
+    Column("home", String(80)),
+    Column("hash", String(40)),
+    Column("size", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("offline", Boolean, nullable=False),
+    Column("fragment", Text, nullable=False),
+    Index("entry_patient", "patient_key", "status", "type", "class_code"),
+)
+
+entry_value = Table(
+    "entry_value",
+    METADATA,
+    Column("entry_key", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("entry_key", "kind", "value"),
+)
+
+submission_set = Table(
+    "submission_set",
+    METADATA,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("patient_key", BigInteger, nullable=False, index=True),
+    Column("uuid", String(45), nullable=False, unique=True),
+    Column("unique_id", String(64), nullable=False, unique=True),
+    Column("source_id", String(64), nullable=False),
+    Column("content_type", Text),
+    Column("submission_time", String(14), nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("home", String(80)),
+    Column("digest", String(64), nullable=False),
+    Column("fragment", Text, nullable=False),
+)
+
+folder = Table(
+    "folder",
+    METADATA,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("patient_key", BigInteger, nullable=False, index=True),
+    Column("uuid", String(45), nullable=False, unique=True),
+    Column("unique_id", String(64), nullable=False, unique=True),
+    Column("status", String(10), nullable=False),
+    Column("last_update", String(14), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("home", String(80)),
+    Column("fragment", Text, nullable=False),
+)
+
+package_value = Table(
+    "package_value",
+    METADATA,
+    Column("package_key", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("package_key", "kind", "value"),
+)
+
+association = Table(
+    "association",
+    METADATA,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("uuid", String(45), nullable=False, unique=True),
+    Column("patient_key", BigInteger, nullable=False),
+    Column("relation", String(16), nullable=False),
+    Column("source", String(45), nullable=False, index=True),
+    Column("target", String(45), nullable=False, index=True),
+    Column("status", String(10), nullable=False),
+    Column("fragment", Text, nullable=False),
+)
+
+claim = Table(
+    "claim",
+    METADATA,
+    Column("unique_id", String(128), primary_key=True),
+    Column("hash", String(40), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    comment="The octets a document uniqueId stands for, settled once for all entries that use it.",
+)
+
+content = Table(
+    "content",
+    METADATA,
+    Column("unique_id", String(128), primary_key=True),
+    Column("blob", String(64), nullable=False),
+    Column("record_key", BigInteger, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha1", String(40), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("mime_type", String(256), nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+)
+
+seen_message = Table(
+    "seen_message",
+    METADATA,
+    Column("sender", String(128), nullable=False),
+    Column("message_id", String(256), nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("answer", LargeBinary),
+    PrimaryKeyConstraint("sender", "message_id"),
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("trace_id", String(32), nullable=False, index=True),
+    Column("transaction", String(16), nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("evidence_signature", LargeBinary, nullable=False),
+    Column("decision", Text),
+)
+
+audit_leaf = Table(
+    "audit_leaf",
+    METADATA,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("audit_id", BigInteger, nullable=False, unique=True),
+    Column("leaf", LargeBinary, nullable=False),
+)
+
+audit_checkpoint = Table(
+    "audit_checkpoint",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

@@ -1,0 +1,69 @@
+"""The unit of work: what a request wants written, kept until the commit stage writes all or nothing.
+
+Handlers read through the stores and only note what is to be written. Nothing of a request that
+ends in a refusal can therefore have reached the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Executable, Insert, Select
+
+from gateway.errors import GatewayError
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One statement over some rows. `expect` rows must be touched in all, else `otherwise` is raised;
+    a broken constraint raises `otherwise` too."""
+
+    statement: Executable
+    rows: Sequence[Values]
+    otherwise: GatewayError | None = None
+    expect: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A query that must find a row inside the transaction, else `otherwise` is raised."""
+
+    query: Select[Any]
+    otherwise: GatewayError
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """Writes in order, journal rows that many requests may share, and what to undo outside."""
+
+    steps: list[Write | Check] = field(default_factory=list)
+    journal: list[tuple[Insert, Values]] = field(default_factory=list)
+    on_rollback: list[Callable[[], None]] = field(default_factory=list)
+
+    def write(
+        self,
+        statement: Executable,
+        *rows: Values,
+        otherwise: GatewayError | None = None,
+        expect: int | None = None,
+    ) -> None:
+        """Notes a statement to be executed at the commit."""
+        self.steps.append(Write(statement, rows, otherwise, expect))
+
+    def check(self, query: Select[Any], otherwise: GatewayError) -> None:
+        """Notes a condition that must hold inside the transaction."""
+        self.steps.append(Check(query, otherwise))
+
+    def record(self, statement: Insert, row: Values) -> None:
+        """Notes a journal row (audit, replay memory), written together with those of other requests."""
+        self.journal.append((statement, row))
+
+    def rolled_back(self) -> None:
+        """Undoes what was done outside the database, such as blobs written."""
+        for undo in self.on_rollback:
+            undo()
+        self.on_rollback.clear()

@@ -1,0 +1,1 @@
+"""MHD: mobile access to health documents, FHIR R4."""

@@ -1,0 +1,1 @@
+"""XDS.b: cross-enterprise document sharing (ITI TF-1 10)."""

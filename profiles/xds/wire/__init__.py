@@ -1,0 +1,1 @@
+"""ebRIM and ebRS 3.0 on the wire ↔ the record (ITI TF-3 4.2)."""
