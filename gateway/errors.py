@@ -69,6 +69,14 @@ class TransactionUnknown(GatewayError):
     """Nothing is declared for this wire key (action, path or trigger) at this endpoint."""
 
 
+class MethodRefused(GatewayError):
+    """The path is known, but not with this method; `allowed` are those it takes (RFC 9110 15.5.6)."""
+
+    def __init__(self, detail: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(detail, location="method")
+        self.allowed = allowed
+
+
 # --- message security --------------------------------------------------------------------------
 
 

@@ -139,7 +139,9 @@ def fault_of(payload: etree._Element) -> str:
     if local(payload) != "Fault":
         return ""
     words = [
-        (found.text or "").strip() for found in payload.iter() if local(found) in {"Value", "Text", "faultstring"}
+        (found.text or "").strip()
+        for found in payload.iter()
+        if local(found) in {"Value", "Text", "faultstring"}
     ]
     return " ".join(word for word in words if word)
 
@@ -167,7 +169,7 @@ def _content(response: etree._Element, parts: Mapping[str, bytes]) -> bytes | No
     if include is not None:
         return parts.get(content_id(include.get("href") or ""))
     try:
-        return base64.b64decode("".join(document.itertext()), validate=False)
+        return base64.b64decode(str(document.xpath("string()")), validate=False)
     except binascii.Error:
         return None
 

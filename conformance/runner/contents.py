@@ -63,7 +63,7 @@ class Objects:
 
 def objects_of(payload: etree._Element | None) -> Objects:
     """Sort the children of the answer's RegistryObjectList."""
-    found = [e for e in _listed(payload)] if payload is not None else []
+    found = list(_listed(payload)) if payload is not None else []
     packages = [e for e in found if local(e) == "RegistryPackage"]
     return Objects(
         documents=tuple(e for e in found if local(e) == "ExtrinsicObject"),

@@ -13,9 +13,10 @@ from contents import Objects, counts, holds, missing_attributes, objects_of, slo
 from lxml import etree
 from memory import Memory
 from mllp_client import field_of
-from schemas import Schemas
 from soap_client import Message
 from substitute import into_text
+
+from schemas import Schemas
 
 ACCEPTED = {"Success": {"AA", "CA"}}
 REGISTRY_STATUSES = frozenset({"Success", "Failure", "PartialSuccess"})
@@ -112,8 +113,8 @@ class Examiner:
             if document is None:
                 yield f"the document {wanted['uid']} ({name}) did not come back"
             elif document.content != (self.root / wanted["file"]).read_bytes():
-                size = len(document.content) if document.content is not None else "no"
-                yield f"the document {wanted['uid']} is not byte-equal to {wanted['file']} ({size} bytes came)"
+                size = "nothing" if document.content is None else f"{len(document.content)} bytes"
+                yield f"the document {wanted['uid']} is not byte-equal to {wanted['file']}: {size} came"
         mime_type = case.expected.get("mimeType")
         for document in answer.documents:
             if mime_type and document.mime_type != mime_type:
@@ -151,11 +152,12 @@ def _contents(case: Case, objects: Objects) -> Iterator[str]:
     for name, number in wanted.items():
         if seen[name] != number:
             yield f"expected {number} {name}; seen {seen[name]}"
-    if wanted.get("ObjectRefs") and objects.full:
+    if "ObjectRefs" in wanted and objects.full:
         yield f"expected ObjectRefs only; {objects.full} full objects came"
+    listed = ", ".join(f"{number} {name}" for name, number in seen.items() if number)
     for name in case.expected.get("contents") or ():
         if not holds(name, objects):
-            yield f"expected contents {name}; seen {', '.join(f'{n} {k}' for k, n in seen.items() if n) or 'none'}"
+            yield f"expected contents {name}; seen {listed or 'nothing'}"
 
 
 def _differences(document: Retrieved, entry: etree._Element) -> Iterator[str]:
@@ -185,7 +187,7 @@ def _field_faults(path: str, rule: Mapping[str, object], text: str) -> Iterator[
     values = rule.get("values")
     allowed = [str(value) for value in values] if isinstance(values, list) else []
     if seen is None or not any(_allows(value, seen) for value in allowed):
-        yield f"{path}: expected {' or '.join(allowed)}; seen {seen if seen is not None else 'no such segment'}"
+        yield f"{path}: expected {' or '.join(allowed)}; seen {'no segment' if seen is None else seen}"
 
 
 def _allows(value: str, seen: str) -> bool:
@@ -218,7 +220,7 @@ def _answer_actions(action: str, root: str) -> tuple[str, ...]:
 
 
 def _rest(case: Case, answer: Answer) -> Iterator[str]:
-    """responseResource and responseBundle of REST cases."""
+    """ResponseResource and responseBundle of REST cases."""
     kind = str(answer.resource.get("resourceType") or "")
     wanted = case.expected.get("responseResource")
     if wanted and kind != wanted:

@@ -27,8 +27,8 @@ def with_segment_ends(text: str) -> str:
 def field_of(message: str, path: str) -> str | None:
     """The value a terser path such as `MSH-9-1` or `QUERY_RESPONSE(1)/.PID-3(0)-4-2` names.
 
-    Repetitions of groups, segments and fields count from 0. None if the segment is not there; empty if the
-    field is. Raises ValueError for a path of another form.
+    Repetitions of groups, segments and fields count from 0; a component that is not named is the first.
+    None if the segment is not there; empty if the field is. Raises ValueError for a path of another form.
     """
     found = TERSER.match(path)
     if found is None:
@@ -49,10 +49,8 @@ def _component(segment: str, path: re.Match[str]) -> str:
     if segment.startswith("MSH") and path["field"] in {"1", "2"}:
         return "|" if path["field"] == "1" else value
     value = _nth(value, "~", int(path["repeat"] or 0))
-    if path["component"]:
-        value = _nth(value, "^", int(path["component"]) - 1)
-        value = _nth(value, "&", int(path["sub"] or 1) - 1) if path["sub"] or "&" in value else value
-    return value
+    value = _nth(value, "^", int(path["component"] or 1) - 1)
+    return _nth(value, "&", int(path["sub"] or 1) - 1)
 
 
 def _nth(value: str, separator: str, index: int) -> str:
@@ -93,7 +91,7 @@ class MllpClient:
             self._socket = None
 
     def send(self, content: bytes) -> Answer:
-        """Frame and send one message, wait for one reply; a broken connection is an answer of its own kind."""
+        """Send one message and wait for its reply; a broken connection is an answer of its own kind."""
         kept = self._socket is not None
         try:
             return read(self._exchange(content).decode("utf-8", "replace"))

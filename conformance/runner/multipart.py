@@ -1,4 +1,4 @@
-"""MIME packages of SOAP messages: MTOM/XOP requests are built and answers are taken apart (RFC 2387, XOP 1.0)."""
+"""MIME packages of SOAP messages: MTOM requests are built, answers taken apart (RFC 2387, XOP 1.0)."""
 
 from __future__ import annotations
 

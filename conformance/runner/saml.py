@@ -26,10 +26,12 @@ SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 URI_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
+ELSEWHERE = "https://elsewhere.example/not-this-system"
 UNKNOWN_CODE = ("NO-SUCH-CODE", "2.999.9.9")
 
-REFUSED = frozenset({"expired", "notyetvalid", "unsigned", "unknownaudience", "secondrole", "secondpurposeofuse",
-                     "secondauthncontext", "invalidauthnstatement"})  # fmt: skip
+WRONG_TIMES = frozenset({"expired", "notyetvalid", "invalidauthnstatement"})
+WRONG_WORDS = frozenset({"unknownaudience", "secondrole", "secondpurposeofuse", "secondauthncontext"})
+REFUSED = WRONG_TIMES | WRONG_WORDS | {"unsigned"}
 VARIANTS = REFUSED | {"valid", "withauthzconsent"}
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -74,9 +76,7 @@ class Issuer:
         return f'<wsse:Security xmlns:wsse="{WSSE}" s:mustUnderstand="true">{text}</wsse:Security>'
 
 
-def read_issuer(
-    key: Path, certificate: Path, entity: str, audience: str, codes: tuple[Code, Code]
-) -> Issuer:
+def read_issuer(key: Path, certificate: Path, entity: str, audience: str, codes: tuple[Code, Code]) -> Issuer:
     """Load key and certificate (PEM); `codes` are role and purpose of use. Raises ValueError, OSError."""
     private = serialization.load_pem_private_key(key.read_bytes(), None)
     if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
@@ -88,7 +88,8 @@ def read_issuer(
 
 
 def _assertion(issuer: Issuer, variant: str, patient: str | None, now: datetime) -> etree._Element:
-    start = now + {"expired": timedelta(hours=-2), "notyetvalid": timedelta(hours=1)}.get(variant, timedelta())
+    shifts = {"expired": timedelta(hours=-2), "notyetvalid": timedelta(hours=1)}
+    start = now + shifts.get(variant, timedelta())
     end = start + timedelta(minutes=5)
     root = etree.Element(
         f"{{{SAML}}}Assertion",
@@ -99,8 +100,8 @@ def _assertion(issuer: Issuer, variant: str, patient: str | None, now: datetime)
     add("Issuer").text = issuer.entity
     _subject(add("Subject"), issuer, end)
     conditions = add("Conditions", NotBefore=_time(start), NotOnOrAfter=_time(end))
-    audience = "https://elsewhere.example/not-this-system" if variant == "unknownaudience" else issuer.audience
-    _adder(_adder(conditions)("AudienceRestriction"))("Audience").text = audience
+    audience = _adder(_adder(conditions)("AudienceRestriction"))("Audience")
+    audience.text = ELSEWHERE if variant == "unknownaudience" else issuer.audience
     _authentication(add, variant, start)
     _attributes(add("AttributeStatement"), issuer, variant, patient)
     return root
@@ -161,9 +162,9 @@ def _text(statement: etree._Element, name: str, value: str, name_format: str = U
 
 def _coded(statement: etree._Element, name: str, element: str, value: Code) -> None:
     code = etree.SubElement(
-        _attribute(statement, name, URI_NAMES), f"{{{HL7}}}{element}", nsmap={None: HL7, "xsi": XSI}
+        _attribute(statement, name, URI_NAMES), f"{{{HL7}}}{element}", nsmap={"v3": HL7, "xsi": XSI}
     )
-    code.set(f"{{{XSI}}}type", "CE")
+    code.set(f"{{{XSI}}}type", "v3:CE")
     code.set("code", value.code)
     code.set("codeSystem", value.scheme)
     code.set("displayName", value.code)

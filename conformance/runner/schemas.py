@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -34,8 +35,8 @@ class Schemas:
                 holder.remove(include)
         if schema.validate(tree):
             return None
-        error = schema.error_log.last_error
-        return f"line {error.line}: {error.message}" if error is not None else "not valid"
+        first_line = str(schema.error_log).splitlines()[0]
+        return re.sub(r"^.*?:(\d+):\d+(?::[A-Z_0-9]+)+: ", r"line \1: ", first_line)
 
     def _schema(self, name: str) -> etree.XMLSchema | None:
         file = self._folder / FILES[name] if self._folder is not None and name in FILES else None

@@ -30,12 +30,11 @@ ENV = "http://www.w3.org/2003/05/soap-envelope"
 WSA = "http://www.w3.org/2005/08/addressing"
 ANONYMOUS = f"{WSA}/anonymous"
 ENVELOPE_START = re.compile(r"<(?:[\w.-]+:)?Envelope[\s>]")
-SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A request ready to be sent. `payload` is the body without envelope, for later XPath; None if unreadable."""
+    """A request ready to be sent. `payload` is the body without envelope; None if unreadable."""
 
     content_type: str
     content: bytes
@@ -98,6 +97,9 @@ def forward(text: str, to: Addressing, *, complete: bool) -> Message:
     content = text.encode()
     root = parse(content) if "<!DOCTYPE" not in text else None
     header = first(root, "Header") if root is not None else None
+    if root is not None and header is None and complete:
+        header = etree.Element(f"{{{ENV}}}Header")
+        root.insert(0, header)
     if root is None or header is None or first(root, "Signature") is not None:
         return _message(content, to, "", ())
     _renew(header, "To", to.url, add=complete)
@@ -138,9 +140,7 @@ def _renew(header: etree._Element, name: str, value: str, *, add: bool) -> etree
     return found
 
 
-def _message(
-    envelope: bytes, to: Addressing, message_id: str, parts: Sequence[tuple[str, bytes]]
-) -> Message:
+def _message(envelope: bytes, to: Addressing, message_id: str, parts: Sequence[tuple[str, bytes]]) -> Message:
     content_type = f'{SOAP}; charset=UTF-8; action="{to.action}"' if to.action else f"{SOAP}; charset=UTF-8"
     content = envelope
     if to.mtom:
@@ -152,8 +152,9 @@ def _message(
 
 
 def without_prologue(text: str) -> str:
-    """The text without byte-order mark and XML declaration."""
-    return re.sub(r"^\ufeff?\s*<\?xml[^>]*\?>\s*", "", text).removeprefix("\ufeff")
+    """The text without byte-order mark, XML declaration and the comments before the first element."""
+    bare = re.sub(r"^\s*<\?xml[^>]*\?>\s*", "", text.removeprefix("\ufeff"))
+    return re.sub(r"^(?:\s*<!--.*?-->)*\s*", "", bare, flags=re.DOTALL)
 
 
 def payload_of(envelope: etree._Element | None) -> etree._Element | None:

@@ -181,10 +181,8 @@ class Values:
 def _evaluate(tree: etree._Element | None, path: str, where: str) -> str:
     if tree is None:
         raise BlockedError(f"{where} holds no XML")
-    found = tree.xpath(path)
-    if isinstance(found, list):
-        found = found[0] if found else ""
-    value = "".join(found.itertext()) if isinstance(found, etree._Element) else str(found)  # noqa: SLF001
+    # string() of a node-set is that of its first node in document order (XPath 1.0, 4.2).
+    value = str(tree.xpath(f"string({path})"))
     if not value.strip():
         raise BlockedError(f"{where} has nothing at {path}")
     return value.strip()

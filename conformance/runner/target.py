@@ -63,7 +63,7 @@ class Target:
     source_id: str
 
     def endpoint(self, case: Case) -> str | None:
-        """URL for a SOAP case, base URL for a REST case, host:port for an HL7 v2 case; None if there is none."""
+        """URL of a SOAP case, base URL of a REST case, host:port of an HL7 v2 case; None if unknown."""
         if is_mllp(case):
             return self.endpoints.get("mllp")
         if case.transaction in REST:
@@ -121,7 +121,13 @@ def read_target(url: str | None, file: Path | None) -> Target:
     )
 
 
-_PATHS = {"registry": "xds/registry", "repository": "xds/repository", "fhir": "fhir", "pix": "pix", "pdq": "pdq"}
+_PATHS = {
+    "registry": "xds/registry",
+    "repository": "xds/repository",
+    "fhir": "fhir",
+    "pix": "pix",
+    "pdq": "pdq",
+}
 
 
 def _bare(oid: str) -> str:
@@ -156,15 +162,16 @@ class Capabilities:
             return "an answer for the consuming side; nothing is sent"
         if case.statuses and set(case.statuses) <= {"valid", "invalid"}:
             return "a fixture for parsers, without an outcome at a server"
-        if case.is_check:
-            return self._option(case)
+        return (None if case.is_check else self._role(case)) or self._option(case)
+
+    def _role(self, case: Case) -> str | None:
         if case.transaction not in self.transactions:
             return f"{case.transaction} is not offered"
         if case.target and case.target not in self.targets:
             return f"the role {case.target} is not offered"
         if not (is_mllp(case) or is_soap(case) or case.transaction in REST):
             return f"this runner does not send {case.transaction}"
-        return self._option(case)
+        return None
 
     def _option(self, case: Case) -> str | None:
         for need in self.needs:

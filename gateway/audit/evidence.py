@@ -14,7 +14,7 @@ import orjson
 from cryptography import x509
 
 from gateway.crypto.keys import Scheme, Signer, fingerprint, usable_key, verify_with
-from gateway.errors import AlgorithmRefused, Defect, Malformed, SignatureBroken, SignerRefused
+from gateway.errors import AlgorithmRefused, Defect, Malformed, SignerRefused
 
 VERSION = 1
 DIGEST_BYTES = 32
@@ -74,8 +74,8 @@ def evidence_bytes(record: EvidenceRecord, signer: Signer) -> bytes:
             "request_sha256": record.request_sha256.hex(),
             "reply_sha256": _hex(record.reply_sha256),
             "token_sha256": _hex(record.token_sha256),
-            "token_id": record.token_id,
-            "subject": record.subject,
+            "token_id": _clean(record.token_id),
+            "subject": _clean(record.subject),
             "decision": {
                 "reason": record.reason,
                 "rule": record.rule,
@@ -152,6 +152,13 @@ def moment(text: str) -> datetime:
     if found.tzinfo is None:
         raise Malformed("the evidence record has a time without zone")
     return found
+
+
+def _clean(text: str | None) -> str | None:
+    """Text that can be written as UTF-8; a token may carry half a surrogate pair."""
+    if text is None or text.isprintable():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _hex(digest: bytes | None) -> str | None:

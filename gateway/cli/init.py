@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.config import Environment, Settings, load_node, shipped
+from gateway.config import Environment, Settings, parse_node, shipped
 from gateway.config.certificates import environments_of
 from gateway.crypto import pki
 from gateway.errors import Malformed, SettingsInvalid
@@ -229,10 +229,11 @@ def _foreign(settings: Settings, data: bytes) -> x509.Certificate:
 
 
 def _write_node(folder: Path, partner: Partner, environment: str, certificate: x509.Certificate) -> Path:
-    pki.write_pem(folder / f"{partner.name}.pem", certificate)
     path = folder / f"{partner.name}.toml"
-    pki.replace_file(path, _node_text(partner, environment).encode())
-    load_node(path)
+    text = _node_text(partner, environment)
+    parse_node(text, path)
+    pki.write_pem(folder / f"{partner.name}.pem", certificate)
+    pki.replace_file(path, text.encode())
     return path
 
 
@@ -272,6 +273,6 @@ def block(settings: Settings, name: str, *, blocked: bool = True) -> Path:
     text = path.read_text(encoding="utf-8")
     line = f"blocked = {_flag(on=blocked)}"
     text = _BLOCKED_LINE.sub(line, text) if _BLOCKED_LINE.search(text) else f"{text.rstrip()}\n{line}\n"
+    parse_node(text, path)
     pki.replace_file(path, text.encode())
-    load_node(path)
     return path

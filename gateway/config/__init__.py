@@ -2,7 +2,7 @@
 
 from gateway.config.check import Finding, check
 from gateway.config.load import load
-from gateway.config.nodes import NodeFile, load_node
+from gateway.config.nodes import NodeFile, load_node, parse_node
 from gateway.config.settings import (
     Assertions,
     Content,
@@ -39,5 +39,6 @@ __all__ = [
     "check",
     "load",
     "load_node",
+    "parse_node",
     "shipped",
 ]

@@ -43,5 +43,9 @@ class NodeFile:
 
 def load_node(path: Path) -> NodeFile:
     """Read one node file; SettingsInvalid names file, line and reason."""
-    text = read_text(path)
+    return parse_node(read_text(path), path)
+
+
+def parse_node(text: str, path: Path) -> NodeFile:
+    """The node that a text describes which is, or will be, the content of `path`."""
     return checked(NodeFile, parse(text, path), text, path)

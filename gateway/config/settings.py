@@ -185,6 +185,7 @@ class Limits:
     mllp_idle_seconds: Seconds = 60.0
     mllp_frame_seconds: Seconds = 30.0
     mllp_connections_per_node: Count = 50
+    mllp_connections: Count = 1_000
     # Syslog
     syslog_frame_bytes: Annotated[int, Field(gt=0, le=MIB, strict=True)] = 64 * KIB
     # Time

@@ -24,7 +24,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """All that must be kept to append: the roots of the full subtrees, largest first, one per bit of `size`."""
+    """All that must be kept to append: roots of the full subtrees, largest first, one per bit of `size`."""
 
     size: int = 0
     roots: tuple[bytes, ...] = ()

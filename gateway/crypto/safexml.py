@@ -31,6 +31,7 @@ DEFAULT = XmlLimits()
 _PARSER_DEPTH = 256  # where libxml2 stops by itself
 _RESOURCE_LIMIT = 114  # libxml2's error number for its own bounds on depth and text
 
+_OPENS_DECLARATION = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n")
 _DECLARATION = re.compile(
     rb"<\?xml\s+version\s*=\s*(?:\"1\.0\"|'1\.0')"
     rb"(?:\s+encoding\s*=\s*(?:\"(?P<double>[A-Za-z][\w.-]*)\"|'(?P<single>[A-Za-z][\w.-]*)'))?"
@@ -123,7 +124,7 @@ def _as_utf8(data: bytes, charset: str | None) -> tuple[bytes, int]:
         raise Malformed(f"charset of the content type contradicts the document, which is {encoding}")
     text = _narrow(data) if wide else data
     start = len(BOM_UTF8) if text.startswith(BOM_UTF8) else 0
-    if not text.startswith(b"<?xml", start):
+    if not text.startswith(_OPENS_DECLARATION, start):
         return text, start
     declaration = _DECLARATION.match(text, start)
     if declaration is None:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from lxml import etree
 
+from gateway.errors import Problem
+
 
 @dataclass(frozen=True, slots=True)
 class Soap:
@@ -103,6 +105,13 @@ class FhirReply:
     media_type: str
     content: Content
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hl7Reply:
+    """What an HL7 v2 codec answers a feed with: accepted, unless one of the problems is no warning."""
+
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from gateway.declare.bindings import Fhir, Hl7v2, Soap, WireKey
 from gateway.declare.transaction import AnyTransaction, Profile
-from gateway.errors import Defect, TransactionUnknown
+from gateway.errors import Defect, MethodRefused, TransactionUnknown
+
+_SEARCH_BY_POST = re.compile(r"(?P<path>/[A-Z][A-Za-z]*)/_search")
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,23 @@ class Catalogue:
         return found
 
     def find_fhir(self, method: str, path: str) -> tuple[AnyTransaction, dict[str, str]]:
-        """The FHIR interaction for a method and a path below the base, with its path variables."""
+        """The FHIR interaction for a method and a path below the base, with its path variables.
+
+        A search by POST to `_search` is the same interaction as by GET (FHIR R4 http 3.1.0.10).
+        TransactionUnknown when the path is not declared, MethodRefused when it is with other methods only.
+        """
+        by_post = _SEARCH_BY_POST.fullmatch(path)
+        asked, path = (_search_method(method), by_post["path"]) if by_post else (method, path)
+        allowed: list[str] = []
         for declared, pattern, transaction in self.fhir_paths:
             match = pattern.fullmatch(path)
-            if match and declared == method:
+            if match and declared == asked:
                 return transaction, match.groupdict()
-        raise TransactionUnknown(f"no interaction is declared for {method} on this path", location="path")
+            if match:
+                allowed.append("POST" if by_post else declared)
+        if allowed:
+            raise MethodRefused("this path does not take this method", allowed=tuple(allowed))
+        raise TransactionUnknown("no interaction is declared for this path", location="path")
 
     def transactions(self) -> Iterator[AnyTransaction]:
         """All transactions in the order of the profiles."""
@@ -78,6 +91,10 @@ def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:
             return [("fhir", method, path)]
         case Hl7v2(message=message, triggers=triggers):
             return [("hl7v2", message, trigger) for trigger in triggers]
+
+
+def _search_method(method: str) -> str:
+    return "GET" if method == "POST" else "POST _search"
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from gateway.declare.transaction import Call
 from gateway.errors import NodeNotPermitted, NodeRefused, SecurityHeaderInvalid, SignatureBroken, TokenMissing
+from gateway.identity.systems import system_principal
 from gateway.pipeline.authorize import decide
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, Receipt
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_success
-from gateway.declare.transaction import Call
-from gateway.identity.systems import system_principal
 
 
 async def authenticate_node(x: Exchange, engine: Engine) -> None:

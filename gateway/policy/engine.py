@@ -8,60 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from enum import Enum
 from typing import NamedTuple
 
 from gateway.declare.actions import Action
 from gateway.errors import Defect
-from gateway.policy.model import Policy, Purpose, RoleRule, code_key
-from gateway.record.access import (
-    HIGHEST_RANK,
-    LOWEST_RANK,
-    Decision,
-    Grant,
-    Listing,
-    Mandate,
-    PatientRights,
-)
+from gateway.policy.case import Case, holds_whole, make_case
+from gateway.policy.ceiling import Relation, grant_of, level_of, rank_of, relation_of
+from gateway.policy.model import Policy, RoleRule
+from gateway.record.access import HIGHEST_RANK, Decision, Mandate, PatientRights
 from gateway.record.people import PatientId, Principal, SubjectKind
 
 PERMIT = "PERMIT"
 EMERGENCY_OBLIGATIONS = ("notify-patient", "notify-privacy-officer", "audit-emergency", "limit-rate")
 GIVERS = frozenset({"patient", "parent", "guardian", "law"})
 """Who may give a mandate, besides the patient by identifier."""
-
-ANYONE = "*"
-NOTHING = 0
-"""A rank below all: only lifted documents and those of the own organisation are visible."""
-
-_SHARED_CEILING = HIGHEST_RANK - 1
-_NOBODY: frozenset[str] = frozenset()
-
-
-class _Relation(Enum):
-    """How far the relation of rule P7 reaches."""
-
-    NONE = 0
-    DOCUMENTS = 1
-    RECORD = 2
-
-
-class _Case(NamedTuple):
-    """The question, with what several rules need of it."""
-
-    policy: Policy
-    principal: Principal
-    action: Action
-    rights: PatientRights
-    patient: PatientId | None
-    at: datetime
-    classes: frozenset[str] | None
-    role: RoleRule | None
-    purpose: Purpose | None
-    known: bool
-    names: frozenset[str]
-    own: bool
-    emergency: bool
 
 
 class _Step(NamedTuple):
@@ -71,7 +31,7 @@ class _Step(NamedTuple):
     refusal: str | None = None
 
 
-_Rule = Callable[[_Case], _Step]
+_Rule = Callable[[Case], _Step]
 
 
 def decide(
@@ -91,20 +51,14 @@ def decide(
     """
     if at.tzinfo is None:
         raise Defect("the time of a decision must be aware")
-    case = _case(policy, principal, action, rights, patient, at, document_class)
+    case = make_case(policy, principal, action, rights, patient, at, document_class)
     rules = _rules(case)
     path: list[str] = []
     for rule in rules:
         entry, refusal = rule(case)
         path.append(entry)
         if refusal is not None:
-            return Decision(
-                permitted=False,
-                reason=refusal,
-                rule=entry.partition(" ")[0],
-                path=tuple(path),
-                policy_version=policy.version,
-            )
+            return _refused(policy, path, refusal)
     emergency = rules[-1] is _p10_emergency
     return Decision(
         permitted=True,
@@ -113,53 +67,21 @@ def decide(
         path=tuple(path),
         policy_version=policy.version,
         obligations=EMERGENCY_OBLIGATIONS if emergency else (),
-        grant=_grant(case) if patient is not None else None,
+        grant=grant_of(case) if patient is not None else None,
     )
 
 
-def _case(
-    policy: Policy,
-    principal: Principal,
-    action: Action,
-    rights: PatientRights | None,
-    patient: PatientId | None,
-    at: datetime,
-    classes: frozenset[str] | None,
-) -> _Case:
-    role = policy.roles.get(code_key(principal.role)) if principal.role else None
-    purpose = policy.purposes.get(code_key(principal.purpose)) if principal.purpose else None
-    names = {principal.subject, *principal.provider_ids}
-    if principal.organisation:
-        names.add(principal.organisation)
-    return _Case(
-        policy=policy,
-        principal=principal,
-        action=action,
-        rights=rights if rights is not None else _CLOSED,
-        patient=patient,
-        at=at,
-        classes=classes,
-        role=role,
-        purpose=purpose,
-        known=rights is not None and patient is not None,
-        names=frozenset(names),
-        own=_is_own(principal, role, patient),
-        emergency=principal.emergency_reason is not None or (purpose is not None and purpose.emergency),
+def _refused(policy: Policy, path: list[str], reason: str) -> Decision:
+    return Decision(
+        permitted=False,
+        reason=reason,
+        rule=path[-1].partition(" ")[0],
+        path=tuple(path),
+        policy_version=policy.version,
     )
 
 
-def _is_own(principal: Principal, role: RoleRule | None, patient: PatientId | None) -> bool:
-    """Whether a patient acts in the own record: by the identity the patient directory gave to the login."""
-    if principal.kind is not SubjectKind.PATIENT or patient is None or principal.on_behalf_of is not None:
-        return False
-    if role is None or not role.own_record:
-        return False
-    if principal.patient is not None:
-        return principal.patient == patient
-    return principal.subject == str(patient)
-
-
-def _rules(case: _Case) -> tuple[_Rule, ...]:
+def _rules(case: Case) -> tuple[_Rule, ...]:
     """The rules that apply. Systems and what concerns no single record need no patient's decision."""
     kind = case.principal.kind
     of_record = case.action.of_record
@@ -175,7 +97,7 @@ def _rules(case: _Case) -> tuple[_Rule, ...]:
 # --- P1 to P6: may they at all -------------------------------------------------------------------
 
 
-def _p1_subject(case: _Case) -> _Step:
+def _p1_subject(case: Case) -> _Step:
     """Found and active in exactly the directory of its kind, and asking for the patient of its token."""
     who = case.principal
     if not who.subject or (case.role is not None and who.kind not in case.role.kinds):
@@ -187,11 +109,11 @@ def _p1_subject(case: _Case) -> _Step:
     return _P1_OK
 
 
-def _p2_record(case: _Case) -> _Step:
+def _p2_record(case: Case) -> _Step:
     return _P2_OK if case.known and case.rights.open is True else _P2_UNAVAILABLE
 
 
-def _p3_consent(case: _Case) -> _Step:
+def _p3_consent(case: Case) -> _Step:
     """An opposition binds everybody but the patient."""
     if case.own:
         return _P3_OWN
@@ -205,34 +127,34 @@ def _p3_consent(case: _Case) -> _Step:
     return _P3_OK
 
 
-def _p4_blacklist(case: _Case) -> _Step:
+def _p4_blacklist(case: Case) -> _Step:
     if case.own:
         return _P4_OWN
-    if not _holds_whole(case.rights.blacklist, case):
+    if not holds_whole(case.rights.blacklist, case):
         return _P4_OK
     if case.emergency and not case.policy.blacklist_beats_emergency:
         return _P4_LEFT
     return _P4_LISTED
 
 
-def _p5_mandate(case: _Case) -> _Step:
+def _p5_mandate(case: Case) -> _Step:
     """Who acts for somebody else needs a mandate; so does every person that is not the patient."""
     if case.own:
         return _P5_OWN
     who = case.principal
     if who.on_behalf_of is None and who.kind is not SubjectKind.PATIENT:
         return _P5_NOT_NEEDED
-    if case.role is not None and case.role.own_record:
-        return _P5_MISSING
-    patient = case.patient
-    if who.on_behalf_of is not None and (
-        patient is None or who.on_behalf_of not in {str(patient), patient.extension}
-    ):
+    if (case.role is not None and case.role.own_record) or not _acts_for(who.on_behalf_of, case.patient):
         return _P5_MISSING
     return _P5_OK if any(_mandated(mandate, case) for mandate in case.rights.mandates) else _P5_MISSING
 
 
-def _mandated(mandate: Mandate, case: _Case) -> bool:
+def _acts_for(named: str | None, patient: PatientId | None) -> bool:
+    """Whether the one acted for, if the token names one, is the patient of this record."""
+    return named is None or (patient is not None and named in {str(patient), patient.extension})
+
+
+def _mandated(mandate: Mandate, case: Case) -> bool:
     return (
         mandate.holder in case.names
         and mandate.holder != case.principal.organisation
@@ -252,7 +174,7 @@ def _covers(mandate: Mandate, action: Action) -> bool:
     return not mandate.actions and action is not Action.RIGHTS_CHANGE
 
 
-def _p6_profile(case: _Case) -> _Step:
+def _p6_profile(case: Case) -> _Step:
     """The legal ceiling: role x action x document class, for a purpose that is open to the role."""
     role = case.role
     if role is None or case.action not in role.may:
@@ -263,7 +185,7 @@ def _p6_profile(case: _Case) -> _Step:
     return _P6_OK if _purpose_open(case, role) else _P6_PURPOSE
 
 
-def _purpose_open(case: _Case, role: RoleRule) -> bool:
+def _purpose_open(case: Case, role: RoleRule) -> bool:
     if case.principal.kind is SubjectKind.NODE or case.action is Action.METADATA_READ:
         return True
     if case.principal.purpose is None:
@@ -278,21 +200,21 @@ def _purpose_open(case: _Case, role: RoleRule) -> bool:
 # --- P7 to P10: what they may see ----------------------------------------------------------------
 
 
-def _p7_relation(case: _Case) -> _Step:
-    if _relation(case) is not _Relation.NONE:
+def _p7_relation(case: Case) -> _Step:
+    if relation_of(case) is not Relation.NONE:
         return _P7_OK
     return _P7_LEFT if case.emergency else _P7_MISSING
 
 
-def _p8_level(case: _Case) -> _Step:
-    return _P8_RANK[_level(case)]
+def _p8_level(case: Case) -> _Step:
+    return _P8_RANK[level_of(case)]
 
 
-def _p9_confidentiality(case: _Case) -> _Step:
-    return _P9_RANK[_rank(case)]
+def _p9_confidentiality(case: Case) -> _Step:
+    return _P9_RANK[rank_of(case)]
 
 
-def _p10_emergency(case: _Case) -> _Step:
+def _p10_emergency(case: Case) -> _Step:
     """Allowed to the role, with a reason, and not switched off by the patient."""
     reason = case.principal.emergency_reason
     if case.role is None or not case.role.may_emergency or not case.rights.emergency_allowed:
@@ -300,100 +222,7 @@ def _p10_emergency(case: _Case) -> _Step:
     return _P10_PERMIT if reason is not None and reason.strip() else _P10_REFUSED
 
 
-def _relation(case: _Case) -> _Relation:
-    """How far the relation reaches; a white-list entry that names documents reaches only these."""
-    role, rights = case.role, case.rights
-    needed = role is None or role.needs_relation
-    if rights.whitelist_only and case.principal.kind is SubjectKind.PROFESSIONAL:
-        needed = True
-    if case.own or not needed or _holds_whole(rights.whitelist, case):
-        return _Relation.RECORD
-    if not rights.whitelist_only and _treats(case):
-        return _Relation.RECORD
-    return _Relation.DOCUMENTS if _documents(rights.whitelist, case) else _Relation.NONE
-
-
-def _treats(case: _Case) -> bool:
-    """A care relation, assumed or told, or a level the patient granted."""
-    if case.policy.relation_assumed and case.principal.organisation:
-        return True
-    return _holds_whole(case.rights.relations, case) or _granted(case) > NOTHING
-
-
-def _granted(case: _Case) -> int:
-    """The highest access level granted to the person or the organisation now."""
-    names, at = case.names, case.at
-    return max(
-        (level.rank for level in case.rights.levels if level.subject in names and level.period.holds(at)),
-        default=NOTHING,
-    )
-
-
-def _level(case: _Case) -> int:
-    """Rule P8: the rank by role or by the level granted. The highest one is never given away."""
-    if case.own:
-        return HIGHEST_RANK
-    if case.role is None or _relation(case) is not _Relation.RECORD:
-        return NOTHING
-    if case.principal.kind is SubjectKind.NODE:
-        return case.role.rank
-    return _shared(max(case.role.rank, _granted(case)))
-
-
-def _rank(case: _Case) -> int:
-    """Rule P9: the highest rank visible, an emergency (G2) included."""
-    level = _level(case)
-    if not case.emergency or case.principal.kind is SubjectKind.NODE:
-        return level
-    return max(level, _shared(case.rights.emergency_rank))
-
-
-def _shared(rank: int) -> int:
-    return min(max(rank, NOTHING), _SHARED_CEILING)
-
-
-def _grant(case: _Case) -> Grant:
-    """What P6, P8, P9 and the named documents leave of the record."""
-    role = case.role
-    classes = role.may.get(case.action, _NOBODY) if role is not None else _NOBODY
-    if case.own or case.principal.kind is SubjectKind.NODE:
-        return Grant(rank=_rank(case), classes=classes, organisation=case.principal.organisation)
-    rights = case.rights
-    hidden = _documents(rights.blacklist, case)
-    if hidden and case.emergency and not case.policy.blacklist_beats_emergency:
-        hidden = _NOBODY
-    return Grant(
-        rank=_rank(case),
-        classes=classes,
-        lifted=_documents(rights.whitelist, case) - hidden,
-        hidden=hidden,
-        organisation=case.principal.organisation,
-        floor=min(max(rights.default_rank, LOWEST_RANK), HIGHEST_RANK),
-    )
-
-
-# --- lists ---------------------------------------------------------------------------------------
-
-
-def _named(entry: Listing, case: _Case) -> bool:
-    return (entry.subject in case.names or entry.subject == ANYONE) and entry.period.holds(case.at)
-
-
-def _holds_whole(entries: tuple[Listing, ...], case: _Case) -> bool:
-    """Whether an entry for the whole record names the person, the organisation or anyone now."""
-    return any(not entry.documents and _named(entry, case) for entry in entries) if entries else False
-
-
-def _documents(entries: tuple[Listing, ...], case: _Case) -> frozenset[str]:
-    """Documents and folders that entries name for the person or the organisation now."""
-    if not entries:
-        return _NOBODY
-    return frozenset().union(*(entry.documents for entry in entries if _named(entry, case)))
-
-
 # --- the words of the path -----------------------------------------------------------------------
-
-_CLOSED = PatientRights(open=False)
 
 _P1_OK = _Step("P1 ok")
 _P1_UNKNOWN = _Step("P1 deny SUBJECT_UNKNOWN", "SUBJECT_UNKNOWN")

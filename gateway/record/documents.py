@@ -163,5 +163,19 @@ class Submission:
     @property
     def patients(self) -> tuple[PatientId, ...]:
         """The distinct patients named, the set's first."""
-        named = (self.submission_set, *self.documents, *self.folders)
-        return tuple(dict.fromkeys(item.patient for item in named if item.patient is not None))
+        named = [
+            self.submission_set.patient,
+            *(item.patient for item in self.documents),
+            *(item.patient for item in self.folders),
+        ]
+        return tuple(dict.fromkeys(patient for patient in named if patient is not None))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of everything submitted, the set's first."""
+        return (
+            self.submission_set.id,
+            *(item.id for item in self.documents),
+            *(item.id for item in self.folders),
+            *(item.id for item in self.associations),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -13,7 +13,6 @@ from gateway.record.documents import (
     Association,
     DocumentEntry,
     EntryType,
-    Folder,
     Relation,
     Status,
     Submission,
@@ -91,8 +90,7 @@ def digest(submission: Submission) -> str:
 
 def assign_ids(submission: Submission, new_id: Callable[[], str]) -> Submission:
     """Gives each symbolic id its UUID, the same symbol the same one."""
-    names = [item.id for item in _objects(submission)]
-    table = {name: name.lower() if is_uuid(name) else new_id() for name in names}
+    table = {name: name.lower() if is_uuid(name) else new_id() for name in submission.ids}
 
     def known(reference: str) -> str:
         return table.get(reference, reference.lower() if is_uuid(reference) else reference)
@@ -120,7 +118,7 @@ async def admit(
     marked = digest(submission)
     submission = assign_ids(submission, new_id)
     _refuse_any(_own_problems(submission))
-    inside = {item.id for item in _objects(submission)}
+    inside = set(submission.ids)
     outside = {end for item in submission.associations for end in (item.source, item.target)} - inside
     standing = await view.standing(sorted({*outside, *inside}))
     _refuse_any(_taken_ids(inside, standing) + _reference_problems(submission, standing, keys))
@@ -147,16 +145,6 @@ async def admit(
     )
 
 
-def _objects(
-    submission: Submission,
-) -> Iterable[DocumentEntry | Folder | Association]:
-    """Everything with an id; the set is typed as its equals, it has the same `id`."""
-    yield submission.submission_set  # type: ignore[misc]
-    yield from submission.documents
-    yield from submission.folders
-    yield from submission.associations
-
-
 def _refuse_any(problems: Sequence[Problem]) -> None:
     if problems:
         raise Refused(*problems)
@@ -170,7 +158,7 @@ def _own_problems(submission: Submission) -> list[Problem]:
     """What is wrong without looking at the registry: doubled ids, stray or missing memberships."""
     problems = [
         _invalid(f"id {name} is used {count} times in this submission", name)
-        for name, count in Counter(item.id for item in _objects(submission)).items()
+        for name, count in Counter(submission.ids).items()
         if count > 1
     ]
     return problems + _membership_problems(submission) + _member_status_problems(submission)
@@ -184,7 +172,7 @@ def _membership_problems(submission: Submission) -> list[Problem]:
         for item in submission.associations
         if item.relation is Relation.HAS_MEMBER and item.source == set_id
     )
-    needing = [item.id for item in (*submission.documents, *submission.folders)]
+    needing = [*(item.id for item in submission.documents), *(item.id for item in submission.folders)]
     problems = [
         _invalid(f"{name} has {held[name]} HasMember associations from the SubmissionSet, expected 1", name)
         for name in needing
@@ -205,7 +193,7 @@ def _member_status_problems(submission: Submission) -> list[Problem]:
     for item in submission.associations:
         if item.relation is not Relation.HAS_MEMBER or item.source != submission.submission_set.id:
             continue
-        if item.member_status == "Original" and item.target not in {o.id for o in _objects(submission)}:
+        if item.member_status == "Original" and item.target not in submission.ids:
             problems.append(_invalid("SubmissionSetStatus is Original, but the target is not submitted", item.id))
         elif item.member_status == "Reference" and item.target in inside:
             problems.append(_invalid("SubmissionSetStatus is Reference, but the target is submitted", item.id))
@@ -222,7 +210,7 @@ def _reference_problems(
     submission: Submission, standing: Mapping[str, Standing], keys: Mapping[PatientId, int]
 ) -> list[Problem]:
     problems: list[Problem] = []
-    inside = {item.id for item in _objects(submission)}
+    inside = set(submission.ids)
     entries = {item.id: item for item in submission.documents}
     for item in submission.associations:
         for end in (item.source, item.target):
@@ -299,10 +287,10 @@ def _patient_key(
 ) -> int | None:
     if end in standing:
         return standing[end].patient
-    for item in (*submission.documents, *submission.folders):
-        if item.id == end and item.patient is not None:
-            return keys.get(item.patient)
-    return None
+    owners = {item.id: item.patient for item in submission.documents}
+    owners |= {item.id: item.patient for item in submission.folders}
+    patient = owners.get(end)
+    return None if patient is None else keys.get(patient)
 
 
 async def _cascade(

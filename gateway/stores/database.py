@@ -42,7 +42,12 @@ def open_database(url: str) -> Database:
     """The database for `sqlite:///path` or `postgresql://user@host/name`."""
     if url.startswith("sqlite"):
         return SqliteDatabase(url)
-    return PostgresDatabase(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+    return PostgresDatabase(async_url(url))
+
+
+def async_url(url: str) -> str:
+    """The SQLAlchemy URL of a plain one; PostgreSQL is spoken through asyncpg."""
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
 def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:

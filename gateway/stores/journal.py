@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 
 from gateway.errors import GatewayError
 from gateway.stores import tables
 from gateway.stores.database import Database, Rows
 from gateway.stores.work import UnitOfWork
 
+_FRONTIER = "audit-frontier"
 _INSERT_AUDIT = insert(tables.audit)
 _INSERT_SEEN = insert(tables.seen_message)
 _INSERT_LEAF = insert(tables.audit_leaf)
@@ -91,28 +92,27 @@ class Journal:
         """Notes the removal of messages whose window is over."""
         work.write(delete(tables.seen_message).where(tables.seen_message.c.expires_at < _ms(now)))
 
-    async def unsealed(self, limit: int) -> Rows:
-        """Audit rows that no leaf covers yet, oldest first."""
+    async def unsealed(self, since: int, limit: int) -> Rows:
+        """Audit rows with an id from `since` on that no leaf covers yet, oldest first."""
         leaf = tables.audit_leaf
         query = (
             select(tables.audit)
             .outerjoin(leaf, leaf.c.audit_id == tables.audit.c.id)
-            .where(leaf.c.audit_id.is_(None))
+            .where(tables.audit.c.id >= since, leaf.c.audit_id.is_(None))
             .order_by(tables.audit.c.id)
             .limit(limit)
         )
         return await self._database.fetch(query)
 
-    async def leaves(self, start: int, limit: int) -> Sequence[bytes]:
-        """Leaf hashes in tree order."""
-        table = tables.audit_leaf.c
-        query = select(table.leaf).where(table.position >= start).order_by(table.position).limit(limit)
-        return [row.leaf for row in await self._database.fetch(query)]
+    async def frontier(self) -> str | None:
+        """The frontier of the sealed tree as it was written with the last seal."""
+        rows = await self._database.fetch(select(tables.meta.c.value).where(tables.meta.c.name == _FRONTIER))
+        return rows[0].value if rows else None
 
-    async def size(self) -> int:
-        """Number of leaves."""
-        rows = await self._database.fetch(select(func.count()).select_from(tables.audit_leaf))
-        return int(rows[0][0])
+    def keep_frontier(self, work: UnitOfWork, text: str) -> None:
+        """Notes the frontier beside the leaves it belongs to."""
+        work.write(delete(tables.meta).where(tables.meta.c.name == _FRONTIER))
+        work.write(insert(tables.meta), {"name": _FRONTIER, "value": text})
 
     def seal(self, work: UnitOfWork, leaves: Sequence[tuple[int, int, bytes]]) -> None:
         """Notes leaves (position, audit id, hash)."""

@@ -6,6 +6,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 _EPOCH_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
@@ -25,3 +26,8 @@ def key_maker(clock_ms: Callable[[], int] | None = None) -> Callable[[], int]:
         return (now() - _EPOCH_MS) << 22 | process << 12 | (next(count) & 0xFFF)
 
     return make
+
+
+def first_key(at: datetime) -> int:
+    """The smallest key that can be made at an instant (aware UTC)."""
+    return max(0, int(at.timestamp() * 1000) - _EPOCH_MS) << 22

@@ -92,7 +92,7 @@ class RegistryStore:
         query = select(
             table.uuid, table.unique_id, table.patient_key, table.rank, table.document_class, table.organisation
         ).where(table.unique_id.in_(unique_ids))
-        return [NamedDocument(*row) for row in await self._database.fetch(query)]
+        return [NamedDocument(*tuple(row)) for row in await self._database.fetch(query)]
 
     async def submitted(self, unique_id: str) -> str | None:
         """The digest of the submission whose SubmissionSet has this uniqueId."""

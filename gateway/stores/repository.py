@@ -68,6 +68,14 @@ class _Meter:
             yield chunk
 
 
+def measure(chunks: Iterable[bytes]) -> Measured:
+    """Hash and size of octets that are not stored yet."""
+    meter = _Meter(hashlib.sha1(usedforsecurity=False), hashlib.sha256())
+    for _ in meter.through(chunks):
+        pass
+    return Measured(meter.sha1.hexdigest(), meter.sha256.hexdigest(), meter.size)
+
+
 class BlobStore:
     """Sealed blobs as files under random names: written aside, made durable, then named."""
 
@@ -224,6 +232,11 @@ class RepositoryStore:
         if hashlib.sha256(data).hexdigest() != row.sha256:
             return _unreadable(unique_id)
         return Stored(unique_id, row.mime_type, data)
+
+    async def sweep(self, older_than: float) -> int:
+        """Discards blobs older than a time (epoch seconds) that no row refers to; gives their number."""
+        known = {row.blob for row in await self._database.fetch(select(tables.content.c.blob))}
+        return await asyncio.to_thread(self._blobs.sweep, known, older_than)
 
     async def _record_key(self, patient_key: int) -> bytes:
         table = tables.record_key.c

@@ -178,7 +178,7 @@ def _granted(number: int, kind: Kind, grant: Grant) -> ColumnElement[bool]:
     clauses = [table.c.patient_key.in_(bindparam(f"g{number}_keys", expanding=True))]
     if kind.ranked:
         if grant.rank < HIGHEST_RANK:
-            visible = [table.c.rank <= bindparam(f"g{number}_rank")]
+            visible: list[ColumnElement[bool]] = [table.c.rank <= bindparam(f"g{number}_rank")]
             if grant.lifted:
                 visible.append(table.c.unique_id.in_(bindparam(f"g{number}_lifted", expanding=True)))
             if grant.organisation is not None:

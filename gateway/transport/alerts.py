@@ -1,25 +1,21 @@
-"""Sends the TLS alert of a failed handshake, which the event loops drop (RFC 8446 section 6.2)."""
+"""Finds the TLS alert of a failed handshake, which the event loops drop (RFC 8446 section 6.2)."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
 import ssl
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import cast
 
-LINGER_SECONDS = 1.0
-
-ACCEPTED: ContextVar[socket.socket | None] = ContextVar("accepted", default=None)
-"""The socket whose handshake begins in this context; set by the one who accepted it."""
+ON_ALERT: ContextVar[Callable[[bytes], None] | None] = ContextVar("on_alert", default=None)
+"""Takes the alert of the handshake that begins in this context; set by the one who accepted the socket."""
 
 
 class AlertingObject(ssl.SSLObject):
-    """A TLS connection that, when its handshake fails, tells the peer why before the socket is closed."""
+    """A TLS connection that hands out the alert when its handshake fails."""
 
     outgoing: ssl.MemoryBIO
-    accepted: socket.socket | None
+    on_alert: Callable[[bytes], None] | None
 
     def do_handshake(self) -> None:
         """One step of the handshake."""
@@ -28,24 +24,10 @@ class AlertingObject(ssl.SSLObject):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError:
-            self._send_alert()
+            alert = self.outgoing.read()
+            if alert and self.on_alert is not None:
+                self.on_alert(alert)
             raise
-
-    def _send_alert(self) -> None:
-        alert = self.outgoing.read()
-        if self.accepted is None or not alert:
-            return
-        # The peer may be gone, or its window full; then there is nobody to tell.
-        with contextlib.suppress(OSError):
-            self.accepted.send(alert)
-            _linger(self.accepted.dup())
-
-
-def _linger(sock: socket.socket) -> None:
-    """Keep the connection half open for a moment: a close with unread bytes would destroy the alert."""
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_WR)
-    asyncio.get_running_loop().call_later(LINGER_SECONDS, sock.close)
 
 
 class AlertingContext(ssl.SSLContext):
@@ -61,10 +43,10 @@ class AlertingContext(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> AlertingObject:
-        """As the base class, and the object knows where its alert goes."""
+        """As the base class, and the object knows who takes its alert."""
         made = cast(
             "AlertingObject", super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         )
         made.outgoing = outgoing
-        made.accepted = ACCEPTED.get()
+        made.on_alert = ON_ALERT.get()
         return made

@@ -1,4 +1,4 @@
-"""Reads a request body within its limit; gzip is undone with a bound on size and ratio (RFC 9110 section 8.4)."""
+"""Reads a request body within its limit; gzip is undone with bounded size and ratio (RFC 9110 8.4)."""
 
 from __future__ import annotations
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import cast
 
 from gateway.errors import Defect
-from gateway.transport.alerts import ACCEPTED
+from gateway.transport.alerts import ON_ALERT
 from gateway.transport.tls import ServerTls
 
 BACKLOG = 1024
 SHUTDOWN_SECONDS = 5.0
+LINGER_SECONDS = 1.0
+LINGERING = 100
+ACCEPT_AT_ONCE = 32
 EXHAUSTED_PAUSE_SECONDS = 0.2
+DRAIN_LOOK_SECONDS = 0.02
 LOOPBACK = ("127.", "::1")
 
 
@@ -44,6 +49,7 @@ class Failure(Enum):
     NOT_TLS = "no TLS on a TLS port"
     TIMEOUT = "handshake not completed in time"
     CROWDED = "too many connections"
+    NODE = "node refused"
 
     @property
     def abuse(self) -> bool:
@@ -64,6 +70,14 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     listener.setblocking(False)
     return listener
+
+
+async def drained(connections: Collection[object], seconds: float) -> None:
+    """Wait until the last connection has left, or the time is over."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while connections and loop.time() < deadline:  # noqa: ASYNC110  # asked at a stop only
+        await asyncio.sleep(DRAIN_LOOK_SECONDS)
 
 
 class Gate:
@@ -90,40 +104,61 @@ class Gate:
         self._handshake_seconds = handshake_seconds
         self._on_failure = on_failure
         self._room = room
-        self._greeting: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
+        self._greeting: dict[asyncio.Task[None], socket.socket] = {}
+        self._pending: set[socket.socket] = set()
+        self._leaving: set[socket.socket] = set()
 
     def open(self) -> None:
         """Begin to accept; must be called in the event loop."""
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+        asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     async def close(self) -> None:
         """Stop accepting, and give up the handshakes under way. Connections already handed over stay."""
-        tasks = [task for task in (self._accepting, *self._greeting) if task is not None]
+        asyncio.get_running_loop().remove_reader(self._listener)
+        tasks = list(self._greeting)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._listener.close()
+        for sock in (self._listener, *self._leaving):
+            sock.close()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self) -> None:
+        """Take in who waits. Another worker may have been faster: then nobody does."""
+        for _ in range(ACCEPT_AT_ONCE):
             try:
-                sock, address = await loop.sock_accept(self._listener)
+                sock, address = self._listener.accept()
+            except BlockingIOError:
+                return
             except OSError as error:
-                # Out of file descriptors or memory: those who are in go on, newcomers wait in the backlog.
-                nobody = Peer(host="", port=0)
-                self._on_failure(nobody, Failure.CROWDED, str(error.strerror))
-                await asyncio.sleep(EXHAUSTED_PAUSE_SECONDS)
-                continue
-            task = loop.create_task(self._greet(sock, str(address[0]), int(address[1])))
-            self._greeting.add(task)
-            task.add_done_callback(self._greeting.discard)
+                self._pause(str(error.strerror))
+                return
+            sock.setblocking(False)
+            task = asyncio.get_running_loop().create_task(self._greet(sock, str(address[0]), int(address[1])))
+            self._greeting[task] = sock
+            self._pending.add(sock)
+            task.add_done_callback(self._greeted)
+
+    def _pause(self, reason: str) -> None:
+        """Out of file descriptors or memory: those who are in go on, newcomers wait in the backlog."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listener)
+        loop.call_later(EXHAUSTED_PAUSE_SECONDS, self._resume)
+        self._on_failure(Peer(host="", port=0), Failure.CROWDED, reason)
+
+    def _resume(self) -> None:
+        if self._listener.fileno() >= 0:
+            self.open()
+
+    def _greeted(self, task: asyncio.Task[None]) -> None:
+        sock = self._greeting.pop(task)
+        self._pending.discard(sock)
+        if task.cancelled():
+            sock.close()
 
     async def _greet(self, sock: socket.socket, host: str, port: int) -> None:
         """The handshake of one connection, then its protocol takes over."""
         peer = Peer(host=host, port=port)
-        if not self._room(len(self._greeting)):
+        if not self._room(len(self._pending)):
             sock.close()
             self._on_failure(peer, Failure.CROWDED, Failure.CROWDED.value)
             return
@@ -139,20 +174,41 @@ class Gate:
 
     async def _connect(self, sock: socket.socket, peer: Peer) -> None:
         loop = asyncio.get_running_loop()
-        ACCEPTED.set(sock)
+        ON_ALERT.set(lambda alert: self._say_farewell(sock, alert))
         if self._tls is None:
-            await loop.connect_accepted_socket(lambda: _Doorman(self, peer), sock)
+            await loop.connect_accepted_socket(lambda: _Doorman(self, sock, peer), sock)
             return
         await loop.connect_accepted_socket(
-            lambda: _Doorman(self, peer),
+            lambda: _Doorman(self, sock, peer),
             sock,
             ssl=self._tls.context(),
             ssl_handshake_timeout=self._handshake_seconds,
             ssl_shutdown_timeout=SHUTDOWN_SECONDS,
         )
 
-    def admit(self, transport: asyncio.Transport, peer: Peer) -> None:
+    def _say_farewell(self, sock: socket.socket, alert: bytes) -> None:
+        """Send the alert of a failed handshake, and keep the connection half open for a moment.
+
+        A close with unread bytes of the peer would reset the connection, and the alert with it.
+        """
+        # The peer may be gone, or its window full; then there is nobody to tell.
+        with contextlib.suppress(OSError):
+            sock.send(alert)
+            if len(self._leaving) < LINGERING:
+                self._linger(sock.dup())
+
+    def _linger(self, sock: socket.socket) -> None:
+        self._leaving.add(sock)
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._leave, sock)
+        sock.shutdown(socket.SHUT_WR)
+
+    def _leave(self, sock: socket.socket) -> None:
+        self._leaving.discard(sock)
+        sock.close()
+
+    def admit(self, transport: asyncio.Transport, sock: socket.socket, peer: Peer) -> None:
         """Hand a connection over to the protocol of its peer."""
+        self._pending.discard(sock)
         connected = transport.get_extra_info("ssl_object")
         if connected is not None and self._tls is not None:
             peer = _introduced(peer, connected, self._tls)
@@ -166,13 +222,14 @@ class Gate:
 class _Doorman(asyncio.Protocol):
     """Holds a connection until its handshake is over: then it is known for whom a protocol is made."""
 
-    def __init__(self, gate: Gate, peer: Peer) -> None:
+    def __init__(self, gate: Gate, sock: socket.socket, peer: Peer) -> None:
         self._gate = gate
+        self._sock = sock
         self._peer = peer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio.Transport without being one.
-        self._gate.admit(cast("asyncio.Transport", transport), self._peer)
+        self._gate.admit(cast("asyncio.Transport", transport), self._sock, self._peer)
 
 
 def _introduced(peer: Peer, connected: ssl.SSLObject, tls: ServerTls) -> Peer:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from enum import Enum, unique
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -123,7 +123,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._begin(Stage.HEAD)
         self._head_bytes = 0
         self._body_bytes = 0
-        self.scope[PEER] = self._peer  # type: ignore[typeddict-unknown-key]
+        cast("dict[str, Any]", self.scope)[PEER] = self._peer
 
     def on_url(self, url: bytes) -> None:
         """Part of the request target."""
@@ -214,7 +214,9 @@ class BoundedHttp(HttpToolsProtocol):
     def _answer(self, status: HTTPStatus, reason: str) -> None:
         """Answer in place of the application, close, report. Behind a begun answer only the close is left."""
         self._status = status
-        self._on_abuse(self._peer, reason)
+        # A refused peer was reported when it came in.
+        if self._peer.refusal is None:
+            self._on_abuse(self._peer, reason)
         waiting = self.cycle is not None and not self.cycle.response_complete
         if waiting and self.cycle.response_started:
             self.transport.abort()

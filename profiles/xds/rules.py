@@ -239,7 +239,8 @@ def _patient_problems(submission: Submission) -> Found:
 
 def _unique_id_problems(submission: Submission) -> Found:
     named = [submission.submission_set.unique_id]
-    named += [item.unique_id for item in (*submission.documents, *submission.folders)]
+    named += [item.unique_id for item in submission.documents]
+    named += [item.unique_id for item in submission.folders]
     for value in doubled([name for name in named if name]):
         yield Problem(Meaning.DUPLICATE_IN_MESSAGE, f"uniqueId {value} is used twice", value)
 

@@ -68,7 +68,7 @@ class Attached:
 
 
 BodyContent = bytes | Sequence[bytes | Attached]
-"""What stands in the Body, in exclusive canonical form as if alone; attachments where their base64 would be."""
+"""What stands in the Body, in exclusive canonical form as if alone; attachments where their base64 stands."""
 
 
 def compose(

@@ -1,0 +1,100 @@
+"""Sends REST cases (FHIR R4) and reads their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import httpx
+import orjson
+from answer import NO_ANSWER, Answer, parse
+from cases import Case
+from lxml import etree
+from substitute import fresh_oid
+
+JSON = "application/fhir+json"
+FHIR = "{http://hl7.org/fhir}"
+UNIQUE = (("DocumentReference", "masterIdentifier"), ("List", "identifier"))
+
+
+def send(client: httpx.Client, base: str, case: Case, content: bytes | None) -> Answer:
+    """One request as the case describes it: method, URL pattern with `[base]`, content type."""
+    url = str(case.request.get("url", "[base]")).replace("[base]", base.rstrip("/"))
+    headers = {"Accept": str(case.request.get("accept", JSON))}
+    if content is not None:
+        headers["Content-Type"] = str(case.request.get("contentType", JSON))
+    try:
+        response = client.request(case.request.get("method", "POST"), url, content=content, headers=headers)
+    except httpx.HTTPError as error:
+        return Answer(status=NO_ANSWER, detail=f"{type(error).__name__}: {error}")
+    resource = _resource(response.content)
+    return Answer(
+        status=f"HTTP {response.status_code}",
+        http_status=response.status_code,
+        resource=resource,
+        location=_location(base, response.headers.get("location", ""), resource),
+        detail=_issues(resource),
+        text=response.text,
+    )
+
+
+def patient_url(client: httpx.Client, base: str, patient: str) -> str | None:
+    """The absolute URL of the Patient with that identifier (`id^^^&OID&ISO`), or None if it is not found."""
+    name, _, authority = patient.partition("^^^")
+    system = "urn:oid:" + authority.split("&")[1]
+    url = f"{base.rstrip('/')}/Patient?identifier={quote(f'{system}|{name}')}"
+    try:
+        found = _resource(client.get(url, headers={"Accept": JSON}).content)
+    except httpx.HTTPError:
+        return None
+    entries = found.get("entry") or []
+    resource = entries[0].get("resource", {}) if entries else {}
+    full = entries[0].get("fullUrl") if entries else None
+    return str(full) if full else f"{base.rstrip('/')}/Patient/{resource['id']}" if "id" in resource else None
+
+
+def with_new_ids(content: bytes) -> bytes:
+    """New OIDs in DocumentReference.masterIdentifier and List.identifier of a Bundle, JSON or XML."""
+    if content.lstrip().startswith(b"{"):
+        return _json_with_new_ids(content)
+    root = parse(content)
+    if root is None:
+        return content
+    for resource, element in UNIQUE:
+        for value in root.iterfind(f".//{FHIR}{resource}/{FHIR}{element}/{FHIR}value"):
+            value.set("value", f"urn:oid:{fresh_oid()}")
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def _json_with_new_ids(content: bytes) -> bytes:
+    bundle: dict[str, Any] = orjson.loads(content)
+    for entry in bundle.get("entry", ()):
+        resource = entry.get("resource", {})
+        for kind, name in UNIQUE:
+            held = resource.get(name) if resource.get("resourceType") == kind else None
+            for identifier in held if isinstance(held, list) else [held] if held else []:
+                identifier["value"] = f"urn:oid:{fresh_oid()}"
+    return orjson.dumps(bundle)
+
+
+def _resource(content: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _location(base: str, header: str, resource: dict[str, Any]) -> str:
+    """The Location of the created DocumentReference, absolute: of the answer, or of its entry in a Bundle."""
+    found = header
+    for entry in resource.get("entry") or ():
+        named = str((entry.get("response") or {}).get("location") or "")
+        if "DocumentReference/" in named:
+            found = named
+    return urljoin(f"{base.rstrip('/')}/", found.partition("/_history/")[0]) if found else ""
+
+
+def _issues(resource: dict[str, Any]) -> str:
+    issues = resource.get("issue") or ()
+    return "; ".join(f"{i.get('code')}: {i.get('diagnostics') or ''}".strip() for i in issues)

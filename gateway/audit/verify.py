@@ -1,0 +1,232 @@
+"""Checks an export of the audit trail without a database: rows, evidence, tree, checkpoints (RFC 6962).
+
+A change of a row shows against its leaf, a change of the leaves against the checkpoints, and a new
+text for both against the signed evidence. What was done is told apart where the data allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+
+from gateway.audit import checkpoint, evidence
+from gateway.audit.diagnosis import Span, explain, mismatches
+from gateway.audit.export import ExportedRow, Header, read_line
+from gateway.audit.findings import Fault, Finding, Report
+from gateway.audit.rows import StoredRow, leaf_of
+from gateway.audit.sealer import SealedTree
+from gateway.crypto.keys import fingerprint
+from gateway.crypto.merkle import Frontier
+from gateway.errors import GatewayError, Malformed, SignerRefused
+
+SEAL_GRACE_MS = 3_600_000
+"""A row this much older than the last checkpoint, and not in it, was put in afterwards."""
+
+_CLOCK_STEP_MS = 1
+
+
+def verify_export(
+    lines: Iterable[bytes], *, trusted: Collection[str] | None = None, known: Iterable[str] = ()
+) -> Report:
+    """Examine an export line by line, in memory that does not grow with a good one.
+
+    `trusted` are certificate fingerprints (SHA-256, hex) of our signers; None believes those of the
+    header. `known` are checkpoints (notes) kept elsewhere: only they show that the end was cut off
+    together with its checkpoints. Malformed when the input is no export.
+    """
+    reader = iter(lines)
+    header = read_line(next(reader, b""))
+    if not isinstance(header, Header):
+        raise Malformed("an export begins with its header")
+    examination = _Examination(header, trusted)
+    for note in known:
+        examination.take_note(note)
+    for data in reader:
+        examination.take(data)
+    return examination.report()
+
+
+def row_fault(row: StoredRow, certificates: Mapping[str, bytes]) -> str | None:
+    """Why the signed evidence does not stand for the row; None when it does."""
+    data = row.evidence.encode("utf-8")
+    try:
+        signer = str(evidence.read(data)["signer"])
+        if signer not in certificates:
+            return "the evidence is signed by nobody who is trusted"
+        fields = evidence.verify(data, row.evidence_signature, certificates[signer])
+        at = int(evidence.moment(str(fields["at"])).timestamp() * 1000)
+    except GatewayError as error:
+        return error.detail
+    if abs(at - row.at) > _CLOCK_STEP_MS:
+        return "the time is not that of the evidence"
+    return _unlike(row, fields)
+
+
+def _unlike(row: StoredRow, fields: Mapping[str, object]) -> str | None:
+    """The column that differs from the signed evidence."""
+    decision = fields["decision"]
+    decided = decision.get("sha256") if isinstance(decision, dict) else None
+    pairs = {
+        "audit message": (evidence.digest_of(row.message).hex(), fields["audit_sha256"]),
+        "decision": (evidence.digest_of(row.decision).hex() if row.decision is not None else None, decided),
+        "trace id": (row.trace_id, fields["trace_id"]),
+        "transaction": (row.transaction, fields["transaction"]),
+        "outcome": (row.outcome, fields["outcome"]),
+    }
+    return next((f"the {name} is not that of the evidence" for name, (a, b) in pairs.items() if a != b), None)
+
+
+class _Examination:
+    """The state of one pass over an export."""
+
+    def __init__(self, header: Header, trusted: Collection[str] | None) -> None:
+        believed = {fingerprint(each): each for each in header.certificates}
+        if trusted is not None:
+            believed = {name: der for name, der in believed.items() if name in trusted}
+        self._header = header
+        self._certificates = MappingProxyType(believed)
+        self._frontier = Frontier()
+        self._span = Span(self._frontier)
+        self._expected: dict[int, bytes] = {}
+        self._findings: list[Finding] = []
+        self._unlike: list[ExportedRow] = []
+        self._bad_root: int | None = None
+        self._gap = False
+        self._good = 0
+        self._unsealed = 0
+        self._newest = 0
+
+    def take(self, data: bytes) -> None:
+        """One line after the header."""
+        line = read_line(data)
+        if isinstance(line, SealedTree):
+            self._take_checkpoint(line)
+        elif isinstance(line, Header):
+            raise Malformed("an export has one header")
+        elif line.position is None or line.leaf is None:
+            self._take_unsealed(line)
+        else:
+            self._take_sealed(line, line.position, line.leaf)
+
+    def take_note(self, note: str) -> None:
+        """A checkpoint that must hold, from the export or from elsewhere."""
+        found = self._signed(note)
+        if self._expected.setdefault(found.size, found.root) != found.root:
+            reason = f"two signed checkpoints of size {found.size} differ"
+            self._findings.append(Finding(Fault.CHECKPOINT, reason, position=found.size))
+
+    def report(self) -> Report:
+        """The result, once every line was taken."""
+        self._findings += mismatches(self._unlike)
+        self._check_end()
+        findings = sorted(self._findings, key=_place)
+        return Report(
+            origin=self._header.origin,
+            environment=self._header.environment,
+            sealed=self._frontier.size,
+            unsealed=self._unsealed,
+            checkpoints=self._good,
+            certificates=tuple(sorted(self._certificates)),
+            findings=tuple(findings),
+            bad_checkpoint=min((size for each in findings if (size := self._covering(each))), default=None),
+        )
+
+    def _take_checkpoint(self, tree: SealedTree) -> None:
+        if tree.size < self._frontier.size:
+            raise Malformed("a checkpoint must stand before the rows it covers")
+        self._newest = max(self._newest, tree.at)
+        try:
+            found = self._signed(tree.note)
+            if (found.size, found.root) != (tree.size, tree.root):
+                raise SignerRefused("size or root differ from what the checkpoint signs")
+        except GatewayError as error:
+            self._findings.append(Finding(Fault.CHECKPOINT, error.detail, position=tree.size))
+            return
+        self.take_note(tree.note)
+
+    def _signed(self, note: str) -> checkpoint.Checkpoint:
+        """What the note says, if one of the trusted keys signed it for this log."""
+        if checkpoint.read(note).origin != self._header.origin:
+            raise SignerRefused("the checkpoint is one of another log")
+        return checkpoint.verify_any(note, self._certificates.values())
+
+    def _take_sealed(self, line: ExportedRow, position: int, leaf: bytes) -> None:
+        self._check_position(line.audit_id, position)
+        self._frontier = self._frontier.extended((leaf,))
+        self._span.add(line.audit_id, leaf)
+        self._check_row(line)
+        if self._frontier.size in self._expected and not self._gap:
+            self._check_root(self._frontier.size)
+
+    def _check_position(self, audit_id: int, position: int) -> None:
+        if self._gap or position == self._frontier.size:
+            return
+        self._gap = True
+        fault = Fault.MISSING if position > self._frontier.size else Fault.INSERTED
+        reason = f"the tree goes on at {position}, expected {self._frontier.size}"
+        self._findings.append(Finding(fault, reason, audit_id, self._frontier.size))
+
+    def _check_row(self, line: ExportedRow) -> None:
+        if line.row is None:
+            reason = "the row was sealed and is gone"
+            self._findings.append(Finding(Fault.MISSING, reason, line.audit_id, line.position))
+            return
+        if line.row.id != line.audit_id or leaf_of(line.row) != line.leaf:
+            self._unlike.append(line)
+            return
+        fault = row_fault(line.row, self._certificates)
+        if fault is not None:
+            self._findings.append(Finding(Fault.CHANGED, fault, line.audit_id, line.position))
+
+    def _check_root(self, size: int) -> None:
+        """At a good checkpoint the search starts anew; behind a bad one nothing can be said of the tree."""
+        if self._bad_root is not None:
+            return
+        if self._frontier.root == self._expected[size]:
+            self._good += 1
+            self._span = Span(self._frontier)
+        else:
+            self._bad_root = size
+
+    def _take_unsealed(self, line: ExportedRow) -> None:
+        if line.row is None:
+            raise Malformed("a row that is not sealed must have its content")
+        reason = row_fault(line.row, self._certificates)
+        if reason is None and line.row.at + SEAL_GRACE_MS < self._newest:
+            reason = "the row is older than the last checkpoint and was never sealed"
+        if reason is None:
+            self._unsealed += 1
+        else:
+            self._findings.append(Finding(Fault.INSERTED, reason, line.audit_id))
+
+    def _check_end(self) -> None:
+        """Explain a root that failed, and entries that a checkpoint covers and nobody exported."""
+        size, last = self._frontier.size, max(self._expected, default=0)
+        if self._bad_root is not None and not self._gap:
+            self._explain(self._bad_root, short=size < last)
+        if size < last:
+            reason = f"the trail ends at {size}, a checkpoint covers {last}"
+            self._findings.append(Finding(Fault.MISSING, reason, position=size))
+
+    def _explain(self, bad: int, *, short: bool) -> None:
+        """Why the root at a checkpoint fails, unless a row in its reach was found wrong already."""
+        start = self._span.start.size
+        found = explain(self._span, bad, self._expected[bad], short=short)
+        if found is not None:
+            self._findings.append(found)
+        elif not any(each.position is not None and start <= each.position < bad for each in self._findings):
+            reason = f"the entries from here to {bad} do not give the root that the checkpoint signs"
+            self._findings.append(Finding(Fault.CHANGED, reason, position=start))
+
+    def _covering(self, finding: Finding) -> int | None:
+        """The first checkpoint that covers the place of a finding."""
+        if finding.position is None:
+            return None
+        if finding.fault is Fault.CHECKPOINT:
+            return finding.position
+        return min((size for size in self._expected if size > finding.position), default=None)
+
+
+def _place(finding: Finding) -> tuple[bool, int]:
+    """Rows in order of position; what has none comes last."""
+    return finding.position is None, finding.position or 0

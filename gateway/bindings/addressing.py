@@ -1,0 +1,92 @@
+"""WS-Addressing 1.0 headers of a SOAP message (ITI TF-2 V.3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from gateway.crypto.safexml import text_of
+from gateway.errors import AddressingInvalid, HeaderNotUnderstood
+
+WSA = "http://www.w3.org/2005/08/addressing"
+SOAP = "http://www.w3.org/2003/05/soap-envelope"
+WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+ANONYMOUS = f"{WSA}/anonymous"
+
+_W = f"{{{WSA}}}"
+_UNDERSTOOD = frozenset(
+    {f"{_W}{name}" for name in ("Action", "MessageID", "To", "ReplyTo", "FaultTo", "From", "RelatesTo")}
+    | {f"{{{WSSE}}}Security"}
+)
+_MUST_UNDERSTAND = f"{{{SOAP}}}mustUnderstand"
+_ROLE = f"{{{SOAP}}}role"
+_OUR_ROLES = frozenset({None, f"{SOAP}/role/next", f"{SOAP}/role/ultimateReceiver"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressing:
+    """The headers used. `to` may be absent, `reply_to` None is anonymous."""
+
+    action: str
+    message_id: str
+    to: str | None
+    reply_to: str | None
+
+
+def read_addressing(header: etree._Element | None, path: str) -> Addressing:
+    """The addressing of a request to the endpoint with this path; AddressingInvalid if it is not usable."""
+    blocks = list(header) if header is not None else []
+    found = {str(block.tag): block for block in blocks}
+    addressing = Addressing(
+        action=_required(found, "Action"),
+        message_id=_required(found, "MessageID"),
+        to=_text(found.get(f"{_W}To")),
+        reply_to=_address(found.get(f"{_W}ReplyTo"), "ReplyTo"),
+    )
+    _check_to(addressing.to, path)
+    for name in ("ReplyTo", "FaultTo"):
+        if _address(found.get(f"{_W}{name}"), name) not in {None, ANONYMOUS}:
+            raise AddressingInvalid(
+                f"wsa:{name} is not anonymous; answers are given on the same connection only",
+                location=f"wsa:{name}",
+            )
+    return addressing
+
+
+def refuse_unknown_headers(header: etree._Element | None) -> None:
+    """SOAP 1.2 part 1 section 2.4: a mandatory block for us that is not understood stops the message."""
+    for block in header if header is not None else ():
+        mandatory = block.get(_MUST_UNDERSTAND) in {"true", "1"} and block.get(_ROLE) in _OUR_ROLES
+        if mandatory and block.tag not in _UNDERSTOOD:
+            raise HeaderNotUnderstood("a mandatory header is not understood", location=str(block.tag))
+
+
+def _required(found: dict[str, etree._Element], name: str) -> str:
+    value = _text(found.get(f"{_W}{name}"))
+    if not value:
+        raise AddressingInvalid(f"wsa:{name} is missing", location=f"wsa:{name}")
+    return value
+
+
+def _text(block: etree._Element | None) -> str | None:
+    return None if block is None else text_of(block).strip()
+
+
+def _address(block: etree._Element | None, name: str) -> str | None:
+    if block is None:
+        return None
+    address = block.find(f"{_W}Address")
+    if address is None:
+        raise AddressingInvalid(f"wsa:{name} has no Address", location=f"wsa:{name}")
+    return text_of(address).strip()
+
+
+def _check_to(to: str | None, path: str) -> None:
+    """The endpoint is told by its path: one host answers under several names."""
+    if to is None or to == ANONYMOUS:
+        return
+    parts = urlsplit(to)
+    if parts.scheme != "https" or parts.path.rstrip("/") != path:
+        raise AddressingInvalid(f"wsa:To does not name this endpoint ({path})", location="wsa:To")

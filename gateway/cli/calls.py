@@ -1,0 +1,100 @@
+"""Client commands: token, feed, send, query, retrieve; each speaks as an enrolled partner."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="passerelle.toml of an integration installation.")]
+Partner = Annotated[str, typer.Option("--as", help="Enrolled partner whose certificate is used.")]
+Role = Annotated[str, typer.Option(help="Role of the acting person: physician, pharmacist, laboratory, patient.")]
+Patient = Annotated[str, typer.Option(help="Patient identifier id^^^&OID&ISO, or the id alone.")]
+_DEFAULT = Path("passerelle.toml")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the client commands to the command."""
+    for function in (token, feed, send, query, retrieve):
+        app.command()(function)
+
+
+def token(
+    role: Annotated[str, typer.Option("--as", help="physician, pharmacist, laboratory, patient …")],
+    config: ConfigFile = _DEFAULT,
+    partner: Annotated[str, typer.Option(help="Partner whose key the assertion names; empty: bearer.")] = "hospital",
+    patient: Annotated[str, typer.Option(help="Only for this patient (id^^^&OID&ISO).")] = "",
+) -> None:
+    """Print a signed test assertion (integration only)."""
+    from gateway.cli.partner import Acting  # noqa: PLC0415
+
+    acting = Acting.of(config, partner or "hospital", role)
+    print(acting.assertion(patient or None, bearer=not partner).decode())
+
+
+def feed(
+    message: Annotated[Path, typer.Argument(help="A file with an HL7 v2 message.")],
+    config: ConfigFile = _DEFAULT,
+    partner: Partner = "hospital",
+) -> None:
+    """Send an HL7 v2 message over MLLP/TLS and print the acknowledgement."""
+    from gateway.cli.partner import Acting  # noqa: PLC0415
+
+    answer = asyncio.run(Acting.of(config, partner, "physician").feed(message.read_bytes()))
+    print(answer.decode("utf-8", "replace").replace("\r", "\n"))
+    raise typer.Exit(0 if b"\rMSA|AA" in answer else 1)
+
+
+def send(
+    document: Annotated[Path, typer.Argument(help="A CDA document or any other file.")],
+    patient: Patient,
+    config: ConfigFile = _DEFAULT,
+    partner: Partner = "hospital",
+    role: Role = "physician",
+    title: Annotated[str, typer.Option(help="Title; default the file's name.")] = "",
+    class_code: Annotated[str, typer.Option(help="classCode as code^^scheme.")] = "18842-5^^2.16.840.1.113883.6.1",
+    confidentiality: Annotated[str, typer.Option(help="N, R or V.")] = "N",
+) -> None:
+    """Provide and register a document (ITI-41) and print its uniqueId."""
+    from gateway.cli.partner import Acting  # noqa: PLC0415
+
+    acting = Acting.of(config, partner, role)
+    unique_id = asyncio.run(
+        acting.send(
+            document.read_bytes(), patient, title or document.stem, class_code, confidentiality, document.suffix
+        )
+    )
+    print(unique_id)
+
+
+def query(
+    patient: Patient, config: ConfigFile = _DEFAULT, partner: Partner = "hospital", role: Role = "physician"
+) -> None:
+    """List the documents of a patient (ITI-18 FindDocuments) that the rights let this person see."""
+    from gateway.cli.partner import Acting  # noqa: PLC0415
+
+    found = asyncio.run(Acting.of(config, partner, role).query(patient))
+    for each in found:
+        level = ",".join(each.confidentiality)
+        print(f"{each.unique_id}  {each.created:14}  {level:3} {each.class_code:10} {each.title}")
+    print(f"{len(found)} documents")
+
+
+def retrieve(
+    unique_id: Annotated[str, typer.Argument(help="uniqueId of the document.")],
+    config: ConfigFile = _DEFAULT,
+    partner: Partner = "hospital",
+    role: Role = "physician",
+    output: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
+) -> None:
+    """Retrieve a document (ITI-43)."""
+    from gateway.cli.partner import Acting  # noqa: PLC0415
+
+    data = asyncio.run(Acting.of(config, partner, role).retrieve(unique_id))
+    if output is None:
+        print(data.decode("utf-8", "replace"))
+    else:
+        output.write_bytes(data)
+        print(f"{len(data)} octets written to {output}")

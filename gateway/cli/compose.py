@@ -1,0 +1,205 @@
+"""Composition root of a worker: settings → stores, identities, policy, bindings → engine and listeners."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib import import_module
+
+from cryptography import x509
+
+from gateway.audit.record import AuditSource, Participant
+from gateway.bindings.fhir import FhirForm
+from gateway.bindings.hl7v2 import Hl7Form
+from gateway.bindings.mtom import PackageLimits
+from gateway.bindings.soap import SoapForm
+from gateway.cli.log import operator_log
+from gateway.config import Settings
+from gateway.crypto.envelope import KeyTree, load_master_key
+from gateway.crypto.keys import Signer, load_certificates, load_signer
+from gateway.crypto.safexml import XmlLimits
+from gateway.crypto.xmldsig import SignaturePolicy
+from gateway.declare.catalogue import Catalogue, build
+from gateway.declare.services import Services
+from gateway.identity.nodes import NodeDirectory
+from gateway.identity.saml import AssertionPolicy, AssertionReader
+from gateway.pipeline.engine import Engine, Log
+from gateway.pipeline.stages import STAGES
+from gateway.policy.matrix import PolicySource
+from gateway.policy.model import Policy
+from gateway.record.domain import Domain
+from gateway.record.people import Code, Node, SubjectKind
+from gateway.stores.committer import GroupCommitter
+from gateway.stores.database import Database, open_database
+from gateway.stores.journal import Journal
+from gateway.stores.keys import key_maker
+from gateway.stores.patients import PatientStore
+from gateway.stores.registry import RegistryStore
+from gateway.stores.repository import BlobStore, RepositoryStore
+
+_PROFILES = "profiles:PROFILES"
+_NODES_SEEN = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """Everything a worker serves with."""
+
+    settings: Settings
+    engine: Engine
+    soap: SoapForm
+    fhir: FhirForm
+    hl7v2: Hl7Form
+    nodes: NodeDirectory
+    database: Database
+    signer: Signer
+
+    async def close(self) -> None:
+        """Writes what waits, gives the database back."""
+        await self.engine.committer.close()
+        await self.database.close()
+
+
+def catalogue() -> Catalogue:
+    """The declared transactions; profiles are loaded by name, the engine imports none."""
+    module, _, name = _PROFILES.partition(":")
+    return build(getattr(import_module(module), name))
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now, log: Log | None = None) -> Gateway:
+    """A gateway for these settings. Opens the database; no socket is touched."""
+    log = log or operator_log()
+    signer = load_signer(settings.signing.key, settings.signing.certificate)
+    policies = PolicySource(
+        settings.policy.directory,
+        environment=settings.environment,
+        on_problem=lambda problem: log.error("policy refused", reason=problem.detail, at=problem.location),
+    )
+    nodes = NodeDirectory(
+        settings.nodes.directory,
+        settings.environment,
+        alert=lambda problem: log.error("node refused", reason=problem.detail, at=problem.location),
+    )
+    database = open_database(settings.database.url)
+    new_key = key_maker()
+    engine = Engine(
+        stages=STAGES,
+        catalogue=catalogue(),
+        nodes=nodes,
+        assertions=AssertionReader(_assertion_policy(settings, policies.current())),
+        policies=policies,
+        services=_services(settings, policies, database, new_key),
+        journal=Journal(database, new_key),
+        committer=GroupCommitter(database),
+        signer=signer,
+        here=Participant(settings.server.public_url, settings.server.host, process_id=str(os.getpid())),
+        audit_source=AuditSource("passerelle", settings.environment),
+        clock=clock,
+        new_trace=lambda: secrets.token_hex(16),
+        replay_seconds=settings.limits.timestamp_age_seconds + 2 * settings.limits.clock_skew_seconds,
+        log=log,
+    )
+    return Gateway(
+        settings=settings,
+        engine=engine,
+        soap=_soap(settings, signer, nodes),
+        fhir=FhirForm(signer=signer, limits=settings.limits, base=f"{settings.server.public_url}/fhir"),
+        hl7v2=Hl7Form(environment=settings.environment, limits=settings.limits),
+        nodes=nodes,
+        database=database,
+        signer=signer,
+    )
+
+
+def _services(
+    settings: Settings, policies: PolicySource, database: Database, new_key: Callable[[], int]
+) -> Services:
+    keys = KeyTree(load_master_key(settings.content.master_key))
+    return Services(
+        registry=RegistryStore(
+            database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
+        ),
+        repository=RepositoryStore(database, keys, BlobStore(settings.content.directory)),
+        patients=PatientStore(database, keys, new_key),
+        domain=domain_of(settings),
+    )
+
+
+def domain_of(settings: Settings) -> Domain:
+    """The affinity domain of the settings."""
+    domain, limits = settings.domain, settings.limits
+    return Domain(
+        environment=settings.environment,
+        affinity_root=domain.affinity_oid,
+        affinity_namespace=domain.affinity_namespace,
+        home_community=domain.home_community_id,
+        repository=domain.repository_unique_id,
+        base_url=settings.server.public_url,
+        patient_roots=frozenset(domain.patient_roots.values()),
+        max_objects=limits.query_objects,
+        max_references=limits.query_references,
+        max_values=limits.query_values,
+    )
+
+
+def _assertion_policy(settings: Settings, policy: Policy) -> AssertionPolicy:
+    """Issuers are pinned to their certificates; who counts as a patient is told by the rights matrix."""
+    told = settings.assertions
+    patients = {
+        key
+        for key, rule in policy.roles.items()
+        if SubjectKind.PATIENT in rule.kinds and SubjectKind.PROFESSIONAL not in rule.kinds
+    }
+    return AssertionPolicy(
+        audiences=frozenset(told.audience),
+        issuers={
+            issuer.entity_id: tuple(load_certificates(issuer.certificate.read_bytes()))
+            for issuer in told.issuers
+        },
+        skew=timedelta(seconds=told.skew_seconds),
+        max_life=timedelta(seconds=told.max_life_seconds),
+        patient_roles=frozenset(patients),
+        purposes=frozenset(policy.purposes),
+    )
+
+
+def _soap(settings: Settings, signer: Signer, nodes: NodeDirectory) -> SoapForm:
+    limits = settings.limits
+
+    def signer_of(node: Node, der: bytes, now: datetime) -> x509.Certificate:
+        nodes.trusted_signer(node, der, now)
+        return _certificate(der)
+
+    return SoapForm(
+        signer=signer,
+        signer_of=signer_of,
+        xml_limits=XmlLimits(
+            size=limits.xml_bytes,
+            depth=limits.xml_depth,
+            attributes=limits.xml_attributes,
+            elements=limits.xml_elements,
+            namespaces=limits.xml_namespaces,
+        ),
+        package_limits=PackageLimits(
+            parts=limits.mtom_parts, header=limits.part_header_bytes, document=limits.document_bytes
+        ),
+        signature_policy=SignaturePolicy(
+            max_age=timedelta(seconds=limits.timestamp_age_seconds),
+            skew=timedelta(seconds=limits.clock_skew_seconds),
+            minimum_rsa=2048 if settings.tls.legacy_rsa_2048 else 3072,
+        ),
+    )
+
+
+@lru_cache(maxsize=_NODES_SEEN)
+def _certificate(der: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(der)

@@ -1,0 +1,40 @@
+"""Which wire form answers at which path: from the catalogue, with the service contracts."""
+
+from __future__ import annotations
+
+from gateway.bindings.wsdl import contract
+from gateway.cli.compose import Gateway
+from gateway.declare.bindings import Soap
+from gateway.transport.application import Door
+
+FHIR_PATH = "/fhir"
+
+
+def doors(gateway: Gateway) -> tuple[Door, ...]:
+    """One door for each SOAP endpoint of the catalogue, and the FHIR base."""
+    limits = gateway.settings.limits
+    found = [
+        Door(
+            path=path,
+            form=gateway.soap,
+            methods=frozenset({"POST"}),
+            largest=limits.mtom_bytes if any(_packaged(each) for each in transactions) else limits.xml_bytes,
+            document=contract(path, transactions, gateway.settings.server.public_url),
+        )
+        for path, transactions in gateway.engine.catalogue.soap_ports().items()
+    ]
+    found.append(
+        Door(
+            path=FHIR_PATH,
+            form=gateway.fhir,
+            methods=frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"}),
+            largest=limits.fhir_bytes,
+            below=True,
+        )
+    )
+    return tuple(found)
+
+
+def _packaged(transaction: object) -> bool:
+    binding = getattr(transaction, "binding", None)
+    return isinstance(binding, Soap) and binding.mtom

@@ -1,0 +1,107 @@
+"""The command `passerelle`: each subcommand imports what it needs when it runs, so that all start fast."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli import audit, calls, nodes, programs
+from gateway.errors import GatewayError
+
+app = typer.Typer(
+    help="Passerelle: an IHE/HL7 gateway for a shared health record.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(nodes.app, name="node", help="Partner systems: enrol, block, list.")
+app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
+app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")
+app.add_typer(programs.bench, name="bench", help="Measured load on a system of its own.")
+calls.register(app)
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="passerelle.toml of the installation.")]
+_DEFAULT = Path("passerelle.toml")
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="A new folder.")],
+    environment: Annotated[str, typer.Option(help="integration, preprod or prod.")] = "integration",
+) -> None:
+    """Write a commented configuration and our keys; in integration also a test authority and partners."""
+    from gateway.cli.init import create  # noqa: PLC0415
+    from gateway.cli.settings import environment_of, load_settings  # noqa: PLC0415
+    from gateway.stores.migrate import upgrade  # noqa: PLC0415
+
+    create(directory, environment_of(environment))
+    print(f"configuration written to {directory / 'passerelle.toml'}")
+    if environment == "integration":
+        upgrade(load_settings(directory / "passerelle.toml").database.url)
+        print(f"start it with: passerelle serve --config {directory / 'passerelle.toml'}")
+    else:
+        print(f"have {directory}/pki/*.csr signed, add trust.pem and crl.pem, then: passerelle check")
+
+
+@app.command()
+def serve(
+    config: ConfigFile = _DEFAULT,
+    workers: Annotated[int | None, typer.Option(help="Processes; default from the configuration.")] = None,
+) -> None:
+    """Answer on HTTPS, MLLP/TLS and the operators' loopback port until told to stop."""
+    from gateway.cli.serve import announce  # noqa: PLC0415
+    from gateway.cli.serve import serve as run  # noqa: PLC0415
+    from gateway.cli.settings import checked_settings  # noqa: PLC0415
+    from gateway.stores.migrate import upgrade  # noqa: PLC0415
+
+    settings = checked_settings(config)
+    upgrade(settings.database.url)
+    raise typer.Exit(run(settings, workers or settings.server.workers, announce))
+
+
+@app.command()
+def check(config: ConfigFile = _DEFAULT) -> None:
+    """Say whether a server would start with this configuration; name file, line and reason otherwise."""
+    from gateway.cli.settings import checked_settings  # noqa: PLC0415
+
+    settings = checked_settings(config)
+    print(f"{config}: usable for {settings.environment}")
+
+
+@app.command()
+def endpoints(
+    config: ConfigFile = _DEFAULT,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Print where this installation answers, and the identifiers its partners need."""
+    from gateway.cli.endpoints import show  # noqa: PLC0415
+    from gateway.cli.settings import load_settings  # noqa: PLC0415
+
+    show(load_settings(config), as_json=json)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the server and its folder.")] = False,
+) -> None:
+    """Play hospital, laboratory, pharmacy and patient against a server started for it."""
+    from gateway.cli.demo import play  # noqa: PLC0415
+
+    raise typer.Exit(play(keep=keep))
+
+
+def main() -> None:
+    """The entry point; what is wrong is told in one line, without a stack trace."""
+    try:
+        app()
+    except GatewayError as error:
+        where = f"{error.location}: " if error.location else ""
+        print(f"passerelle: {where}{error.detail}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

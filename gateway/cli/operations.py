@@ -1,0 +1,38 @@
+"""The operators' loopback port: health, readiness and metrics; nothing of any patient."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from prometheus_client import REGISTRY, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.cli.compose import Gateway
+from gateway.stores.database import scalar
+
+
+def operations_app(gateway: Gateway) -> Callable[[Any, Any, Any], Awaitable[None]]:
+    """An ASGI application for /health, /ready and /metrics."""
+
+    async def ready() -> tuple[int, bytes]:
+        try:
+            await scalar(gateway.database, "SELECT 1")
+        except SQLAlchemyError:
+            return 503, orjson.dumps({"ready": False, "reason": "the database does not answer"})
+        return 200, orjson.dumps({"ready": True, "environment": gateway.settings.environment})
+
+    async def app(scope: Mapping[str, Any], _receive: object, send: Callable[[Any], Awaitable[None]]) -> None:
+        status, body, kind = 404, b"{}", b"application/json"
+        if scope["path"] == "/health":
+            status, body = 200, orjson.dumps({"alive": True})
+        elif scope["path"] == "/ready":
+            status, body = await ready()
+        elif scope["path"] == "/metrics":
+            status, body, kind = 200, generate_latest(REGISTRY), b"text/plain; version=0.0.4"
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app

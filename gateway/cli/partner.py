@@ -1,0 +1,167 @@
+"""A partner and the person acting there, for the client commands and the demonstration (integration only)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gateway.cli.endpoints import endpoints_of
+from gateway.cli.settings import load_settings
+from gateway.client import xds
+from gateway.client.mllp import MllpClient
+from gateway.client.session import Endpoints, Identity
+from gateway.client.soap import SoapClient
+from gateway.client.token import issue_assertion
+from gateway.config import Settings, load_node
+from gateway.crypto.keys import load_signer
+from gateway.errors import SettingsInvalid
+from gateway.policy.matrix import load_policy
+from gateway.record.people import Code, PatientId
+
+PERSONS = {
+    "physician": ("dr.weber", "Dr Anne Weber"),
+    "pharmacist": ("ph.muller", "Marc Muller"),
+    "laboratory": ("lab.schmit", "Claire Schmit"),
+    "nurse": ("nurse.klein", "Paul Klein"),
+    "patient": ("patient", "Patient"),
+}
+_TREATMENT = Code("TREAT", "2.16.840.1.113883.5.8", "treatment")
+_LOINC = "2.16.840.1.113883.6.1"
+_MIME = {".xml": "text/xml", ".pdf": "application/pdf", ".txt": "text/plain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """One person at one partner system, with the settings of the installation it speaks to."""
+
+    settings: Settings
+    endpoints: Endpoints
+    identity: Identity
+    partner: str
+    role: str
+
+    @classmethod
+    def of(cls, config: Path, partner: str, role: str) -> Acting:
+        """From a configuration file; SettingsInvalid where there is no test issuer or no such partner."""
+        return cls.at(load_settings(config), partner, role)
+
+    @classmethod
+    def at(cls, settings: Settings, partner: str, role: str) -> Acting:
+        """From settings."""
+        if settings.environment != "integration":
+            raise SettingsInvalid("the client commands work in integration only: they hold partners' test keys")
+        told = endpoints_of(settings)
+        endpoints = Endpoints(**{name: told[name] for name in Endpoints.__slots__})  # type: ignore[attr-defined]
+        return cls(settings, endpoints, Identity.in_folder(settings.folder, partner), partner, role)
+
+    def assertion(self, patient: str | None = None, *, bearer: bool = False) -> bytes:
+        """A test assertion for the person, bound to the partner's certificate unless it is a bearer one."""
+        told = self.settings.assertions
+        if told.test_issuer_key is None or told.test_issuer_certificate is None:
+            raise SettingsInvalid("this installation has no test issuer of assertions")
+        subject, name = PERSONS.get(self.role, (self.role, self.role.title()))
+        node = load_node(self.settings.nodes.directory / f"{self.partner}.toml")
+        identity = _patient(patient) if patient else None
+        return issue_assertion(
+            signer=load_signer(told.test_issuer_key, told.test_issuer_certificate),
+            issuer=told.issuers[0].entity_id,
+            subject=str(identity) if self.role == "patient" and identity else subject,
+            name=name,
+            role=self._role(),
+            organisation=node.organisation,
+            organisation_name=node.organisation_name,
+            purpose=_TREATMENT,
+            audience=told.audience[0],
+            patient=identity,
+            confirmation=None if bearer else self._certificate(),
+            now=datetime.now(UTC),
+        )
+
+    def _role(self) -> Code:
+        policy = load_policy(self.settings.policy.directory, environment=self.settings.environment)
+        for rule in policy.roles.values():
+            if rule.name == self.role:
+                return rule.code
+        names = ", ".join(sorted({rule.name for rule in policy.roles.values()}))
+        raise SettingsInvalid(f"role {self.role!r} is not in the rights matrix; there are: {names}")
+
+    def _certificate(self) -> bytes:
+        if self.identity.signer is None:
+            raise SettingsInvalid(f"partner {self.partner} has no signing key")
+        return self.identity.signer.certificate
+
+    def full_id(self, patient: str) -> str:
+        """A CX from an id alone, in the affinity domain."""
+        return patient if "^" in patient else f"{patient}^^^&{self.endpoints.patient_id_root}&ISO"
+
+    async def feed(self, message: bytes) -> bytes:
+        """The acknowledgement of an HL7 v2 message; line ends are made CR."""
+        host, _, port = self.endpoints.mllp.rpartition(":")
+        text = message.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+        client = await MllpClient.connect(host, int(port), self.identity.context())
+        try:
+            return await client.send(text)
+        finally:
+            await client.close()
+
+    async def send(
+        self, data: bytes, patient: str, title: str, class_code: str, confidentiality: str, suffix: str
+    ) -> str:
+        """Provides one document; gives its uniqueId."""
+        code, _, scheme = class_code.partition("^^")
+        unique_id = xds.new_oid()
+        node = load_node(self.settings.nodes.directory / f"{self.partner}.toml")
+        subject, name = PERSONS.get(self.role, (self.role, self.role))
+        document = xds.Document(
+            data=data,
+            unique_id=unique_id,
+            mime_type=_MIME.get(suffix, "application/octet-stream"),
+            title=title,
+            patient=self.full_id(patient),
+            class_code=Code(code, scheme or _LOINC, title),
+            type_code=Code(code, scheme or _LOINC, title),
+            format_code=Code("urn:ihe:iti:xds:2017:mimeTypeSufficient", "1.3.6.1.4.1.19376.1.2.3", "MIME type"),
+            confidentiality=Code(confidentiality, "2.16.840.1.113883.5.25", confidentiality),
+            author=f"{subject}^{name}^^^^^^^&{node.organisation}&ISO",
+            institution=f"{node.organisation_name}^^^^^^^^^{node.organisation}",
+            created=datetime.now(UTC).strftime("%Y%m%d%H%M%S"),
+        )
+        async with self.identity.http() as http:
+            await xds.provide(self._client(http), self.endpoints, [document], self.assertion())
+        return unique_id
+
+    async def query(self, patient: str) -> list[xds.Listed]:
+        """The documents of a patient this person may see."""
+        identity = self.full_id(patient)
+        assertion = self.assertion(identity if self.role == "patient" else None)
+        async with self.identity.http() as http:
+            return await xds.find(self._client(http), self.endpoints, identity, assertion)
+
+    async def retrieve(self, unique_id: str, patient: str | None = None) -> bytes:
+        """The octets of a document."""
+        wanted = [(self.endpoints.repository_unique_id, unique_id)]
+        async with self.identity.http() as http:
+            found = await xds.retrieve(self._client(http), self.endpoints, wanted, self.assertion(patient))
+        return found[unique_id]
+
+    def _client(self, http: httpx.AsyncClient) -> SoapClient:
+        return SoapClient(
+            http=http,
+            signer=self.identity.signer,
+            server_certificates=frozenset(_certificates(self.settings.signing.certificate)),
+        )
+
+
+def _certificates(path: Path) -> Sequence[bytes]:
+    return [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(path.read_bytes())]
+
+
+def _patient(text: str) -> PatientId:
+    extension, _, rest = text.partition("^^^&")
+    return PatientId(extension=extension, root=rest.removesuffix("&ISO"))

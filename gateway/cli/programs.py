@@ -1,0 +1,120 @@
+"""`passerelle conformance` and `passerelle bench`: programs of their own, run against a system over the wire."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.errors import SettingsInvalid
+
+conformance = typer.Typer(no_args_is_help=True)
+bench = typer.Typer(no_args_is_help=True)
+
+
+@conformance.callback()
+def _conformance() -> None:
+    """Keeps `run` a command of its own."""
+
+
+@bench.callback()
+def _bench() -> None:
+    """Keeps `run` a command of its own."""
+
+
+def folder() -> Path:
+    """The black-box programs, in a checkout or in the wheel."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "conformance"
+    return checkout if checkout.is_dir() else package / "_conformance"
+
+
+@conformance.command(
+    "run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def run_conformance(
+    context: typer.Context,
+    cases: Annotated[Path | None, typer.Option(help="cases.jsonl; default the set shipped with the product.")] = None,
+    target: Annotated[str, typer.Option(help="self, or a configuration folder of a running system.")] = "self",
+) -> None:
+    """Run cases against a system; further options go to the runner (--only, --case, --report, --known)."""
+    chosen = cases or folder() / "cases.jsonl"
+    with _target(target) as home:
+        told = _endpoints(home)
+        issuer = home / "pki/issuer"
+        command = [
+            sys.executable,
+            str(folder() / "runner"),
+            "--cases",
+            str(chosen),
+            "--endpoints",
+            str(_written(home, told)),
+            "--certificate",
+            str(home / "pki/clients/tester.pem"),
+            "--key",
+            str(home / "pki/clients/tester.key"),
+            "--trust",
+            str(home / "pki/trust.pem"),
+            "--issuer-key",
+            f"{issuer}.key",
+            "--issuer-certificate",
+            f"{issuer}.pem",
+            "--issuer",
+            str(told["issuer"]),
+            "--audience",
+            str(told["audience"]),
+            *context.args,
+        ]
+        code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own program
+    raise typer.Exit(code)
+
+
+@bench.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_bench(context: typer.Context) -> None:
+    """Measure transactions on a system started for it (--only, --entries, --workers, --clients, --seconds)."""
+    command = [sys.executable, str(folder() / "bench"), *context.args]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own program
+
+
+@contextlib.contextmanager
+def _target(target: str) -> Iterator[Path]:
+    """The folder of the system under test; `self` is made, started and taken away again."""
+    if target != "self":
+        yield Path(target)
+        return
+    with tempfile.TemporaryDirectory(prefix="passerelle-") as name, running(Path(name) / "system") as home:
+        yield home
+
+
+@contextlib.contextmanager
+def running(home: Path, workers: int = 1) -> Iterator[Path]:
+    """A new installation in a folder, serving on free ports until the block ends."""
+    from gateway.cli.started import started  # noqa: PLC0415
+
+    with started(home, workers=workers):
+        yield home
+
+
+def _endpoints(home: Path) -> dict[str, object]:
+    from gateway.cli.endpoints import endpoints_of  # noqa: PLC0415
+    from gateway.cli.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings(home / "passerelle.toml")
+    if not settings.assertions.issuers:
+        raise SettingsInvalid("the system has no issuer of assertions")
+    return {**endpoints_of(settings), "issuer": settings.assertions.issuers[0].entity_id}
+
+
+def _written(home: Path, told: dict[str, object]) -> Path:
+    path = home / "endpoints.json"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(told, file)
+    return path

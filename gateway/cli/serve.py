@@ -1,0 +1,183 @@
+"""Serves: listeners, workers, and the keeper that seals the audit trail (`passerelle serve`)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+
+from gateway.audit.alerts import application_activity, security_alert
+from gateway.audit.record import AuditFacts, Participant
+from gateway.cli.compose import Gateway, compose
+from gateway.cli.doors import doors
+from gateway.cli.keeper import keep
+from gateway.cli.operations import operations_app
+from gateway.config import Settings
+from gateway.declare import events
+from gateway.declare.bindings import Raw
+from gateway.declare.events import Outcome
+from gateway.pipeline.run import run
+from gateway.pipeline.telling import tell_alone
+from gateway.stores.work import UnitOfWork
+from gateway.transport.application import Application
+from gateway.transport.gate import Failure, Peer, bind
+from gateway.transport.https import HttpServer
+from gateway.transport.mllp import MllpServer
+from gateway.transport.tls import ServerTls
+from gateway.transport.workers import run as run_loop
+from gateway.transport.workers import run_workers, until_stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """Listening sockets, bound before the workers are forked."""
+
+    https: socket.socket
+    mllp: socket.socket
+    admin: socket.socket
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Port numbers in use, by listener."""
+        return {name: getattr(self, name).getsockname()[1] for name in ("https", "mllp", "admin")}
+
+
+def open_sockets(settings: Settings) -> Sockets:
+    """All listeners of the settings."""
+    server = settings.server
+    return Sockets(
+        https=bind(server.host, server.port),
+        mllp=bind(server.host, server.mllp_port),
+        admin=bind(server.admin_host, server.admin_port),
+    )
+
+
+def serve(settings: Settings, workers: int, on_ready: Callable[[Sockets], None]) -> int:
+    """Serves until told to stop; gives the exit code. `on_ready` is called once, in the first worker."""
+    sockets = open_sockets(settings)
+
+    def work(index: int) -> None:
+        ready = (lambda: on_ready(sockets)) if index == 0 else (lambda: None)
+        run_loop(_serve(settings, sockets, index, ready))
+
+    return run_workers(workers, work)
+
+
+async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callable[[], None]) -> None:
+    gateway = compose(settings)
+    tls = ServerTls(
+        settings.tls, alert=lambda error: gateway.engine.log.error("tls files refused", reason=str(error))
+    )
+    alarms = _Alarms(gateway)
+    servers = _servers(gateway, tls, sockets, alarms, first=index == 0)
+    for server in servers:
+        server.start()
+    keeper = asyncio.create_task(keep(gateway)) if index == 0 else None
+    await alarms.tell(_activity(gateway, events.APPLICATION_START))
+    ready()
+    await until_stopped()
+    await asyncio.gather(*(server.stop(settings.server.drain_seconds) for server in servers))
+    await alarms.tell(_activity(gateway, events.APPLICATION_STOP))
+    await alarms.finish()
+    if keeper is not None:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+    await gateway.close()
+
+
+def _servers(
+    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: _Alarms, *, first: bool
+) -> Sequence[HttpServer | MllpServer]:
+    limits = gateway.settings.limits
+    application = Application(gateway.engine, doors(gateway), gateway.settings.server.public_url)
+    https = HttpServer(
+        application, limits, tls, [sockets.https], on_failure=alarms.failure, on_abuse=alarms.abuse
+    )
+    mllp = MllpServer(
+        _hl7v2_handler(gateway),
+        tls,
+        limits,
+        [sockets.mllp],
+        admit=lambda peer: gateway.nodes.authenticate(peer.certificate, peer.host, datetime.now(UTC)).name,
+        on_failure=alarms.failure,
+        on_abuse=alarms.abuse,
+    )
+    if not first:
+        return https, mllp
+    admin = HttpServer(
+        operations_app(gateway),
+        limits,
+        None,
+        [sockets.admin],
+        on_failure=alarms.failure,
+        on_abuse=alarms.abuse,
+    )
+    return https, mllp, admin
+
+
+def _hl7v2_handler(gateway: Gateway) -> Callable[[bytes, Peer], Awaitable[bytes]]:
+    async def handle(frame: bytes, peer: Peer) -> bytes:
+        raw = Raw(body=frame, peer_certificate=peer.certificate or None, peer_host=peer.host, target="mllp")
+        return b"".join((await run(raw, gateway.hl7v2, gateway.engine)).pieces)
+
+    return handle
+
+
+class _Alarms:
+    """Writes what happens outside any message to the audit: failed handshakes, broken framing, start, stop."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._running: set[asyncio.Task[None]] = set()
+
+    def failure(self, peer: Peer, failure: Failure, detail: str) -> None:
+        """A connection that did not come about."""
+        kind = events.PROTOCOL_ABUSE if failure.abuse else events.NODE_AUTHENTICATION
+        outcome = Outcome.MINOR_FAILURE if failure.abuse else Outcome.SERIOUS_FAILURE
+        self._later(kind, outcome, peer, f"{failure.value}: {detail}")
+
+    def abuse(self, peer: Peer, detail: str) -> None:
+        """A peer that broke a limit or the framing."""
+        self._later(events.PROTOCOL_ABUSE, Outcome.MINOR_FAILURE, peer, detail)
+
+    def _later(self, kind: events.Code, outcome: Outcome, peer: Peer, detail: str) -> None:
+        engine = self._gateway.engine
+        facts = security_alert(
+            kind,
+            at=engine.clock(),
+            outcome=outcome,
+            peer=Participant(peer.host, peer.host, is_requestor=True),
+            here=engine.here,
+            audit_source=engine.audit_source,
+            description=detail,
+            trace_id=engine.new_trace(),
+        )
+        task = asyncio.get_running_loop().create_task(self.tell(facts))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def tell(self, facts: AuditFacts) -> None:
+        """Writes one audit entry durably."""
+        work = UnitOfWork()
+        tell_alone(facts, self._gateway.engine, work)
+        await self._gateway.engine.committer.commit(work)
+
+    async def finish(self) -> None:
+        """Waits for entries still being written."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+def _activity(gateway: Gateway, kind: events.Code) -> AuditFacts:
+    engine = gateway.engine
+    return application_activity(
+        kind, at=engine.clock(), here=engine.here, launcher="passerelle", audit_source=engine.audit_source
+    )
+
+
+def announce(sockets: Sockets) -> None:
+    """Tells on standard output, in one line of JSON, that the server is ready and on which ports."""
+    print(orjson.dumps({"ready": True, "ports": sockets.ports}).decode(), flush=True)

@@ -1,0 +1,66 @@
+"""Reads the audit trail of an installation for export and display."""
+
+from __future__ import annotations
+
+from sqlalchemy import Row
+
+from gateway.audit.export import ExportedRow, Header, header_line, checkpoint_line, row_line
+from gateway.audit.rows import StoredRow
+from gateway.audit.sealer import SealedTree
+from gateway.config import Settings
+from gateway.crypto.keys import load_certificates
+from gateway.stores.database import Database, open_database
+from gateway.stores.journal import Journal
+from gateway.stores.keys import key_maker
+from cryptography.hazmat.primitives.serialization import Encoding
+from typing import Any
+
+_BATCH = 5_000
+_COLUMNS = tuple(StoredRow.__dataclass_fields__)
+
+
+def origin_of(settings: Settings) -> str:
+    """The name of this log in its checkpoints."""
+    return f"passerelle/{settings.environment}/{settings.domain.home_community_id}"
+
+
+async def export_lines(settings: Settings) -> list[bytes]:
+    """The whole trail in the order the verifier wants: header, checkpoints, sealed rows, unsealed rows."""
+    database = open_database(settings.database.url)
+    try:
+        return await _lines(settings, Journal(database, key_maker()))
+    finally:
+        await database.close()
+
+
+async def _lines(settings: Settings, journal: Journal) -> list[bytes]:
+    certificates = load_certificates(settings.signing.certificate.read_bytes())
+    ders = tuple(each.public_bytes(Encoding.DER) for each in certificates)
+    lines = [header_line(Header(origin_of(settings), settings.environment, ders))]
+    for tree in await journal.checkpoints():
+        lines.append(checkpoint_line(SealedTree(tree.size, tree.root, tree.note, tree.at)))
+    position = 0
+    while rows := await journal.sealed_rows(position, _BATCH):
+        lines += [row_line(ExportedRow(row.audit_id, row.position, row.leaf, _stored(row))) for row in rows]
+        position = rows[-1].position + 1
+    since = 0
+    while rows := await journal.unsealed(since, _BATCH):
+        lines += [row_line(ExportedRow(row.id, None, None, _stored(row))) for row in rows]
+        since = rows[-1].id + 1
+    return lines
+
+
+def _stored(row: Row[Any]) -> StoredRow | None:
+    """None where the audit table lost a row that the tree knows."""
+    if row.id is None:
+        return None
+    return StoredRow(**{name: getattr(row, name) for name in _COLUMNS})
+
+
+async def rows_of(settings: Settings, trace: str) -> list[Row[Any]]:
+    """The audit rows of one exchange."""
+    database: Database = open_database(settings.database.url)
+    try:
+        return list(await Journal(database, key_maker()).trace(trace))
+    finally:
+        await database.close()

@@ -1,0 +1,130 @@
+"""A signing SOAP 1.2 client (ITI TF-2 Appendix V); it checks what comes back as the server does."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from cryptography import x509
+from lxml import etree
+
+from gateway.bindings.addressing import ANONYMOUS, SOAP, WSA
+from gateway.bindings.mtom import PackageLimits, mime_type, pack, unpack
+from gateway.crypto.keys import Signer
+from gateway.crypto.safexml import parse
+from gateway.crypto.xmldsig import Attached, HeaderBlock, SignaturePolicy, compose, verify_envelope
+from gateway.declare.bindings import Attachment
+from gateway.errors import GatewayError, Malformed, SignatureBroken, SignerRefused
+
+_LIMITS = PackageLimits(parts=1_000, header=8_192, document=1 << 30)
+_FAULT = f"{{{SOAP}}}Fault"
+_BODY = f"{{{SOAP}}}Body"
+
+
+class Faulted(GatewayError):
+    """The server answered with a SOAP fault, or with an HTTP status and no SOAP."""
+
+    def __init__(self, status: int, subcode: str | None, reason: str) -> None:
+        super().__init__(reason, location=subcode)
+        self.status = status
+        self.subcode = subcode
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The Body's child, the attachments, and whether the server signed."""
+
+    element: etree._Element
+    attachments: Mapping[str, Attachment]
+    signed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoapClient:
+    """Sends from one partner. `server_certificates` (DER) are those whose signature on replies counts."""
+
+    http: httpx.AsyncClient
+    signer: Signer | None
+    server_certificates: frozenset[bytes] = frozenset()
+
+    async def call(
+        self,
+        url: str,
+        action: str,
+        pieces: Sequence[bytes | Attachment],
+        *,
+        packaged: bool,
+        assertion: bytes | None = None,
+    ) -> Reply:
+        """One exchange; Faulted when the answer is a fault, SignatureBroken when it is not signed as it must be."""
+        content_type, body = self.write(url, action, pieces, packaged=packaged, assertion=assertion)
+        response = await self.http.post(url, content=body, headers={"content-type": content_type})
+        return self.read(response.status_code, response.headers.get("content-type", ""), response.content)
+
+    def write(
+        self,
+        url: str,
+        action: str,
+        pieces: Sequence[bytes | Attachment],
+        *,
+        packaged: bool,
+        assertion: bytes | None = None,
+    ) -> tuple[str, bytes]:
+        """The request as it goes over the wire: content type and octets."""
+        headers = [
+            HeaderBlock.of_text(f"{{{WSA}}}Action", action, must_understand=True),
+            HeaderBlock.of_text(f"{{{WSA}}}MessageID", f"urn:uuid:{uuid.uuid4()}"),
+            HeaderBlock(f"{{{WSA}}}ReplyTo", f"<wsa:Address>{ANONYMOUS}</wsa:Address>".encode()),
+            HeaderBlock.of_text(f"{{{WSA}}}To", url),
+        ]
+        content = [
+            piece if isinstance(piece, bytes) else Attached(piece.content_id, piece.content) for piece in pieces
+        ]
+        text = compose(headers, content, self.signer, now=datetime.now(UTC), assertion=assertion)
+        if not packaged:
+            return f'application/soap+xml; charset=UTF-8; action="{action}"', text
+        attachments = [piece for piece in pieces if isinstance(piece, Attachment)]
+        content_type, parts = pack(text, attachments, action)
+        return content_type, b"".join(parts)
+
+    def read(self, status: int, content_type: str, body: bytes) -> Reply:
+        """The reply, its signature checked against the server's certificates."""
+        told = mime_type(content_type)
+        attachments: Mapping[str, Attachment] = {}
+        if told.type == "multipart/related":
+            package = unpack(body, told, _LIMITS)
+            body, attachments = package.root, package.attachments
+        elif told.type != "application/soap+xml":
+            raise Faulted(status, None, body[:200].decode("utf-8", "replace").strip())
+        root = parse(body)
+        fault = root.find(f"{_BODY}/{_FAULT}")
+        if fault is not None:
+            raise _faulted(status, fault)
+        parts = verify_envelope(
+            root,
+            parts={name: part.content for name, part in attachments.items()},
+            trusted=self._trusted,
+            now=datetime.now(UTC),
+            policy=SignaturePolicy(),
+        )
+        if self.server_certificates and parts.certificate is None:
+            raise SignatureBroken("the reply is not signed")
+        if len(parts.body) != 1:
+            raise Malformed("the reply has no single element in its Body", location="Body")
+        return Reply(parts.body[0], attachments, parts.certificate is not None)
+
+    def _trusted(self, der: bytes) -> x509.Certificate:
+        if self.server_certificates and der not in self.server_certificates:
+            raise SignerRefused("the reply is signed by another certificate than the server's")
+        return x509.load_der_x509_certificate(der)
+
+
+def _faulted(status: int, fault: etree._Element) -> Faulted:
+    space = {"e": SOAP}
+    subcode = fault.findtext("e:Code/e:Subcode/e:Value", namespaces=space)
+    code = fault.findtext("e:Code/e:Value", namespaces=space)
+    reason = fault.findtext("e:Reason/e:Text", namespaces=space) or ""
+    return Faulted(status, subcode or code, reason)

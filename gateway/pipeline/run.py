@@ -1,0 +1,121 @@
+"""The frame around the stages: opens and closes the unit of work and the audit entry of every exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gateway.declare.bindings import Raw, Sealed
+from gateway.declare.transaction import AnyTransaction
+from gateway.errors import Busy, Defect, Denied, GatewayError, Meaning, Problem, Refused
+from gateway.pipeline.engine import Engine, Stage
+from gateway.pipeline.exchange import Exchange, WireForm
+from gateway.pipeline.repeated import Repeated
+from gateway.pipeline.telling import tell_failure
+from gateway.stores.work import UnitOfWork
+
+
+async def run(raw: Raw, form: WireForm, engine: Engine) -> Sealed:
+    """The answer to a message. Never raises: a failure ends as the binding's own refusal, audited once."""
+    x = Exchange(raw, form, engine.clock(), engine.new_trace())
+    try:
+        await _pass(x, engine, engine.stages)
+        answer = x.receipt.sealed
+    except asyncio.CancelledError:
+        x.work.rolled_back()
+        raise
+    except Repeated as repeated:
+        return await _repeat(x, engine, repeated)
+    except Exception as error:  # noqa: BLE001 - fail closed: whatever went wrong becomes a refusal
+        return await _refuse(x, engine, error)
+    return answer
+
+
+async def refuse(raw: Raw, form: WireForm, engine: Engine, error: GatewayError) -> Sealed:
+    """The audited refusal of a message that a transport did not read to its end."""
+    return await _refuse(Exchange(raw, form, engine.clock(), engine.new_trace()), engine, error)
+
+
+async def _pass(x: Exchange, engine: Engine, stages: Sequence[Stage]) -> None:
+    for stage in stages:
+        x.stage = stage.__name__
+        await stage(x, engine)
+
+
+async def _repeat(x: Exchange, engine: Engine, repeated: Repeated) -> Sealed:
+    """The first answer once more, audited, without a second effect."""
+    if repeated.answer is None:
+        problem = Problem(Meaning.DUPLICATE_KEY, "this message id came before with other content", "MSH^1^10")
+        return await _refuse(x, engine, Refused(problem))
+    answer = Sealed(pieces=(repeated.answer,))
+    note = Refused(Problem(Meaning.GENERAL, "repeated message; the first answer was given again"))
+    return await _close(x, engine, note, answer)
+
+
+async def _refuse(x: Exchange, engine: Engine, error: Exception) -> Sealed:
+    """Drops the work, writes the refusal's audit entry, and only then answers."""
+    x.work.rolled_back()
+    if not isinstance(error, GatewayError):
+        _report(x, engine, error)
+        error = Defect("internal error; the operators find it by the trace id")
+    answer = _answer(x, error)
+    return await _close(x, engine, error, answer)
+
+
+async def _close(x: Exchange, engine: Engine, error: Exception, answer: Sealed) -> Sealed:
+    work = UnitOfWork()
+    try:
+        tell_failure(x, engine, work, error, answer.digest())
+        await engine.committer.commit(work)
+    except Exception as failure:  # noqa: BLE001 - no audit, no service
+        _report(x, engine, failure)
+        return _answer(x, Busy("the audit trail cannot be written; nothing was done, try again"))
+    engine.log.warning(
+        "refused", trace=x.trace_id, stage=x.stage, error=type(error).__name__, node=_node(x)
+    )
+    return answer
+
+
+def _answer(x: Exchange, error: Exception) -> Sealed:
+    """In the words of the profile once the request is known to be one of its own; else as a fault."""
+    transaction: AnyTransaction | None = x.known("transaction")
+    envelope = x.known("envelope")
+    problems = _problems(error, x)
+    if transaction is not None and problems and x.known("principal") is not None:
+        reply = transaction.codec.refuse(problems)
+        return x.form.seal(reply, transaction, envelope, x.at, x.trace_id)
+    return x.form.fault(error, x.raw, envelope, x.at, x.trace_id)
+
+
+def _problems(error: Exception, x: Exchange) -> tuple[Problem, ...]:
+    """Refusals that a profile has codes for; a denied write says no more than that."""
+    match error:
+        case Refused():
+            problems = error.problems
+        case Denied():
+            problems = (Problem(Meaning.NOT_PERMITTED, error.detail),)
+        case Busy():
+            problems = (Problem(Meaning.BUSY, error.detail),)
+        case _:
+            return ()
+    return tuple(
+        each if each.warning else replace(each, context=f"{each.context} [trace {x.trace_id}]")
+        for each in problems
+    )
+
+
+def _report(x: Exchange, engine: Engine, error: Exception) -> None:
+    """The kind of the error and where it arose; its text could hold patient data."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    engine.log.error(
+        "defect", trace=x.trace_id, stage=x.stage, error=type(error).__name__, where=where, node=_node(x)
+    )
+
+
+def _node(x: Exchange) -> str | None:
+    node = x.known("node")
+    return node.name if node is not None else None

@@ -1,0 +1,314 @@
+"""Tells the audit what happened: the event of the transaction, its decision and its evidence (ITI-20)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gateway.audit.alerts import security_alert, user_authentication
+from gateway.audit.evidence import EvidenceRecord, digest_of, seal_evidence
+from gateway.audit.objects import (
+    AuditObject,
+    decision_object,
+    document_object,
+    patient_object,
+    query_object,
+    submission_set_object,
+)
+from gateway.audit.record import AuditFacts, Participant, audit_message, human_of
+from gateway.crypto.keys import fingerprint
+from gateway.declare import events
+from gateway.declare.events import EventAction, ObjectKind, Outcome
+from gateway.declare.transaction import AnyTransaction, Target
+from gateway.errors import (
+    AlgorithmRefused,
+    Denied,
+    GatewayError,
+    Malformed,
+    MediaTypeUnsupported,
+    MessageStale,
+    NodeNotPermitted,
+    NodeRefused,
+    SecurityHeaderInvalid,
+    SignatureBroken,
+    SignerRefused,
+    TokenInvalid,
+    TokenMissing,
+    TokenUnsupported,
+    TooComplex,
+    TooLarge,
+)
+from gateway.pipeline.engine import Engine
+from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.verdict import Verdict
+from gateway.record.people import Code, Principal, SubjectKind
+from gateway.stores.journal import AuditRow
+from gateway.stores.work import UnitOfWork
+
+_NODE_FAILURES = (NodeRefused, NodeNotPermitted)
+_USER_FAILURES = (TokenInvalid, TokenMissing, TokenUnsupported, SignerRefused)
+_MESSAGE_FAILURES = (
+    AlgorithmRefused,
+    Malformed,
+    MediaTypeUnsupported,
+    MessageStale,
+    SecurityHeaderInvalid,
+    SignatureBroken,
+)
+_ABUSE = (TooLarge, TooComplex)
+
+
+def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
+    """Notes the audit rows of an exchange that succeeds, in its own unit of work.
+
+    A partly successful retrieve tells twice, of what was delivered and of what was not (ITI TF-2 3.43.5);
+    a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5).
+    """
+    reply = x.sealed.digest()
+    facts = _transaction_facts(x, engine, x.transaction, x.target, x.principal, x.verdict)
+    told = [*_merge_facts(facts, x.target)]
+    failed = frozenset(
+        problem.location for problem in x.result.problems if not problem.warning and problem.location
+    )
+    if failed:
+        told = list(_partial_facts(facts, failed))
+    return tuple(_append(x, engine, x.work, each, x.verdict, reply) for each in told)
+
+
+def tell_failure(
+    x: Exchange, engine: Engine, work: UnitOfWork, error: Exception, reply: bytes
+) -> int:
+    """Notes the one audit row of an exchange that was refused."""
+    return _append(x, engine, work, _failure_facts(x, engine, error), x.known("verdict"), reply)
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def _transaction_facts(
+    x: Exchange,
+    engine: Engine,
+    transaction: AnyTransaction,
+    target: Target | None,
+    principal: Principal | None,
+    verdict: Verdict | None,
+) -> AuditFacts:
+    event = transaction.audit
+    peer = _peer(x, requestor=not event.from_responder)
+    here = engine.here
+    source, destination = (here, replace(peer, is_requestor=True)) if event.from_responder else (peer, here)
+    human = principal if principal is not None and principal.kind is not SubjectKind.NODE else None
+    emergency = verdict is not None and "audit-emergency" in verdict.leading.obligations
+    return AuditFacts(
+        event=event.received,
+        type=event.type,
+        action=event.received_action,
+        at=x.at,
+        outcome=Outcome.SUCCESS,
+        source=source,
+        destination=destination,
+        audit_source=engine.audit_source,
+        objects=tuple(_objects(transaction, target, verdict)),
+        human=human_of(human) if human else None,
+        purpose=human.purpose if human else None,
+        more_types=(events.EMERGENCY_STARTED,) if emergency else (),
+        trace_id=x.trace_id,
+    )
+
+
+def _peer(x: Exchange, *, requestor: bool) -> Participant:
+    node = x.known("node")
+    name = node.name if node is not None else x.raw.peer_host or "unknown"
+    return Participant(name, x.raw.peer_host or "unknown", is_requestor=requestor)
+
+
+def _objects(
+    transaction: AnyTransaction, target: Target | None, verdict: Verdict | None
+) -> Iterable[AuditObject]:
+    event = transaction.audit
+    if target is not None:
+        details = (("MSH-10", target.message_id),) if target.message_id else ()
+        named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ())))
+        if ObjectKind.PATIENT in event.objects:
+            yield from (patient_object(patient, details) for patient in named)
+        if ObjectKind.SUBMISSION_SET in event.objects:
+            yield from (submission_set_object(name) for name in target.submission_sets)
+        if ObjectKind.DOCUMENT in event.objects:
+            yield from (document_object(name, repository) for name, repository in target.documents)
+        if ObjectKind.QUERY in event.objects and target.query is not None:
+            yield query_object(target.query.identifier, event.type, target.query.text)
+    if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
+        leading = verdict.leading
+        reason = leading.reason if not leading.permitted else "CONFIDENTIALITY"
+        yield decision_object(reason, leading.rule, leading.policy_version)
+
+
+def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:
+    if not target.merged:
+        yield facts
+        return
+    details = (("MSH-10", target.message_id),) if target.message_id else ()
+    ended = tuple(patient_object(patient, details) for patient in target.merged)
+    stays = tuple(patient_object(patient, details) for patient in target.patients)
+    yield replace(facts, action=EventAction.DELETE, objects=ended)
+    yield replace(facts, action=EventAction.UPDATE, objects=stays)
+
+
+def _partial_facts(facts: AuditFacts, failed: frozenset[str]) -> Iterable[AuditFacts]:
+    delivered = tuple(each for each in facts.objects if each.identifier not in failed)
+    missing = tuple(
+        each for each in facts.objects if each.identifier in failed or each.id_type is not _REPORT
+    )
+    yield replace(facts, objects=delivered)
+    yield replace(facts, objects=missing, outcome=Outcome.SERIOUS_FAILURE)
+
+
+_REPORT = document_object("", None).id_type
+
+
+def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
+    """A failed login, a security alert, or the transaction's own event with its failure."""
+    transaction: AnyTransaction | None = x.known("transaction")
+    kind = _alert_kind(error)
+    if isinstance(error, _USER_FAILURES) and x.known("target") is None:
+        facts = user_authentication(
+            events.LOGIN,
+            at=x.at,
+            outcome=Outcome.SERIOUS_FAILURE,
+            peer=_peer(x, requestor=True),
+            here=engine.here,
+            audit_source=engine.audit_source,
+        )
+    elif kind is not None or transaction is None:
+        minor = kind is None or isinstance(error, _ABUSE)
+        facts = security_alert(
+            kind or events.PROTOCOL_ABUSE,
+            at=x.at,
+            outcome=Outcome.MINOR_FAILURE if minor else Outcome.SERIOUS_FAILURE,
+            peer=_peer(x, requestor=True),
+            here=engine.here,
+            audit_source=engine.audit_source,
+            description=_described(error),
+        )
+    else:
+        facts = _refused_transaction(x, engine, transaction, error)
+    return replace(facts, description=_described(error), trace_id=x.trace_id)
+
+
+def _described(error: Exception) -> str:
+    return error.detail if isinstance(error, GatewayError) else "internal error"
+
+
+def _refused_transaction(
+    x: Exchange, engine: Engine, transaction: AnyTransaction, error: Exception
+) -> AuditFacts:
+    facts = _transaction_facts(
+        x, engine, transaction, x.known("target"), x.known("principal"), x.known("verdict")
+    )
+    objects = facts.objects
+    if isinstance(error, Denied):
+        objects = (*objects, decision_object(error.reason, "-", engine.policies.current().version))
+    return replace(facts, outcome=_outcome(x), objects=objects)
+
+
+def _alert_kind(error: Exception) -> Code | None:
+    if isinstance(error, _NODE_FAILURES):
+        return events.NODE_AUTHENTICATION
+    if isinstance(error, _MESSAGE_FAILURES):
+        return events.MESSAGE_SECURITY
+    if isinstance(error, _ABUSE):
+        return events.PROTOCOL_ABUSE
+    return None
+
+
+def _outcome(x: Exchange) -> Outcome:
+    """A request that could not be read is a minor failure; one refused after that a serious one."""
+    return Outcome.MINOR_FAILURE if x.known("target") is None else Outcome.SERIOUS_FAILURE
+
+
+# --- how it is kept ------------------------------------------------------------------------------
+
+
+def _append(
+    x: Exchange, engine: Engine, work: UnitOfWork, facts: AuditFacts, verdict: Verdict | None, reply: bytes
+) -> int:
+    message = audit_message(facts)
+    decision = verdict.receipt() if verdict is not None else None
+    principal: Principal | None = x.known("principal")
+    node = x.known("node")
+    transaction: AnyTransaction | None = x.known("transaction")
+    leading = verdict.leading if verdict is not None else None
+    certificate = x.raw.peer_certificate
+    sealed = seal_evidence(
+        EvidenceRecord(
+            trace_id=x.trace_id,
+            at=x.at,
+            environment=engine.services.domain.environment,
+            node=node.name if node is not None else "unknown",
+            node_certificate_sha256=fingerprint(certificate) if certificate else None,
+            transaction=transaction.code if transaction is not None else "-",
+            request_sha256=hashlib.sha256(x.raw.body or x.raw.target.encode()).digest(),
+            reply_sha256=reply,
+            token_sha256=principal.token_digest if principal else None,
+            token_id=principal.token_id if principal else None,
+            subject=principal.subject if principal else None,
+            reason=leading.reason if leading else None,
+            rule=leading.rule if leading else None,
+            policy_version=leading.policy_version if leading else None,
+            decision_sha256=digest_of(decision) if decision is not None else None,
+            outcome=facts.outcome.value,
+            audit_sha256=digest_of(message),
+        ),
+        engine.signer,
+    )
+    row = AuditRow(
+        trace_id=x.trace_id,
+        at=x.at,
+        transaction=transaction.code if transaction is not None else "-",
+        outcome=facts.outcome.value,
+        message=message,
+        evidence=sealed.text,
+        evidence_signature=sealed.signature,
+        decision=decision,
+    )
+    return engine.journal.append(work, row)
+
+
+def tell_alone(facts: AuditFacts, engine: Engine, work: UnitOfWork) -> int:
+    """Notes an audit row that belongs to no message: start, stop, failed handshakes."""
+    message = audit_message(facts)
+    trace_id = facts.trace_id or engine.new_trace()
+    sealed = seal_evidence(
+        EvidenceRecord(
+            trace_id=trace_id,
+            at=facts.at,
+            environment=engine.services.domain.environment,
+            node=facts.source.user_id,
+            node_certificate_sha256=None,
+            transaction="-",
+            request_sha256=hashlib.sha256(b"").digest(),
+            reply_sha256=None,
+            token_sha256=None,
+            token_id=None,
+            subject=None,
+            reason=None,
+            rule=None,
+            policy_version=None,
+            decision_sha256=None,
+            outcome=facts.outcome.value,
+            audit_sha256=digest_of(message),
+        ),
+        engine.signer,
+    )
+    row = AuditRow(
+        trace_id=trace_id,
+        at=facts.at,
+        transaction="-",
+        outcome=facts.outcome.value,
+        message=message,
+        evidence=sealed.text,
+        evidence_signature=sealed.signature,
+        decision=None,
+    )
+    return engine.journal.append(work, row)

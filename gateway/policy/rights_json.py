@@ -1,0 +1,193 @@
+"""PatientRights as JSON text, as it is stored for each patient (stored inputs of rules P2 to P10).
+
+Strict on the way in: a field that is unknown, missing or of a wrong type makes the whole unreadable,
+because a list that is read wrongly would open a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from gateway.errors import Malformed
+from gateway.record.access import (
+    HIGHEST_RANK,
+    LOWEST_RANK,
+    AccessLevel,
+    Listing,
+    Mandate,
+    PatientRights,
+    Period,
+)
+
+VERSION = 1
+
+T = TypeVar("T")
+
+_FIELDS = frozenset(each.name for each in fields(PatientRights))
+
+
+def to_json(rights: PatientRights) -> str:
+    """Canonical text: equal rights give equal text, whatever the order inside their sets."""
+    content = {
+        "version": VERSION,
+        "open": rights.open,
+        "opposed": rights.opposed,
+        "opposed_purposes": sorted(rights.opposed_purposes),
+        "blacklist": [_listing(each) for each in rights.blacklist],
+        "whitelist": [_listing(each) for each in rights.whitelist],
+        "whitelist_only": rights.whitelist_only,
+        "mandates": [_mandate(each) for each in rights.mandates],
+        "levels": [_level(each) for each in rights.levels],
+        "emergency_allowed": rights.emergency_allowed,
+        "emergency_rank": rights.emergency_rank,
+        "relations": [_listing(each) for each in rights.relations],
+        "default_rank": rights.default_rank,
+    }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode("utf-8")
+
+
+def from_json(text: str) -> PatientRights:
+    """The rights of a stored text; Malformed when it is not exactly one."""
+    try:
+        content = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Malformed("the stored rights are no JSON") from error
+    _exact(content, _FIELDS | {"version"}, "the stored rights")
+    if content["version"] != VERSION:
+        raise Malformed(f"the stored rights are not of version {VERSION}")
+    return PatientRights(
+        open=_of(bool, content["open"]),
+        opposed=_of(bool, content["opposed"]),
+        opposed_purposes=_texts(content["opposed_purposes"]),
+        blacklist=_each(content["blacklist"], _read_listing),
+        whitelist=_each(content["whitelist"], _read_listing),
+        whitelist_only=_of(bool, content["whitelist_only"]),
+        mandates=_each(content["mandates"], _read_mandate),
+        levels=_each(content["levels"], _read_level),
+        emergency_allowed=_of(bool, content["emergency_allowed"]),
+        emergency_rank=_rank(content["emergency_rank"]),
+        relations=_each(content["relations"], _read_listing),
+        default_rank=_rank(content["default_rank"]),
+    )
+
+
+def listed_twice(rights: PatientRights) -> frozenset[str]:
+    """Documents and folders on both lists for one subject: a change that brings this about is refused."""
+    return frozenset(
+        document
+        for denied in rights.blacklist
+        for allowed in rights.whitelist
+        if denied.subject == allowed.subject or "*" in {denied.subject, allowed.subject}
+        for document in denied.documents & allowed.documents
+    )
+
+
+# --- to JSON -------------------------------------------------------------------------------------
+
+
+def _listing(each: Listing) -> dict[str, object]:
+    return {"subject": each.subject, "documents": sorted(each.documents), **_period(each.period)}
+
+
+def _mandate(each: Mandate) -> dict[str, object]:
+    return {
+        "holder": each.holder,
+        "given_by": each.given_by,
+        "actions": sorted(each.actions),
+        "derived": each.derived,
+        **_period(each.period),
+    }
+
+
+def _level(each: AccessLevel) -> dict[str, object]:
+    return {"subject": each.subject, "rank": each.rank, **_period(each.period)}
+
+
+def _period(period: Period) -> dict[str, object]:
+    return {"start": _time(period.start), "end": _time(period.end)}
+
+
+def _time(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        raise Malformed("a time of the rights has no zone")
+    return at.isoformat()
+
+
+# --- from JSON -----------------------------------------------------------------------------------
+
+
+def _read_listing(content: Any) -> Listing:
+    _exact(content, {"subject", "documents", "start", "end"}, "a list entry")
+    return Listing(_text(content["subject"]), _read_period(content), _texts(content["documents"]))
+
+
+def _read_mandate(content: Any) -> Mandate:
+    _exact(content, {"holder", "given_by", "actions", "derived", "start", "end"}, "a mandate")
+    return Mandate(
+        holder=_text(content["holder"]),
+        period=_read_period(content),
+        given_by=_text(content["given_by"]),
+        actions=_texts(content["actions"]),
+        derived=_of(bool, content["derived"]),
+    )
+
+
+def _read_level(content: Any) -> AccessLevel:
+    _exact(content, {"subject", "rank", "start", "end"}, "an access level")
+    return AccessLevel(_text(content["subject"]), _rank(content["rank"]), _read_period(content))
+
+
+def _read_period(content: Any) -> Period:
+    return Period(_read_time(content["start"]), _read_time(content["end"]))
+
+
+def _read_time(value: object) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(_of(str, value))
+    except ValueError as error:
+        raise Malformed("a time of the stored rights cannot be read") from error
+    if at.tzinfo is None:
+        raise Malformed("a time of the stored rights has no zone")
+    return at
+
+
+def _exact(content: object, names: Iterable[str], what: str) -> None:
+    if not isinstance(content, dict) or content.keys() != set(names):
+        raise Malformed(f"{what} lacks a field, or has one too many")
+
+
+def _each(values: object, read: Callable[[Any], T]) -> tuple[T, ...]:
+    return tuple(read(each) for each in _of(list, values))
+
+
+def _texts(values: object) -> frozenset[str]:
+    return frozenset(_text(each) for each in _of(list, values))
+
+
+def _text(value: object) -> str:
+    text = _of(str, value)
+    if not text.strip():
+        raise Malformed("a text of the stored rights is empty")
+    return text
+
+
+def _rank(value: object) -> int:
+    rank = _of(int, value)
+    if not LOWEST_RANK <= rank <= HIGHEST_RANK:
+        raise Malformed(f"a rank of the stored rights is not from {LOWEST_RANK} to {HIGHEST_RANK}")
+    return rank
+
+
+def _of(kind: type[T], value: object) -> T:
+    if type(value) is not kind:
+        raise Malformed(f"a value of the stored rights is no {kind.__name__}")
+    return value

@@ -1,0 +1,122 @@
+"""The HTTP application: which wire form answers at which path; everything else is refused before it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.declare.bindings import Raw, Sealed
+from gateway.errors import GatewayError, NodeRefused
+from gateway.pipeline.engine import Engine
+from gateway.pipeline.exchange import WireForm
+from gateway.pipeline.run import refuse, run
+from gateway.transport.body import read_body
+from gateway.transport.gate import Peer
+from gateway.transport.http import PEER
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A path (or, with `below`, all paths under it), the wire form behind it, the methods it takes."""
+
+    path: str
+    form: WireForm
+    methods: frozenset[str]
+    largest: int
+    below: bool = False
+    document: bytes | None = None
+    """A service contract answered to GET ?wsdl."""
+
+
+class Application:
+    """An ASGI application. It reads no message itself: a door hands the octets to the pipeline."""
+
+    def __init__(self, engine: Engine, doors: tuple[Door, ...], public_url: str) -> None:
+        self._engine = engine
+        self._exact = {door.path: door for door in doors}
+        self._below = tuple(door for door in doors if door.below)
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        await _send(send, await self._answer(scope, receive))
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Sealed:
+        path, method = str(scope["path"]), str(scope["method"])
+        door = self._exact.get(path) or next(
+            (each for each in self._below if path.startswith(f"{each.path}/")), None
+        )
+        if door is None:
+            return _plain(404, "nothing answers at this path")
+        if door.document is not None and method == "GET" and scope["query_string"].lower() == b"wsdl":
+            return Sealed(headers={"content-type": "text/xml; charset=utf-8"}, pieces=(door.document,))
+        if method not in door.methods:
+            return _plain(405, "this method is not taken here", allow=", ".join(sorted(door.methods)))
+        return await self._through(door, scope, receive)
+
+    async def _through(self, door: Door, scope: Scope, receive: Receive) -> Sealed:
+        """A peer that must not be served is refused before its body is read."""
+        raw = self._raw(scope)
+        try:
+            self._admit(scope, raw)
+            body = await read_body(receive, door.largest, scope["headers"])
+        except GatewayError as error:
+            return await refuse(raw, door.form, self._engine, error)
+        return await run(_with_body(raw, body), door.form, self._engine)
+
+    def _admit(self, scope: Scope, raw: Raw) -> None:
+        peer: Peer = scope[PEER]
+        if peer.refusal is not None:
+            raise NodeRefused(peer.refusal)
+        self._engine.nodes.authenticate(raw.peer_certificate or b"", raw.peer_host, self._engine.clock())
+
+    def _raw(self, scope: Scope) -> Raw:
+        peer: Peer = scope[PEER]
+        query = scope["query_string"].decode("latin-1")
+        path = str(scope["path"])
+        return Raw(
+            method=str(scope["method"]),
+            path=path,
+            query=query,
+            target=f"{self._public_url}{path}" + (f"?{query}" if query else ""),
+            headers=_headers(scope),
+            peer_certificate=peer.certificate or None,
+            peer_host=peer.host,
+        )
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Repeated headers are joined, so that none can hide behind another."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def _with_body(raw: Raw, body: bytes) -> Raw:
+    return replace(raw, body=body)
+
+
+def _plain(status: int, text: str, **headers: str) -> Sealed:
+    return Sealed(
+        status=status,
+        headers={"content-type": "text/plain; charset=utf-8", **headers},
+        pieces=(f"{text}\n".encode(),),
+    )
+
+
+async def _send(send: Send, answer: Sealed) -> None:
+    length = sum(len(piece) for piece in answer.pieces)
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    headers.append((b"content-length", str(length).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    for piece in answer.pieces[:-1]:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    last = answer.pieces[-1] if answer.pieces else b""
+    await send({"type": "http.response.body", "body": last, "more_body": False})

@@ -1,0 +1,10 @@
+"""PIX: the identity feed of a Document Registry (ITI TF-1 5, 10)."""
+
+from gateway.declare.transaction import Profile
+from profiles.pix import iti8_patient_identity_feed
+
+PROFILE = Profile(
+    code="PIX",
+    title="Patient Identifier Cross-referencing",
+    transactions=iti8_patient_identity_feed.TRANSACTIONS,
+)

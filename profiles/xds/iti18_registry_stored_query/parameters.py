@@ -1,0 +1,164 @@
+"""Reads the parameters of a stored query (ITI TF-2 3.18.4.1.2.3.3 to 3.18.4.1.2.3.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.errors import Meaning, Problem, Refused
+from gateway.record.domain import Domain
+from gateway.stores.rows import padded
+from gateway.stores.search import Condition, Kind
+from profiles.xds import codes
+from profiles.xds.iti18_registry_stored_query.queries import PARAMETERS, Definition, Form, Parameter
+from profiles.xds.wire.requests import StoredQuery
+
+_QUOTED = r"'(?:[^']|'')*'"
+_LIST = re.compile(rf"\(\s*(?:{_QUOTED}|[\w:.\-]+)\s*(?:,\s*(?:{_QUOTED}|[\w:.\-]+)\s*)*\)")
+_ITEM = re.compile(rf"{_QUOTED}|[\w:.\-]+")
+_STATUSES = {f"{codes.STATUS_PREFIX}{name}": name for name in ("Approved", "Deprecated")}
+_TYPES = {codes.STABLE: "stable", codes.ON_DEMAND: "on-demand"}
+_RETURN_TYPES = frozenset({"LeafClass", "ObjectRef"})
+_TIME = re.compile(r"\d{4,14}")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A stored query with its parameters: for each name a value list per slot (AND of ORs)."""
+
+    definition: Definition
+    references: bool
+    slots: Mapping[str, tuple[tuple[str, ...], ...]]
+    text: bytes
+
+    def given(self, name: str) -> bool:
+        """Whether the parameter has a value."""
+        return name in self.slots
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All values of a parameter."""
+        return tuple(value for slot in self.slots.get(name, ()) for value in slot)
+
+    def conditions(self, kind: Kind, names: Sequence[str]) -> list[Condition]:
+        """The filters among some parameters that concern a kind of object."""
+        found = []
+        for name in names:
+            parameter = PARAMETERS[name]
+            if parameter.kind is kind and parameter.field:
+                found += [
+                    Condition(parameter.field, parameter.ask, values) for values in self.slots.get(name, ())
+                ]
+        return found
+
+
+def read(request: StoredQuery, queries: Mapping[str, Definition], domain: Domain) -> Query:
+    """The query with all its parameters in order; Refused with the code that the standard gives."""
+    definition = queries.get(request.identifier)
+    if definition is None:
+        raise Refused(
+            Problem(Meaning.UNKNOWN_QUERY, f"stored query {request.identifier[:64]} is not supported", "AdhocQuery/@id")
+        )
+    if request.return_type not in _RETURN_TYPES:
+        raise Refused(
+            Problem(
+                Meaning.GENERAL,
+                f"returnType {request.return_type[:40]} is not supported; expected LeafClass or ObjectRef",
+                "ResponseOption/@returnType",
+            )
+        )
+    slots = _slots(request, definition, domain)
+    _check_given(definition, slots)
+    return Query(definition, request.return_type == "ObjectRef", slots, request.text)
+
+
+def _slots(
+    request: StoredQuery, definition: Definition, domain: Domain
+) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Unknown parameters are passed over (ITI TF-2 3.18.4.1.2.5)."""
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for name, raw in request.slots:
+        if name not in definition.known:
+            continue
+        parameter = PARAMETERS[name]
+        values = _values(name, raw, parameter)
+        if len(values) > domain.max_values:
+            raise _count(name, f"{len(values)} values, expected at most {domain.max_values}")
+        if name in found and not parameter.repeats:
+            raise _count(name, "the parameter is given twice, expected once")
+        if values:
+            found[name] = (*found.get(name, ()), values)
+    return found
+
+
+def _values(name: str, raw: Sequence[str], parameter: Parameter) -> tuple[str, ...]:
+    items = [item for text in raw for item in _items(name, text, parameter)]
+    if not parameter.several and len(items) > 1:
+        raise _count(name, f"{len(items)} values, expected 1")
+    return tuple(dict.fromkeys(value for item in items if (value := _typed(name, item, parameter))))
+
+
+def _items(name: str, text: str, parameter: Parameter) -> Iterator[str]:
+    """A list in parentheses for what may have several values, a plain value for the others."""
+    text = text.strip()
+    if not parameter.several:
+        if text.startswith("("):
+            raise _count(name, "a list in parentheses, expected a single value")
+        yield _unquoted(text)
+        return
+    if not _LIST.fullmatch(text):
+        raise Refused(
+            Problem(
+                Meaning.GENERAL, f"{name}: expected values of the form ('a','b') in parentheses", name
+            )
+        )
+    yield from (_unquoted(item) for item in _ITEM.findall(text[1:-1]))
+
+
+def _unquoted(text: str) -> str:
+    if text.startswith("'") and text.endswith("'") and len(text) > 1:
+        return text[1:-1].replace("''", "'")
+    return text
+
+
+def _typed(name: str, item: str, parameter: Parameter) -> str | None:
+    """The value as it is stored; None for one that no object can have and that the standard passes over."""
+    match parameter.form:
+        case Form.STATUS:
+            return _STATUSES.get(item)
+        case Form.TYPE:
+            return _TYPES.get(item)
+        case Form.TIME:
+            if not _TIME.fullmatch(item):
+                raise Refused(Problem(Meaning.GENERAL, f"{name}: expected digits YYYY[MM[DD[hh[mm[ss]]]]]", name))
+            return padded(item)
+        case Form.CODE:
+            if item.count("^") != 2 or item.startswith("^") or item.endswith("^"):  # noqa: PLR2004
+                raise Refused(Problem(Meaning.GENERAL, f"{name}: expected 'code^^scheme'", name))
+            return item
+        case _:
+            return item
+
+
+def _count(name: str, seen: str) -> Refused:
+    return Refused(Problem(Meaning.PARAMETER_COUNT, f"{name}: {seen}", name))
+
+
+def _check_given(definition: Definition, slots: Mapping[str, object]) -> None:
+    missing = [name for name in definition.required if name not in slots]
+    if missing:
+        raise Refused(
+            *(
+                Problem(Meaning.MISSING_PARAMETER, f"{definition.name} needs {name}", name)
+                for name in missing
+            )
+        )
+    if definition.one_of:
+        given = [name for name in definition.one_of if name in slots]
+        choice = " or ".join(definition.one_of)
+        if not given:
+            raise Refused(Problem(Meaning.MISSING_PARAMETER, f"{definition.name} needs {choice}", choice))
+        if len(given) > 1:
+            raise Refused(
+                Problem(Meaning.PARAMETER_COUNT, f"{definition.name} takes only one of {choice}", choice)
+            )

@@ -1,0 +1,155 @@
+"""ITI-42 Register Document Set-b (ITI TF-2 3.42): metadata of stored documents enter the registry."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.declare.actions import Action
+from gateway.declare.bindings import Soap, SoapPayload, SoapReply
+from gateway.declare.events import submission_event
+from gateway.declare.services import Services
+from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Transaction
+from gateway.errors import Meaning, Problem, Refused
+from gateway.record.documents import DocumentEntry, Submission
+from gateway.record.domain import Domain
+from gateway.record.people import PatientId
+from gateway.record.submission import Admission, admit, digest
+from gateway.stores.registry import different_octets
+from profiles.xds import codes
+from profiles.xds.errors import registry_code
+from profiles.xds.rules import Column
+from profiles.xds.wire import write
+from profiles.xds.wire.replies import registry_response
+from profiles.xds.wire.requests import expect_root, read_submit_request
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRequest:
+    """A submission whose documents are kept by some repository."""
+
+    submission: Submission
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered(Answer):
+    """Success; `problems` can only be warnings."""
+
+
+def decode(payload: SoapPayload, domain: Domain) -> RegisterRequest:
+    """lcm:SubmitObjectsRequest, with hash, size and repositoryUniqueId given by the repository."""
+    request = expect_root(payload, f"{{{codes.LCM}}}SubmitObjectsRequest")
+    return RegisterRequest(read_submit_request(request, Column.REPOSITORY, domain))
+
+
+def encode(response: Registered, domain: Domain) -> SoapReply:  # noqa: ARG001 - the shape of a codec
+    """rs:RegistryResponse."""
+    return registry_response(response.problems, registry_code)
+
+
+def refuse(problems: tuple[Problem, ...]) -> SoapReply:
+    """rs:RegistryResponse with status Failure."""
+    return registry_response(problems, registry_code)
+
+
+def target(request: RegisterRequest) -> Target:
+    """The patient, the set, and the classes of what is registered."""
+    return submission_target(request.submission)
+
+
+def submission_target(submission: Submission) -> Target:
+    """What a submission is about, for the decision and the audit; ITI-41 uses it too."""
+    return Target(
+        patients=submission.patients,
+        submission_sets=(submission.submission_set.unique_id,),
+        classes=frozenset(item.class_code.code for item in submission.documents if item.class_code),
+    )
+
+
+async def handle(call: Call[RegisterRequest], services: Services) -> Registered:
+    """Registers; the same submission again is answered as the first time."""
+    submission = call.request.submission
+    if not await already_registered(submission, services):
+        await register(call, submission, services)
+    return Registered()
+
+
+async def already_registered(submission: Submission, services: Services) -> bool:
+    """Whether this very submission was registered before (exactly once); Refused if another used its id."""
+    unique_id = submission.submission_set.unique_id
+    known = await services.registry.submitted(unique_id)
+    if known is None:
+        return False
+    if known == digest(submission):
+        return True
+    raise Refused(
+        Problem(
+            Meaning.DUPLICATE_IN_REGISTRY,
+            f"SubmissionSet uniqueId {unique_id} is already used in this registry",
+            unique_id,
+        )
+    )
+
+
+async def register(call: Call[Any], submission: Submission, services: Services) -> Admission:
+    """Admits a submission and notes what it adds; the same for ITI-41 and ITI-42."""
+    await _refuse_other_octets(submission.documents, services)
+    keys = {identity: key for key, identity in call.scope.identities.items()}
+    admission = await admit(submission, services.registry, keys, _new_id)
+    fragments = _fragments(admission.submission)
+    patient = _patient(admission.submission)
+    services.registry.register(call.work, call.scope, admission, fragments, keys[patient], call.at)
+    return admission
+
+
+def _new_id() -> str:
+    return f"urn:uuid:{uuid.uuid4()}"
+
+
+def _patient(submission: Submission) -> PatientId:
+    """The rules let only submissions of one patient pass."""
+    return submission.patients[0]
+
+
+async def _refuse_other_octets(documents: tuple[DocumentEntry, ...], services: Services) -> None:
+    """A uniqueId that is known stands for the same octets (ITI TF-2 3.42.4.1.3.3.1)."""
+    claims = await services.registry.claims([item.unique_id for item in documents]) if documents else {}
+    problems = []
+    for item in documents:
+        known = claims.get(item.unique_id)
+        if known is None or item.hash is None:
+            continue
+        if item.hash.lower() != known[0]:
+            problems.append(different_octets(item.unique_id))
+        elif item.size != known[1]:
+            problems.append(different_octets(item.unique_id, size=True))
+    if problems:
+        raise Refused(*problems)
+
+
+def _fragments(submission: Submission) -> dict[str, str]:
+    """The canonical fragment of every object, by entryUUID."""
+    written = {submission.submission_set.id: write.set_fragment(submission.submission_set)}
+    written |= {item.id: write.entry_fragment(item) for item in submission.documents}
+    written |= {item.id: write.folder_fragment(item) for item in submission.folders}
+    written |= {item.id: write.association_fragment(item) for item in submission.associations}
+    return written
+
+
+TRANSACTION: Transaction[RegisterRequest, Registered] = Transaction(
+    code="ITI-42",
+    title="Register Document Set-b",
+    section="ITI TF-2: 3.42",
+    actors=Actors("Document Repository", "Document Registry"),
+    binding=Soap(
+        action="urn:ihe:iti:2007:RegisterDocumentSet-b",
+        response_action="urn:ihe:iti:2007:RegisterDocumentSet-bResponse",
+        mtom=False,
+    ),
+    action=Action.DOCUMENT_REGISTER,
+    audit=submission_event("ITI-42", "Register Document Set-b"),
+    codec=Codec(decode=decode, encode=encode, refuse=refuse),
+    target=target,
+    handle=handle,
+)

@@ -1,0 +1,24 @@
+"""XDS.b: actors, transactions and endpoints (ITI TF-1 10)."""
+
+from gateway.declare.transaction import Profile
+from profiles.xds import (
+    iti18_registry_stored_query,
+    iti41_provide_and_register_document_set_b,
+    iti42_register_document_set_b,
+    iti43_retrieve_document_set,
+)
+
+PROFILE = Profile(
+    code="XDS.b",
+    title="Cross-Enterprise Document Sharing",
+    transactions=(
+        iti18_registry_stored_query.TRANSACTION,
+        iti41_provide_and_register_document_set_b.TRANSACTION,
+        iti42_register_document_set_b.TRANSACTION,
+        iti43_retrieve_document_set.TRANSACTION,
+    ),
+    endpoints={
+        "Document Registry": "/xds/registry",
+        "Document Repository": "/xds/repository",
+    },
+)

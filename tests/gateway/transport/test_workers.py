@@ -1,0 +1,97 @@
+"""Forked workers: all run, signals reach them, a death is told and not repaired, orphans stop."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SECONDS = 10
+
+PROGRAM = """
+import asyncio, os, sys
+from gateway.transport.workers import run, run_workers, until_stopped
+
+async def wait(index):
+    waiting = asyncio.ensure_future(until_stopped())
+    await asyncio.sleep(0)
+    os.write(1, b"%d %d\\n" % (index, os.getpid()))
+    await waiting
+
+def work(index):
+    if sys.argv[2] == "break":
+        raise ValueError("broken by design")
+    run(wait(index))
+    os.write(1, b"ended %d\\n" % index)
+
+sys.exit(run_workers(int(sys.argv[1]), work))
+"""
+
+
+class Program:
+    """The program above, and the process numbers of its workers, all ready for signals."""
+
+    def __init__(self, count: int, what: str) -> None:
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", PROGRAM, str(count), what],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert self.process.stdout is not None
+        lines = [self.process.stdout.readline().split() for _ in range(count if what == "wait" else 0)]
+        self.workers = {int(index): int(process) for index, process in lines}
+
+    def end(self) -> tuple[list[str], str]:
+        """What the workers said at the end, and the error output."""
+        out, err = self.process.communicate(timeout=SECONDS)
+        return sorted(out.splitlines()), err
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+    count, what = getattr(request, "param", (2, "wait"))
+    started = Program(count, what)
+    yield started
+    if started.process.poll() is None:
+        started.process.kill()
+    started.process.communicate(timeout=SECONDS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_to_the_parent_ends_every_worker_cleanly(program: Program, number: signal.Signals) -> None:
+    assert len({*program.workers.values(), program.process.pid}) == 3
+    program.process.send_signal(number)
+    assert program.end() == (["ended 0", "ended 1"], "")
+    assert program.process.returncode == 0
+
+
+@pytest.mark.parametrize("program", [(1, "wait")], indirect=True)
+def test_one_worker_runs_in_the_process_itself(program: Program) -> None:
+    assert program.workers == {0: program.process.pid}
+    program.process.send_signal(signal.SIGTERM)
+    assert program.end() == (["ended 0"], "")
+
+
+def test_death_of_a_worker_leaves_the_other_and_is_told_at_the_end(program: Program) -> None:
+    os.kill(program.workers[0], signal.SIGKILL)
+    program.process.send_signal(signal.SIGTERM)
+    assert program.end() == (["ended 1"], "")
+    assert program.process.returncode == 1
+
+
+@pytest.mark.parametrize("program", [(2, "break")], indirect=True)
+def test_exception_of_a_worker_is_shown_and_counts_as_failure(program: Program) -> None:
+    _, err = program.end()
+    assert err.count("ValueError: broken by design") == 2
+    assert program.process.returncode == 1
+
+
+def test_orphans_stop(program: Program) -> None:
+    program.process.kill()
+    assert program.end()[0] == ["ended 0", "ended 1"]
