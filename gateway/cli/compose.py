@@ -155,8 +155,8 @@ def _assertion_policy(settings: Settings, policy: Policy) -> AssertionPolicy:
     """Issuers are pinned to their certificates; who counts as a patient is told by the rights matrix."""
     told = settings.assertions
     patients = {
-        key
-        for key, rule in policy.roles.items()
+        (code, scheme)
+        for (scheme, code), rule in policy.roles.items()
         if SubjectKind.PATIENT in rule.kinds and SubjectKind.PROFESSIONAL not in rule.kinds
     }
     return AssertionPolicy(
@@ -168,7 +168,7 @@ def _assertion_policy(settings: Settings, policy: Policy) -> AssertionPolicy:
         skew=timedelta(seconds=told.skew_seconds),
         max_life=timedelta(seconds=told.max_life_seconds),
         patient_roles=frozenset(patients),
-        purposes=frozenset(policy.purposes),
+        purposes=frozenset((code, scheme) for scheme, code in policy.purposes),
     )
 
 

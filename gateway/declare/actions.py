@@ -58,3 +58,8 @@ class Action(Enum):
     def __init__(self, code: str) -> None:
         self.code = code
         self.meaning, self.writes, self.of_record = _FACTS[code]
+
+    @property
+    def of_server(self) -> bool:
+        """About the server itself and nobody's data: open to every enrolled node, without a person."""
+        return self is Action.METADATA_READ

@@ -23,10 +23,14 @@ class Soap:
 
 @dataclass(frozen=True, slots=True)
 class Fhir:
-    """A FHIR R4 interaction. `path` is relative to the base; `{name}` marks a variable segment."""
+    """A FHIR R4 interaction. `path` is relative to the base; `{name}` marks a variable segment.
+
+    `parameters` are the search parameters it takes, each with its FHIR type, for the capability statement.
+    """
 
     method: str
     path: str
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,14 +35,16 @@ class Catalogue:
         TransactionUnknown when the path is not declared, MethodRefused when it is with other methods only.
         """
         by_post = _SEARCH_BY_POST.fullmatch(path)
-        asked, path = (_search_method(method), by_post["path"]) if by_post else (method, path)
+        asked = by_post["path"] if by_post else path
         allowed: list[str] = []
         for declared, pattern, transaction in self.fhir_paths:
-            match = pattern.fullmatch(path)
-            if match and declared == asked:
+            match = pattern.fullmatch(asked)
+            if match is None or (by_post and declared != "GET"):
+                continue
+            taken = "POST" if by_post else declared
+            if taken == method:
                 return transaction, match.groupdict()
-            if match:
-                allowed.append("POST" if by_post else declared)
+            allowed.append(taken)
         if allowed:
             raise MethodRefused("this path does not take this method", allowed=tuple(allowed))
         raise TransactionUnknown("no interaction is declared for this path", location="path")
@@ -91,10 +93,6 @@ def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:
             return [("fhir", method, path)]
         case Hl7v2(message=message, triggers=triggers):
             return [("hl7v2", message, trigger) for trigger in triggers]
-
-
-def _search_method(method: str) -> str:
-    return "GET" if method == "POST" else "POST _search"
 
 
 def _pattern(path: str) -> re.Pattern[str]:

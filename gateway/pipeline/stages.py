@@ -31,7 +31,7 @@ async def open_envelope(x: Exchange, engine: Engine) -> None:  # noqa: ARG001 - 
 async def match_transaction(x: Exchange, engine: Engine) -> None:
     """The wire key names a declared transaction, which this node may call."""
     transaction = x.form.match(x.envelope, engine.catalogue)
-    if not x.node.may_call(transaction.code):
+    if not (transaction.action.of_server or x.node.may_call(transaction.code)):
         raise NodeNotPermitted(f"node {x.node.name} is not enrolled for {transaction.code}")
     x.transaction = transaction
 
@@ -68,7 +68,7 @@ async def identify_user(x: Exchange, engine: Engine) -> None:
             signing_certificate=x.proven.certificate,
             bearer_allowed=x.node.bearer_allowed,
         )
-    elif x.form.carries_assertions and x.node.must_assert:
+    elif x.form.carries_assertions and x.node.must_assert and not x.transaction.action.of_server:
         raise TokenMissing("no user assertion came with the message; this node must send one")
     else:
         x.principal = system_principal(x.node)

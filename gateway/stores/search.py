@@ -17,7 +17,7 @@ from gateway.record.access import HIGHEST_RANK, Grant, Scope
 from gateway.stores import tables
 
 _KEPT_SHAPES = 512
-_ESCAPE = "\x02"
+LIKE_ESCAPE = "\x02"
 """LIKE has no escape sign in the stored queries; a control character takes its place."""
 
 
@@ -153,7 +153,7 @@ def _value_clause(kind: Kind, name: str, item: Condition) -> ColumnElement[bool]
     else:
         wanted = or_(
             *(
-                values.c.value.like(bindparam(f"{name}_{at}"), escape=_ESCAPE)
+                values.c.value.like(bindparam(f"{name}_{at}"), escape=LIKE_ESCAPE)
                 for at in range(len(item.values))
             )
         )

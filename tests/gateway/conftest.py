@@ -62,7 +62,7 @@ def _key(kind: str, name: str) -> tuple[PrivateKey, x509.Certificate]:
 
 @pytest.fixture(scope="session")
 def identity() -> Callable[..., Identity]:
-    """identity(kind, name): the same one for the same arguments; kinds are rsaNNNN, p256, p384, p521, ed25519."""
+    """identity(kind, name): one for the same arguments; kinds are rsaNNNN, p256, p384, p521, ed25519."""
 
     def make(kind: str = "p256", name: str = "node", *, pkcs1: bool = False) -> Identity:
         key, certificate = _key(kind, name)

@@ -1,11 +1,12 @@
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha512
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from gateway.crypto.httpsig import (
     Request,
@@ -15,7 +16,7 @@ from gateway.crypto.httpsig import (
     verify_request,
     verify_response,
 )
-from gateway.crypto.keys import Scheme, verify_with
+from gateway.crypto.keys import Scheme, fingerprint, verify_with
 from gateway.errors import (
     AlgorithmRefused,
     MessageStale,
@@ -40,7 +41,6 @@ KINDS = [
 def lookup(identity: Callable[..., Any]) -> Callable[..., Any]:
     known = {}
     for kind, _ in KINDS:
-        from gateway.crypto.keys import fingerprint
 
         known[fingerprint(identity(kind).der)] = identity(kind).certificate
 
@@ -77,7 +77,6 @@ def test_the_signature_base_is_that_of_the_standard(identity: Callable[..., Any]
         f'"content-digest": {content_digest(BODY)}\n"@signature-params": {parameters}'
     )
     value = request.headers["Signature"].removeprefix("passerelle=:").removesuffix(":")
-    from base64 import b64decode
 
     verify_with(identity().key.public_key(), Scheme.ECDSA_SHA256, b64decode(value), base.encode())
     assert parameters.startswith('("@method" "@target-uri" "content-digest");created=1795339800;keyid="')
@@ -252,13 +251,15 @@ def test_a_second_digest_must_hold_too(
 
 def sign_with_digest(identity: Callable[..., Any], now: datetime, digest: Any) -> dict[str, str]:
     """A signature over a Content-Digest of any form, by the rules of RFC 9421 section 2.5."""
-    from gateway.crypto.keys import fingerprint
 
     parameters = (
         f'("@method" "@target-uri" "content-digest");created={int(now.timestamp())}'
         f';keyid="{fingerprint(identity().der)}"'
     )
-    base = f'"@method": POST\n"@target-uri": {POST.target}\n"content-digest": {digest}\n"@signature-params": {parameters}'
+    base = (
+        f'"@method": POST\n"@target-uri": {POST.target}\n"content-digest": {digest}\n'
+        f'"@signature-params": {parameters}'
+    )
     value = b64encode(identity().signer.sign(base.encode())).decode()
     return {"Signature-Input": f"s={parameters}", "Signature": f"s=:{value}:"}
 
@@ -330,10 +331,7 @@ def test_a_key_without_registered_algorithm(identity: Callable[..., Any], now: d
 
 def test_rfc_9421_base_by_openssl_independent_code(identity: Callable[..., Any], now: datetime) -> None:
     """The value verifies with plain cryptography, over a base written by hand."""
-    from base64 import b64decode
 
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding
 
     added = sign_response(201, TYPED, BODY, GET, identity("rsa3072").signer, now)
     parameters = added["Signature-Input"].partition("=")[2]

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
 
@@ -70,7 +71,7 @@ def test_a_scheme_of_another_kind_of_key_is_refused(identity: Callable[..., Any]
 @pytest.mark.parametrize(
     ("bits", "minimum", "allowed"), [(2048, 3072, False), (2048, 2048, True), (3072, 3072, True)]
 )
-def test_rsa_strength(bits: int, minimum: int, allowed: bool) -> None:
+def test_rsa_strength(bits: int, minimum: int, *, allowed: bool) -> None:
     key = rsa.generate_private_key(65537, bits).public_key()
     if allowed:
         assert check_strength(key, minimum_rsa=minimum) is None

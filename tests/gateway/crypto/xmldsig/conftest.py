@@ -1,25 +1,25 @@
 """A signed message and the independent referee, xmlsec."""
 
-from typing import Any
-from datetime import datetime
 import textwrap
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 import xmlsec
 from cryptography.hazmat.primitives import serialization
 from lxml import etree
 
-from gateway.crypto.xmldsig import HeaderBlock, SignaturePolicy, compose, names, verify_envelope
+from gateway.crypto.xmldsig import HeaderBlock, SignaturePolicy, SignedParts, compose, names, verify_envelope
 from gateway.errors import SignerRefused
 
 WSA = f"{{{names.WSA}}}"
 BODY = (
     b'<q:AdhocQueryRequest xmlns:q="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
-    b'<r:Slot xmlns:r="urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0" name="$Patient"><r:Value>1</r:Value></r:Slot>'
-    b"</q:AdhocQueryRequest>"
+    b'<r:Slot xmlns:r="urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0" name="$Patient">'
+    b"<r:Value>1</r:Value></r:Slot></q:AdhocQueryRequest>"
 )
 HEADERS = (
     HeaderBlock.of_text(f"{WSA}Action", "urn:ihe:iti:2007:RegistryStoredQuery", must_understand=True),
@@ -36,7 +36,13 @@ HEADERS = (
 def message(identity: Callable[..., Any], now: datetime) -> Callable[..., bytes]:
     """message(signer, body=..., assertion=...): a composed envelope, signed unless signer is None."""
 
-    def make(signer: str | None="p256", body: bytes=BODY, headers: dict[str, str]=HEADERS, assertion: Any=None, at: Any=now) -> bytes:
+    def make(
+        signer: Any = "p256",
+        body: Any = BODY,
+        headers: Any = HEADERS,
+        assertion: bytes | None = None,
+        at: datetime = now,
+    ) -> bytes:
         one = identity(signer).signer if isinstance(signer, str) else signer
         return compose(headers, body, one, now=at, assertion=assertion)
 
@@ -47,10 +53,16 @@ def message(identity: Callable[..., Any], now: datetime) -> Callable[..., bytes]
 def verify(identity: Callable[..., Any], now: datetime) -> Callable[..., Any]:
     """verify(root): by our verifier, trusting the given identities (default: the node's P-256 key)."""
 
-    def run(root: etree._Element, *trusted: Any, parts: Mapping = {}, at: Any=now, **policy: Any):  # noqa: B006 - never written to
+    def run(
+        root: etree._Element,
+        *trusted: Any,
+        parts: Mapping[str, Any] = MappingProxyType({}),
+        at: datetime = now,
+        **policy: Any,
+    ) -> SignedParts:
         known = {one.der: one.certificate for one in trusted or (identity("p256"),)}
 
-        def lookup(der: Any) -> Any -> Any:
+        def lookup(der: bytes) -> Any:
             if der not in known:
                 raise SignerRefused("unknown")
             return known[der]
@@ -79,15 +91,15 @@ def referee() -> Callable[..., Any]:
 
 @pytest.fixture
 def foreign(identity: Callable[..., Any], now: datetime) -> Callable[..., Any]:
-    """foreign(): a pretty-printed message of another stack, signed by xmlsec; arguments change what is signed."""
+    """foreign(): a pretty-printed message of another stack, signed by xmlsec in the way of the arguments."""
 
     def run(
         *,
-        kind: str="p256",
-        method: Any=xmlsec.constants.TransformEcdsaSha256,
-        digest: Any=xmlsec.constants.TransformSha256,
-        c14n: Any=xmlsec.constants.TransformExclC14N,
-        covered: tuple[str, ...]=("body", "ts", "action", "to"),
+        kind: str = "p256",
+        method: Any = xmlsec.constants.TransformEcdsaSha256,
+        digest: Any = xmlsec.constants.TransformSha256,
+        c14n: Any = xmlsec.constants.TransformExclC14N,
+        covered: tuple[str, ...] = ("body", "ts", "action", "to"),
         prefixes: str | None = None,
         body: str = '<x:q xmlns:x="urn:x" a="1"> text <!-- c --><y/></x:q>',
         x509_data: bool = False,

@@ -121,7 +121,7 @@ def test_a_signed_attachment_verifies(
 
 
 @pytest.mark.parametrize(
-    "change", [lambda c: c + b"x", lambda c: c[:-1], lambda c: b"x" + c[1:], lambda c: b""]
+    "change", [lambda c: c + b"x", lambda c: c[:-1], lambda c: b"x" + c[1:], lambda _: b""]
 )
 def test_sig_01_an_altered_attachment(
     packaged: tuple[etree._Element, bytes], verify: Callable[..., Any], change: Callable[..., Any]

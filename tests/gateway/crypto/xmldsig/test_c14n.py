@@ -38,7 +38,7 @@ def content(draw: Any, bound: Any, depth: int) -> str:
 
 
 @st.composite
-def element(draw: Any, bound: Any, depth: int, identifier: str = None) -> str:
+def element(draw: Any, bound: Any, depth: int, identifier: str | None = None) -> str:
     declared = draw(st.dictionaries(st.sampled_from(PREFIXES), st.sampled_from(SPACES), max_size=3))
     if draw(st.booleans()):
         declared.setdefault("", "")

@@ -37,7 +37,7 @@ DOCTOR, TREATMENT = Code("221", "2.999.1", "Physician"), Code("TREAT", "2.999.2"
 def issued(identity: Callable[..., Any], now: datetime) -> Callable[..., Any]:
     """issued(change, **options): an assertion; `change` alters the tree before it is signed."""
 
-    def make(change: Callable[..., Any] = None, *, signer: str | None = None, **options: Any) -> Any:
+    def make(change: Callable[..., Any] | None = None, *, signer: str | None = None, **options: Any) -> Any:
         defaults = {
             "issuer": "urn:idp",
             "subject": "dr-1",
@@ -514,6 +514,7 @@ def test_the_data_of_a_confirmation(
     policy: AssertionPolicy,
     attributes: dict[str, str],
     refusal: Any,
+    *,
     bearer: bool,
 ) -> None:
     def change(root: etree._Element) -> None:

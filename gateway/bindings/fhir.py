@@ -1,0 +1,179 @@
+"""FHIR R4 REST over HTTPS in JSON (FHIR R4 http, ITI TF-2 Appendix Z): opens, proves, seals, refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import orjson
+
+from gateway.bindings import fhirfault
+from gateway.bindings.fhirrequest import (
+    JSON,
+    Parameters,
+    accepts_json,
+    bearer_assertion,
+    check_body_type,
+    read_parameters,
+    strict,
+    wanted_type,
+)
+from gateway.config import Limits
+from gateway.crypto.httpsig import Request, sign_response
+from gateway.crypto.keys import Signer
+from gateway.declare.bindings import Fhir, FhirReply, FhirRequest, Proven, Raw, Sealed
+from gateway.declare.catalogue import Catalogue
+from gateway.declare.transaction import AnyTransaction
+from gateway.errors import Malformed, Meaning, Problem, Refused, TooLarge, TransactionUnknown
+from gateway.record.people import Node
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_FOR_THE_BINDING = frozenset({"_format", "_pretty"})
+_BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_MEMBER = rf"\s*[a-z*][a-z0-9_.*-]*=:{_BASE64}:\s*"
+_SIGNATURE = re.compile(rf"{_MEMBER}(?:,{_MEMBER})*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """An opened request. `path` lies below the base; `variables` are filled in when it is matched."""
+
+    method: str
+    path: str
+    parameters: Parameters
+    body: bytes
+    accept: str
+    strict: bool
+    authorization: str
+    digest: bytes
+    request: Request
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FhirForm:
+    """The FHIR wire form. `signer` signs our replies; `base` is the absolute URL of the service."""
+
+    signer: Signer
+    limits: Limits
+    base: str
+    name: str = "fhir"
+    signs_messages: bool = False
+    carries_assertions: bool = True
+
+    def open(self, raw: Raw) -> Envelope:
+        """URL, media types and parameters; a resource in the body stays unread."""
+        if self._too_long(raw):
+            raise TooLarge(f"URL longer than {self.limits.url_bytes} bytes", location="URL")
+        if len(raw.body) > self.limits.fhir_bytes:
+            raise TooLarge(f"body above the limit of {self.limits.fhir_bytes} bytes", location="body")
+        path = self._below_base(raw.path)
+        form = raw.method == "POST" and path.endswith("/_search")
+        _check_body(raw, form=form)
+        parameters = read_parameters(raw.query, raw.body if form else b"", self.limits)
+        return Envelope(
+            method=raw.method,
+            path=path,
+            parameters=tuple(pair for pair in parameters if pair[0] not in _FOR_THE_BINDING),
+            body=b"" if form else raw.body,
+            accept=wanted_type(raw.headers.get("accept", ""), parameters),
+            strict=strict(raw.headers.get("prefer", "")),
+            authorization=raw.headers.get("authorization", ""),
+            digest=hashlib.sha256(raw.body or raw.target.encode()).digest(),
+            request=_request(raw),
+        )
+
+    def _too_long(self, raw: Raw) -> bool:
+        return len(raw.target) > self.limits.url_bytes
+
+    def _below_base(self, path: str) -> str:
+        prefix = urlsplit(self.base).path
+        if not path.startswith(f"{prefix}/"):
+            raise TransactionUnknown("no FHIR service answers at this path", location="path")
+        return path.removeprefix(prefix)
+
+    def match(self, envelope: Envelope, catalogue: Catalogue) -> AnyTransaction:
+        """By method and path. Every reply is JSON, except a Binary, which has a type of its own."""
+        transaction, variables = catalogue.find_fhir(envelope.method, envelope.path)
+        if not _in_its_own_type(transaction) and not accepts_json(envelope.accept):
+            raise Refused(
+                Problem(Meaning.NOT_ACCEPTABLE, f"only {JSON} can be answered; expected it to be accepted", "Accept")
+            )
+        envelope.variables.update(variables)
+        return transaction
+
+    def prove(self, envelope: Envelope, node: Node, now: datetime) -> Proven:  # noqa: ARG002 - all forms look alike
+        """The request as it is, protected by TLS; its token is the assertion."""
+        return Proven(
+            payload=FhirRequest(
+                variables=envelope.variables,
+                parameters=envelope.parameters,
+                body=envelope.body,
+                accept=envelope.accept,
+                base=self.base,
+                strict=envelope.strict,
+            ),
+            assertion=bearer_assertion(envelope.authorization),
+            digest=envelope.digest,
+        )
+
+    def seal(
+        self, reply: FhirReply, transaction: AnyTransaction, envelope: Envelope, now: datetime, trace_id: str  # noqa: ARG002
+    ) -> Sealed:
+        """The reply, signed together with the request it answers (RFC 9421)."""
+        headers = {**fhirfault.retry_headers(reply.status), **reply.headers}
+        content = b"".join(reply.content.chunks())
+        return self._sealed(reply.status, reply.media_type, content, headers, envelope.request, now, trace_id)
+
+    def fault(
+        self, error: Exception, raw: Raw, envelope: Envelope | None, now: datetime, trace_id: str  # noqa: ARG002
+    ) -> Sealed:
+        """An OperationOutcome for any exception, whatever the caller accepts."""
+        form = fhirfault.form_of(error, url_too_long=self._too_long(raw))
+        outcome = fhirfault.operation_outcome([fhirfault.issue_of(form, error, trace_id)])
+        headers = fhirfault.headers_of(form, error)
+        return self._sealed(form.status, JSON, orjson.dumps(outcome), headers, _request(raw), now, trace_id)
+
+    def _sealed(
+        self,
+        status: int,
+        media_type: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        request: Request,
+        now: datetime,
+        trace_id: str,
+    ) -> Sealed:
+        told = {
+            "content-type": media_type,
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+            "x-request-id": trace_id,
+            **headers,
+        }
+        signed = sign_response(status, told, content, request, self.signer, now)
+        told |= {name.lower(): value for name, value in signed.items()}
+        return Sealed(status=status, headers=told, pieces=(content,))
+
+
+def _in_its_own_type(transaction: AnyTransaction) -> bool:
+    """A Binary is answered as what it holds (FHIR R4 Binary 2.31.5)."""
+    return isinstance(transaction.binding, Fhir) and transaction.binding.path.startswith("/Binary/")
+
+
+def _check_body(raw: Raw, *, form: bool) -> None:
+    if not raw.body:
+        return
+    if raw.method not in _WITH_BODY:
+        raise Malformed("a body came with a method that takes none", location="body")
+    check_body_type(raw.headers.get("content-type", ""), form=form)
+
+
+def _request(raw: Raw) -> Request:
+    """What the reply's signature is bound to: method, URL, and the request's own signature if it has one."""
+    signature = raw.headers.get("signature", "")
+    return Request(raw.method, raw.target, {"signature": signature} if _SIGNATURE.fullmatch(signature) else {})

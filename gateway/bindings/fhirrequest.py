@@ -1,0 +1,164 @@
+"""What a FHIR request says beside its resource: parameters, wanted media type, token (FHIR R4 http, RFC 6750)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from urllib.parse import parse_qsl
+
+from lxml import etree
+
+from gateway.config import Limits
+from gateway.crypto.safexml import parse
+from gateway.errors import (
+    GatewayError,
+    Malformed,
+    MediaTypeUnsupported,
+    TokenInvalid,
+    TooComplex,
+    TooLarge,
+)
+
+JSON = "application/fhir+json"
+PLAIN_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_SHORT_FORMATS = MappingProxyType({"json": JSON, "xml": "application/fhir+xml"})
+_VERSION = "4.0"
+_TOKEN_PARAMETER = "access_token"  # noqa: S105 - the name of a parameter (RFC 6750 2.2, 2.3)
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BEARER = re.compile(r"(?i:bearer) +(?P<token>[A-Za-z0-9_-]+)")
+_QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
+
+Parameters = tuple[tuple[str, str], ...]
+
+
+# --- parameters ----------------------------------------------------------------------------------
+
+
+def read_parameters(query: str, body: bytes, limits: Limits) -> Parameters:
+    """The parameters of the URL and then of a form body, in order; Malformed, TooComplex or TokenInvalid."""
+    found = (*_pairs(query, "query"), *_pairs(_ascii(body), "body"))
+    if len(found) > limits.search_parameters:
+        raise TooComplex(f"more than {limits.search_parameters} parameters", location="query")
+    for name, value in found:
+        if name == _TOKEN_PARAMETER:
+            raise TokenInvalid("a token belongs into the Authorization header", location="query")
+        if value.count(",") >= limits.search_or_values:
+            raise TooComplex(f"more than {limits.search_or_values} values in one parameter", location="query")
+        if _CONTROL.search(name) or _CONTROL.search(value):
+            raise Malformed("a control character in a parameter", location="query")
+    return found
+
+
+def _pairs(text: str, location: str) -> list[tuple[str, str]]:
+    if not text:
+        return []
+    if not text.isascii() or _BAD_ESCAPE.search(text):
+        raise Malformed("expected percent-encoded UTF-8 (RFC 3986)", location=location)
+    try:
+        return parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError as error:
+        raise Malformed("expected name=value pairs in percent-encoded UTF-8", location=location) from error
+
+
+def _ascii(body: bytes) -> str:
+    if not body.isascii():
+        raise Malformed("expected percent-encoded UTF-8 (RFC 3986)", location="body")
+    return body.decode("ascii")
+
+
+# --- media types ---------------------------------------------------------------------------------
+
+
+def check_body_type(content_type: str, *, form: bool) -> None:
+    """Searches come as a form, resources as FHIR JSON; both in UTF-8. Else MediaTypeUnsupported."""
+    kind, parameters = _media(content_type)
+    expected = (_FORM,) if form else (JSON, PLAIN_JSON)
+    if kind not in expected:
+        raise MediaTypeUnsupported(f"expected {expected[0]}", location="Content-Type")
+    if parameters.get("charset", "utf-8") != "utf-8":
+        raise MediaTypeUnsupported("expected charset utf-8", location="Content-Type")
+
+
+def wanted_type(accept: str, parameters: Parameters) -> str:
+    """The Accept header, or what `_format` says instead of it (FHIR R4 http 3.1.0.1.11)."""
+    formats = [value for name, value in parameters if name == "_format"]
+    if len(formats) > 1:
+        raise Malformed("_format is given twice, expected once", location="_format")
+    if not formats:
+        return accept
+    # A plus sign that was not percent-encoded arrives as a space.
+    return _SHORT_FORMATS.get(formats[0], formats[0].replace(" ", "+"))
+
+
+def accepts(accept: str, media_type: str) -> bool:
+    """Whether an Accept header takes a media type (RFC 9110 12.5.1); without a header everything is taken."""
+    if not accept.strip():
+        return True
+    wanted = media_type.partition(";")[0].strip().lower()
+    main = wanted.partition("/")[0]
+    names = {"*/*": 0, f"{main}/*": 1, wanted: 2}
+    best, quality = -1, 0.0
+    for name, parameters in _ranges(accept):
+        rank = names.get(name, -1)
+        if rank >= best and rank >= 0 and parameters.get("fhirversion", _VERSION) == _VERSION:
+            best, quality = rank, _quality(parameters)
+    return quality > 0
+
+
+def accepts_json(accept: str) -> bool:
+    """Whether FHIR JSON may be answered; `application/json` asks for it too."""
+    return accepts(accept, JSON) or accepts(accept, PLAIN_JSON)
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    return (_media(item) for item in accept.split(","))
+
+
+def _quality(parameters: Mapping[str, str]) -> float:
+    value = parameters.get("q", "1")
+    return float(value) if _QUALITY.fullmatch(value) else 0.0
+
+
+def _media(value: str) -> tuple[str, Mapping[str, str]]:
+    """Type and parameters of a media type, in lower case."""
+    kind, *rest = value.lower().split(";")
+    pairs = (item.partition("=") for item in rest)
+    return kind.strip(), {name.strip(): text.strip().strip('"') for name, _, text in pairs}
+
+
+def strict(prefer: str) -> bool:
+    """Whether a Prefer header asks to refuse what is not understood (FHIR R4 search 3.1.1.2)."""
+    wishes = re.split(r"[,;]", prefer.lower())
+    return any(wish.replace(" ", "").replace('"', "") == "handling=strict" for wish in wishes)
+
+
+# --- token ---------------------------------------------------------------------------------------
+
+
+def bearer_assertion(authorization: str) -> etree._Element | None:
+    """The SAML assertion that is the access token (IUA ITI-72, SAML Token option; RFC 7522 2.2).
+
+    None without the header; TokenInvalid for another scheme, several headers, or anything but one XML
+    element in base64url without padding.
+    """
+    if not authorization:
+        return None
+    match = _BEARER.fullmatch(authorization.strip())
+    if match is None:
+        raise TokenInvalid("expected one Bearer token in base64url", location="Authorization")
+    token = match["token"]
+    try:
+        octets = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        return parse(octets)
+    except (ValueError, Malformed, TooLarge, TooComplex) as error:
+        raise TokenInvalid(_not_an_assertion(error), location="Authorization") from error
+
+
+def _not_an_assertion(error: Exception) -> str:
+    seen = error.detail if isinstance(error, GatewayError) else "not base64url"
+    return f"the token is not one SAML assertion: {seen}"
