@@ -18,7 +18,7 @@ from expect import Examiner
 from feed import ACCEPTED, Feeder
 from foreign import excuse, fixed_patients
 from memory import Memory
-from mllp_client import MllpClient, with_segment_ends
+from mllp_client import MllpClient, with_fresh_control_id, with_segment_ends
 from saml import REFUSED, VARIANTS, Issuer
 from soap_client import Addressing, Message
 from substitute import BlockedError, ByHandError, Values, into_text, into_xml
@@ -149,7 +149,7 @@ class Run:
 
     def _hl7(self, case: Case, exchange: _Exchange) -> Answer:
         text, encoding = _read(case)
-        exchange.request = into_text(text, exchange.values)
+        exchange.request = with_fresh_control_id(into_text(text, exchange.values))
         if PLACEHOLDER.search(exchange.request):
             raise SkipCaseError("the file has placeholders that the case does not declare")
         return self._send_hl7(with_segment_ends(exchange.request).encode(encoding))

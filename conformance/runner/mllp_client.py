@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -22,6 +23,17 @@ def with_segment_ends(text: str) -> str:
     """Byte-order mark dropped, every line end a CR, no empty lines: the form HL7 v2 has on the wire."""
     lines = re.split(r"[\r\n]+", text.removeprefix("\ufeff"))
     return "".join(f"{line}\r" for line in lines if line.strip())
+
+
+def with_fresh_control_id(text: str) -> str:
+    """MSH-10 made new: a sender never uses one twice (HL7 2.15.9.10), stored messages are sent in many runs.
+
+    An empty one stays empty, it is what such a case is about.
+    """
+    fields = text.split("|", 10)
+    if len(fields) > 10 and fields[9].strip():
+        fields[9] = uuid.uuid4().hex[:20]
+    return "|".join(fields)
 
 
 def field_of(message: str, path: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from gateway.bindings.fhirrequest import JSON
@@ -14,13 +15,15 @@ from gateway.declare.transaction import AnyTransaction
 _RESOURCE = re.compile(r"/(?P<type>[A-Z][A-Za-z]*)(?P<instance>/\{id\})?")
 _SECURITY_TYPES = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _SECURITY = (
-    "Mutual TLS between enrolled systems (IHE ITI-19) and a SAML assertion as Bearer token (IUA, SAML Token option). "
-    "Replies are signed (RFC 9421)."
+    "Mutual TLS between enrolled systems (IHE ITI-19) and a SAML assertion as Bearer token "
+    "(IUA, SAML Token option). Replies are signed (RFC 9421)."
 )
 
 # method and whether the path names one resource → code of FHIR's restful-interaction
-_TYPE_INTERACTIONS = {"GET": "search-type", "POST": "create"}
-_INSTANCE_INTERACTIONS = {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_TYPE_INTERACTIONS = MappingProxyType({"GET": "search-type", "POST": "create"})
+_INSTANCE_INTERACTIONS = MappingProxyType(
+    {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+)
 
 
 def capability_statement(transactions: Iterable[AnyTransaction], base: str, at: datetime) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class FhirForm:
         transaction, variables = catalogue.find_fhir(envelope.method, envelope.path)
         if not _in_its_own_type(transaction) and not accepts_json(envelope.accept):
             raise Refused(
-                Problem(Meaning.NOT_ACCEPTABLE, f"only {JSON} can be answered; expected it to be accepted", "Accept")
+                Problem(Meaning.NOT_ACCEPTABLE, f"the answer would be {JSON}, which is not accepted", "Accept")
             )
         envelope.variables.update(variables)
         return transaction
@@ -176,4 +176,5 @@ def _check_body(raw: Raw, *, form: bool) -> None:
 def _request(raw: Raw) -> Request:
     """What the reply's signature is bound to: method, URL, and the request's own signature if it has one."""
     signature = raw.headers.get("signature", "")
-    return Request(raw.method, raw.target, {"signature": signature} if _SIGNATURE.fullmatch(signature) else {})
+    headers = {"signature": signature} if _SIGNATURE.fullmatch(signature) else {}
+    return Request(raw.method, raw.target, headers)

@@ -36,7 +36,9 @@ class FaultForm:
 
 
 _TOKEN = FaultForm(
-    _UNAUTHORIZED, "security", "the access token was not accepted; expected one valid SAML assertion as Bearer token"
+    _UNAUTHORIZED,
+    "security",
+    "the access token was not accepted; expected one valid SAML assertion as Bearer token",
 )
 _NODE = FaultForm(_FORBIDDEN, "forbidden", "this system may not make this request")
 _OURS = FaultForm(_INTERNAL, "exception", "internal error; the operators find it by the trace id")

@@ -1,4 +1,4 @@
-"""What a FHIR request says beside its resource: parameters, wanted media type, token (FHIR R4 http, RFC 6750)."""
+"""What a FHIR request says beside its resource: parameters, media types, token (FHIR R4 http, RFC 6750)."""
 
 from __future__ import annotations
 

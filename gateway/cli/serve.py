@@ -22,6 +22,7 @@ from gateway.declare.bindings import Raw
 from gateway.declare.events import Outcome
 from gateway.pipeline.run import run
 from gateway.pipeline.telling import tell_alone
+from gateway.record.people import Code
 from gateway.stores.work import UnitOfWork
 from gateway.transport.application import Application
 from gateway.transport.gate import Failure, Peer, bind
@@ -144,7 +145,7 @@ class _Alarms:
         """A peer that broke a limit or the framing."""
         self._later(events.PROTOCOL_ABUSE, Outcome.MINOR_FAILURE, peer, detail)
 
-    def _later(self, kind: events.Code, outcome: Outcome, peer: Peer, detail: str) -> None:
+    def _later(self, kind: Code, outcome: Outcome, peer: Peer, detail: str) -> None:
         engine = self._gateway.engine
         facts = security_alert(
             kind,
@@ -171,7 +172,7 @@ class _Alarms:
         await asyncio.gather(*self._running, return_exceptions=True)
 
 
-def _activity(gateway: Gateway, kind: events.Code) -> AuditFacts:
+def _activity(gateway: Gateway, kind: Code) -> AuditFacts:
     engine = gateway.engine
     return application_activity(
         kind, at=engine.clock(), here=engine.here, launcher="passerelle", audit_source=engine.audit_source

@@ -20,9 +20,20 @@ T = TypeVar("T")
 class WireForm(Protocol):
     """What the pipeline asks of a binding; `gateway.bindings` has one for each wire form."""
 
-    name: str
-    signs_messages: bool
-    carries_assertions: bool
+    @property
+    def name(self) -> str:
+        """soap, fhir or hl7v2."""
+        ...
+
+    @property
+    def signs_messages(self) -> bool:
+        """Whether requests of this form can carry a message signature."""
+        ...
+
+    @property
+    def carries_assertions(self) -> bool:
+        """Whether requests of this form can carry a user assertion."""
+        ...
 
     def open(self, raw: Raw) -> Any:
         """The envelope, with limits kept; the payload stays unread."""

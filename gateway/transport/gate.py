@@ -133,6 +133,7 @@ class Gate:
                 self._pause(str(error.strerror))
                 return
             sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = asyncio.get_running_loop().create_task(self._greet(sock, str(address[0]), int(address[1])))
             self._greeting[task] = sock
             self._pending.add(sock)

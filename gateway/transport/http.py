@@ -18,7 +18,9 @@ from gateway.transport.gate import Peer
 PEER = "passerelle.peer"
 """The key of the ASGI scope under which the Peer is found."""
 
-HEADER_OVERHEAD = 4  # ": " and CRLF
+FIELD_OVERHEAD = 4  # ": " and CRLF
+VERSIONS = frozenset({"1.0", "1.1"})
+JUDGED = frozenset({b"transfer-encoding", b"content-length", b"expect"})
 UNSUPPORTED_METHODS = frozenset({b"CONNECT", b"TRACE"})
 
 OnAbuse = Callable[[Peer, str], None]
@@ -54,6 +56,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(config, state, app_state)
         # Paths and queries hold patient identifiers; the audit trail is our access log.
         self.access_log = False
+        self.url = b""
         self._peer = peer
         self._limits = limits
         self._on_abuse = on_abuse
@@ -62,6 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._since = 0.0
         self._head_bytes = 0
         self._body_bytes = 0
+        self._fields = 0
         self._window = (0.0, 0)
         self._stalled = 0.0
         self._status: HTTPStatus | None = None
@@ -90,11 +94,24 @@ class BoundedHttp(HttpToolsProtocol):
             self._begin(Stage.HEAD)
         if self._since == 0.0:
             self._since = self.loop.time()
-            self._window = (self._since, self._body_bytes)
-        if self._stage is Stage.HEAD:
+            self._window = (self._since, 0)
+        if self._stage is Stage.BODY:
+            self._body_bytes += size
+            self._watch_trailer()
+        else:
             self._head_bytes += size
-            if self._head_bytes > self._limits.header_block_bytes + self._limits.request_line_bytes:
-                self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head too large")
+            self._watch_head()
+
+    def _watch_head(self) -> None:
+        if len(self.url) > self._limits.request_line_bytes:
+            self._answer(HTTPStatus.REQUEST_URI_TOO_LONG, "request line too long")
+        elif self._head_bytes > self._limits.header_block_bytes + self._limits.request_line_bytes:
+            self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head too large")
+
+    def _watch_trailer(self) -> None:
+        """Fields after the body would join those that the application has read already."""
+        if len(self.headers) != self._fields:
+            self._answer(HTTPStatus.BAD_REQUEST, "trailer fields are not accepted")
 
     def _begin(self, stage: Stage) -> None:
         self._stage = stage
@@ -125,36 +142,21 @@ class BoundedHttp(HttpToolsProtocol):
         self._body_bytes = 0
         cast("dict[str, Any]", self.scope)[PEER] = self._peer
 
-    def on_url(self, url: bytes) -> None:
-        """Part of the request target."""
-        super().on_url(url)
-        if len(self.url) > self._limits.request_line_bytes:
-            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "request line too long")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head; fields after the body are not taken."""
-        if self._stage is not Stage.HEAD:
-            self._refuse(HTTPStatus.BAD_REQUEST, "trailer fields are not accepted")
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """The head is complete: it is judged before the application sees it."""
-        self._judge_peer()
-        self._judge_head()
+        self._judge_request()
         self._judge_fields()
+        self._fields = len(self.headers)
         self._begin(Stage.BODY)
         super().on_headers_complete()
         self._keep_alive = self.cycle.keep_alive
         # An answer before the end of the body ends the connection: nobody reads the rest.
         self.cycle.keep_alive = False
 
-    def on_body(self, body: bytes) -> None:
-        """Part of the body."""
-        self._body_bytes += len(body)
-        super().on_body(body)
-
     def on_message_complete(self) -> None:
         """The request is received whole."""
+        if len(self.headers) != self._fields:
+            self._refuse(HTTPStatus.BAD_REQUEST, "trailer fields are not accepted")
         self._begin(Stage.DONE)
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keep_alive and not self._leaving
@@ -166,36 +168,39 @@ class BoundedHttp(HttpToolsProtocol):
             self._begin(Stage.IDLE)
         super().on_response_complete()
 
-    def _judge_peer(self) -> None:
+    def _judge_request(self) -> None:
         if self._peer.refusal is not None:
             self._refuse(HTTPStatus.FORBIDDEN, self._peer.refusal)
-
-    def _judge_head(self) -> None:
-        method = self.parser.get_method()
-        if method in UNSUPPORTED_METHODS:
+        if len(self.url) > self._limits.request_line_bytes:
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "request line too long")
+        if self.parser.get_method() in UNSUPPORTED_METHODS:
             self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed")
         if self.parser.should_upgrade():
             self._refuse(HTTPStatus.BAD_REQUEST, "no upgrade is offered")
-        if self.parser.get_http_version() not in {"1.0", "1.1"} or not self.url.startswith(b"/"):
+        if self.parser.get_http_version() not in VERSIONS or not self.url.startswith(b"/"):
             self._refuse(HTTPStatus.BAD_REQUEST, "not an HTTP/1.1 request for a path")
-        size = sum(len(name) + len(value) + HEADER_OVERHEAD for name, value in self.headers)
-        if size > self._limits.header_block_bytes or len(self.headers) > self._limits.header_count:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head too large")
 
     def _judge_fields(self) -> None:
-        """What llhttp leaves open: Host, Transfer-Encoding, Expect, and a length above every limit."""
-        hosts = 0
+        """Size and count, and what llhttp leaves open: Host, Transfer-Encoding, Expect, a hopeless length."""
+        size = hosts = 0
         for name, value in self.headers:
+            size += len(name) + len(value) + FIELD_OVERHEAD
             if name == b"host":
                 hosts += 1
-            elif name == b"transfer-encoding":
-                self._judge_transfer_encoding(value)
-            elif name == b"content-length" and int(value) > self._largest:
-                self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content length above the limit")
-            elif name == b"expect" and value.lower() != b"100-continue":
-                self._refuse(HTTPStatus.EXPECTATION_FAILED, "expectation not known")
+            elif name in JUDGED:
+                self._judge_field(name, value)
+        if size > self._limits.header_block_bytes or len(self.headers) > self._limits.header_count:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head too large")
         if hosts != 1:
             self._refuse(HTTPStatus.BAD_REQUEST, "expected exactly one Host field")
+
+    def _judge_field(self, name: bytes, value: bytes) -> None:
+        if name == b"transfer-encoding":
+            self._judge_transfer_encoding(value)
+        elif name == b"content-length" and int(value) > self._largest:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content length above the limit")
+        elif name == b"expect" and value.lower() != b"100-continue":
+            self._refuse(HTTPStatus.EXPECTATION_FAILED, "expectation not known")
 
     def _judge_transfer_encoding(self, value: bytes) -> None:
         if value.lower() != b"chunked" or self.parser.get_http_version() != "1.1":

@@ -65,7 +65,9 @@ class Delimiters:
         """The text fit to stand in a component: escape sequences for delimiters, one line."""
         letters = {mark: letter for letter, mark in self._by_letter().items()}
         line = " ".join(text.splitlines())
-        return "".join(f"{self.escape}{letters[each]}{self.escape}" if each in letters else each for each in line)
+        return "".join(
+            f"{self.escape}{letters[each]}{self.escape}" if each in letters else each for each in line
+        )
 
     def _by_letter(self) -> dict[str, str]:
         return {
@@ -265,7 +267,7 @@ def _decoded(data: bytes, charset: str) -> str:
 
 
 def _is_utf8(data: bytes) -> bool:
-    """ISO 8859 decodes anything; what is well-formed UTF-8 was declared wrongly and would be stored garbled."""
+    """ISO 8859 decodes anything: well-formed UTF-8 was declared wrongly and would be stored garbled."""
     if data.isascii():
         return False
     try:

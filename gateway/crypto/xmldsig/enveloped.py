@@ -15,8 +15,7 @@ from gateway.crypto.xmldsig import names
 from gateway.crypto.xmldsig.algorithms import DEFAULT_POLICY, SignaturePolicy
 from gateway.crypto.xmldsig.c14n import c14n
 from gateway.crypto.xmldsig.signature import ENVELOPED_TRANSFORMS, reference_xml, signature_xml
-from gateway.crypto.xmldsig.structure import Signature, read_signature
-from gateway.crypto.xmldsig.verify import certificate_of
+from gateway.crypto.xmldsig.structure import Signature, base64_of, read_signature
 from gateway.errors import Malformed, SignatureBroken, SignerRefused
 
 KeyResolver = Callable[[bytes | None], Sequence[PublicKey]]
@@ -42,9 +41,15 @@ def verify_enveloped(
 
 
 def _hinted_certificate(signature: Signature) -> bytes | None:
-    content = list(signature.key_info) if signature.key_info is not None else []
-    data = [child for child in content if child.tag == names.X509_DATA]
-    return certificate_of(data[0]) if len(data) == 1 else None
+    """The certificate of KeyInfo; None when it shows none, or a chain that does not say whose is the key."""
+    if signature.key_info is None:
+        return None
+    found = [
+        item
+        for data in signature.key_info.iterchildren(names.X509_DATA)
+        for item in data.iterchildren(names.X509_CERTIFICATE)
+    ]
+    return base64_of(found[0]) if len(found) == 1 else None
 
 
 def _check_content(assertion: etree._Element, element: etree._Element, signature: Signature) -> None:

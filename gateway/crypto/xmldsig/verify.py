@@ -169,13 +169,13 @@ def _certificate(layout: Layout, signature: Signature, ids: Mapping[str, etree._
     """The DER of the certificate that KeyInfo names; SignerRefused when it names none of this message."""
     content = list(signature.key_info) if signature.key_info is not None else []
     if len(content) == 1 and content[0].tag == names.X509_DATA:
-        return certificate_of(content[0])
+        return _certificate_of(content[0])
     if len(content) == 1 and content[0].tag == names.TOKEN_REFERENCE:
         return _token(layout, list(content[0]), ids)
     raise SignerRefused("KeyInfo must name one X.509 certificate of the message", location="KeyInfo")
 
 
-def certificate_of(data: etree._Element) -> bytes:
+def _certificate_of(data: etree._Element) -> bytes:
     """The DER of the one X509Certificate of an X509Data; SignerRefused for none or several."""
     found = [child for child in data if child.tag == names.X509_CERTIFICATE]
     if len(found) != 1:

@@ -170,6 +170,20 @@ def test_aud_05_the_places_of_two_rows_swapped(trail: Trail, one: int, two: int,
     assert report.bad_checkpoint == bad
 
 
+def test_aud_05_texts_swapped_while_ids_and_times_stay(trail: Trail) -> None:
+    first, second = row_at(trail, 6), row_at(trail, 8)
+    trail.rows[first.id] = replace(second, id=first.id, at=first.at)
+    trail.rows[second.id] = replace(first, id=second.id, at=second.at)
+    assert [each.fault for each in examine(trail).findings] == [Fault.SWAPPED, Fault.SWAPPED]
+
+
+def test_a_row_under_another_id_than_its_leaf(trail: Trail) -> None:
+    header, trees, rows = trail.export()
+    rows[7] = replace(rows[7], audit_id=1071)
+    report = verify_export(lines_of(header, trees, rows))
+    assert [(each.fault, each.audit_id) for each in report.findings] == [(Fault.CHANGED, 1071)]
+
+
 def test_aud_05_a_row_inserted_in_the_past(trail: Trail, stranger: Signer, record: Record) -> None:
     row = row_at(trail, 3)
     forged = seal_evidence(record("<x/>"), stranger)

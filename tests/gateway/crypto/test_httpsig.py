@@ -41,7 +41,6 @@ KINDS = [
 def lookup(identity: Callable[..., Any]) -> Callable[..., Any]:
     known = {}
     for kind, _ in KINDS:
-
         known[fingerprint(identity(kind).der)] = identity(kind).certificate
 
     def find(keyid: Any) -> Any:
@@ -235,7 +234,7 @@ def test_sig_13_a_digest_of_another_algorithm(
 
 @pytest.mark.parametrize("good", [True, False])
 def test_a_second_digest_must_hold_too(
-    identity: Callable[..., Any], lookup: Callable[..., Any], now: datetime, good: bool
+    identity: Callable[..., Any], lookup: Callable[..., Any], now: datetime, *, good: bool
 ) -> None:
     second = b64encode(sha512(BODY if good else b"x").digest()).decode()
     digest = f"{content_digest(BODY)}, sha-512=:{second}:"
@@ -329,14 +328,14 @@ def test_a_key_without_registered_algorithm(identity: Callable[..., Any], now: d
         sign_request(POST, BODY, identity("p521").signer, now)
 
 
-def test_rfc_9421_base_by_openssl_independent_code(identity: Callable[..., Any], now: datetime) -> None:
+def test_a_reply_verifies_over_a_base_written_by_hand(identity: Callable[..., Any], now: datetime) -> None:
     """The value verifies with plain cryptography, over a base written by hand."""
-
 
     added = sign_response(201, TYPED, BODY, GET, identity("rsa3072").signer, now)
     parameters = added["Signature-Input"].partition("=")[2]
     base = (
-        f'"@status": 201\n"content-digest": {added["Content-Digest"]}\n"content-type": application/fhir+json\n'
+        f'"@status": 201\n"content-digest": {added["Content-Digest"]}\n'
+        '"content-type": application/fhir+json\n'
         f'"@method";req: GET\n"@target-uri";req: {GET.target}\n"@signature-params": {parameters}'
     )
     key = serialization.load_pem_public_key(identity("rsa3072").public_pem)

@@ -240,6 +240,13 @@ def test_a_white_list_entry_for_documents_reaches_only_these(ask: Ask) -> None:
     assert (grant.rank, grant.lifted) == (0, {"2.999.9.1"})
 
 
+def test_the_white_list_alone_counts_even_for_a_role_that_needs_no_relation(ask: Ask, policy: Policy) -> None:
+    free = replace(policy.roles["2.999.1.1", "PHYSICIAN"], needs_relation=False)
+    lenient = replace(policy, roles={("2.999.1.1", "PHYSICIAN"): free}, relation_assumed=False)
+    assert ask(policy=lenient).permitted
+    assert ask(policy=lenient, rights=PatientRights(whitelist_only=True)).reason == "RELATION"
+
+
 def test_denied_documents_are_hidden_and_not_lifted(ask: Ask) -> None:
     rights = PatientRights(
         blacklist=(Listing("dr-1", documents=frozenset({"a", "b"})),),
@@ -367,6 +374,17 @@ def test_a_person_without_patient_role_is_not_the_patient(
     assert ask(principal=who).reason == "MANDATE"
 
 
+def test_a_patient_role_acts_for_nobody_else(ask: Ask, person: Person, patient: PatientId) -> None:
+    rights = PatientRights(
+        mandates=(Mandate("mother", Period(), "patient"), Mandate("login-7", Period(), "law"))
+    )
+    for who in (
+        self_of(person, patient, subject="mother", on_behalf_of=str(patient)),
+        self_of(person, patient, subject="login-7", patient=patient, on_behalf_of=str(patient)),
+    ):
+        assert ask(principal=who, rights=rights).reason == "MANDATE"
+
+
 def test_a_mandate_opens_the_record_to_its_holder(ask: Ask, person: Person) -> None:
     rights = PatientRights(mandates=(Mandate("mother", Period(), "law"),))
     decision = ask(principal=proxy_of(person), rights=rights)
@@ -427,7 +445,14 @@ def test_an_emergency_ends_at_the_ceiling_of_the_patient(
 @pytest.mark.parametrize("reason", [None, "", "  \t"])
 def test_an_emergency_purpose_needs_a_reason(ask: Ask, person: Person, reason: str | None) -> None:
     decision = ask(principal=person(purpose="ETREAT", emergency_reason=reason))
-    assert (decision.reason, decision.rule) == ("EMERGENCY", "P10")
+    assert (decision.permitted, decision.reason, decision.rule) == (False, "EMERGENCY", "P10")
+
+
+def test_an_emergency_takes_nothing_away(ask: Ask, person: Person) -> None:
+    rights = PatientRights(levels=(AccessLevel("dr-1", 2),), emergency_rank=1)
+    grant = ask(principal=person(emergency_reason="unconscious"), rights=rights).grant
+    assert grant is not None
+    assert grant.rank == 2
 
 
 def test_the_black_list_beats_an_emergency_unless_switched(ask: Ask, person: Person, policy: Policy) -> None:
@@ -440,8 +465,8 @@ def test_the_black_list_beats_an_emergency_unless_switched(ask: Ask, person: Per
     assert "P4 left to P10" in lifted.path
     assert lifted.grant is not None
     assert lifted.grant.hidden == frozenset()
-    off = replace(rights, emergency_allowed=False)
-    assert ask(policy=lenient, principal=who, rights=off).reason == "EMERGENCY"
+    off = ask(policy=lenient, principal=who, rights=replace(rights, emergency_allowed=False))
+    assert (off.permitted, off.reason) == (False, "EMERGENCY")
 
 
 # --- robustness ----------------------------------------------------------------------------------

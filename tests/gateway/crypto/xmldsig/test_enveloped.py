@@ -279,3 +279,13 @@ def test_sig_13_weak_algorithms(check: Callable[..., Any], signed: etree._Elemen
 def test_only_assertions_are_signed(identity: Callable[..., Any], text: Any) -> None:
     with pytest.raises(Malformed):
         sign_assertion(text, identity().signer)
+
+
+def test_a_chain_in_key_info_is_no_hint(
+    identity: Callable[..., Any], check: Callable[..., Any], signed: etree._Element
+) -> None:
+    certificate = next(signed.iter(names.X509_CERTIFICATE))
+    certificate.addnext(copy.deepcopy(certificate))
+    assert check(signed) is None
+    with pytest.raises(SignerRefused):
+        check(signed, identity("p256", "other"))

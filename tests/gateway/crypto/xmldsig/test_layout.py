@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import xmlsec
 from lxml import etree
 
 from gateway.crypto.safexml import parse
@@ -19,18 +18,10 @@ from gateway.errors import (
     TokenUnsupported,
 )
 
-HMAC = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"
-DSIG = names.DS
-K = xmlsec.constants
-
 
 def one(root: etree._Element, name: str) -> etree._Element:
     (element,) = root.iter(name)
     return element
-
-
-def reparsed(root: etree._Element) -> etree._Element:
-    return parse(etree.tostring(root))
 
 
 def signature_of(root: etree._Element) -> etree._Element:

@@ -117,7 +117,7 @@ def test_sig_14_valid_signatures_of_other_canonicalizations(
 )
 @pytest.mark.parametrize("alone", [True, False])
 def test_sig_15_transforms(
-    message: Callable[..., Any], verify: Callable[..., Any], uri: str | None, alone: bool
+    message: Callable[..., Any], verify: Callable[..., Any], uri: str | None, *, alone: bool
 ) -> None:
     root = parse(message())
     transforms = next(root.iter(names.TRANSFORMS))

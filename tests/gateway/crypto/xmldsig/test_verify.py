@@ -18,7 +18,6 @@ from gateway.errors import (
     TokenUnsupported,
 )
 
-HMAC = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"
 DSIG = names.DS
 K = xmlsec.constants
 

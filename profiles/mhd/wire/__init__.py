@@ -1,0 +1,1 @@
+"""XDS metadata → FHIR resources (MHD 1:32 mappings)."""

@@ -1,0 +1,222 @@
+"""A gateway with nothing but the PIX profile, on a database of its own, and a way to send it messages."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from sqlalchemy import create_engine, text
+
+from gateway.audit.record import AuditSource, Participant
+from gateway.bindings.hl7v2 import Hl7Form, Message, read_message
+from gateway.config import Limits
+from gateway.crypto.envelope import KeyTree
+from gateway.crypto.keys import Signer
+from gateway.declare.bindings import Raw, Sealed
+from gateway.declare.catalogue import build
+from gateway.declare.services import Services
+from gateway.identity.nodes import NodeDirectory
+from gateway.identity.saml import AssertionPolicy, AssertionReader
+from gateway.pipeline.engine import Engine
+from gateway.pipeline.run import run
+from gateway.pipeline.stages import STAGES
+from gateway.policy.matrix import PolicySource
+from gateway.record.access import Scope
+from gateway.record.domain import Domain
+from gateway.record.patients import Demographics, PatientRecord
+from gateway.record.people import PatientId
+from gateway.stores.committer import GroupCommitter
+from gateway.stores.database import Database, open_database
+from gateway.stores.journal import Journal
+from gateway.stores.keys import key_maker
+from gateway.stores.patients import PatientStore
+from gateway.stores.registry import RegistryStore
+from gateway.stores.repository import BlobStore, RepositoryStore
+from gateway.stores.tables import METADATA
+from profiles.pix.profile import PROFILE
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+ROOT = "2.999.1.1"
+OTHER_ROOT = "2.999.2.1.1"
+POLICY = Path(__file__).parents[3] / "config" / "policy"
+NODE = """\
+name = "hospital"
+environment = "integration"
+organisation = "2.999.2.1"
+organisation_name = "Hospital"
+transactions = ["ITI-8"]
+certificate = "hospital.pem"
+sign = "optional"
+assertion = "optional"
+"""
+
+
+@dataclass
+class Log:
+    """Keeps what the operators would read."""
+
+    events: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.events.append((event, fields))
+
+    def error(self, event: str, **fields: object) -> None:
+        self.events.append((event, fields))
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """`send` gives the acknowledgement; `record` what is stored."""
+
+    engine: Engine
+    form: Hl7Form
+    certificate: bytes
+    database: Database
+    log: Log
+    loop: asyncio.AbstractEventLoop
+
+    def sealed(self, body: bytes) -> Sealed:
+        raw = Raw(body=body, peer_certificate=self.certificate, peer_host="127.0.0.1")
+        return self.loop.run_until_complete(run(raw, self.form, self.engine))
+
+    def octets(self, *segments: str) -> bytes:
+        return b"".join(self.sealed("".join(f"{segment}\r" for segment in segments).encode()).pieces)
+
+    def send(self, *segments: str) -> Message:
+        return read_message(self.octets(*segments), Limits())
+
+    def record(self, extension: str, root: str = ROOT) -> PatientRecord | None:
+        return self.loop.run_until_complete(self.engine.services.patients.find(PatientId(extension, root)))
+
+    def demographics(self, extension: str) -> Demographics:
+        record = self.record(extension)
+        assert record is not None
+        scope = Scope(unrestricted=True)
+        return self.loop.run_until_complete(self.engine.services.patients.demographics(scope, record))
+
+    def count(self, table: str) -> int:
+        rows = self.loop.run_until_complete(self.database.fetch(text(f"SELECT count(*) FROM {table}")))  # noqa: S608
+        return int(rows[0][0])
+
+    def audit(self) -> Sequence[Any]:
+        return self.loop.run_until_complete(self.database.fetch(text("SELECT * FROM audit ORDER BY id")))
+
+
+def certified(name: str) -> tuple[x509.Certificate, Signer]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(
+        issuer_name=subject,
+        subject_name=subject,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=NOW - timedelta(days=1),
+        not_valid_after=NOW + timedelta(days=365),
+    )
+    certificate = builder.sign(key, hashes.SHA256())
+    return certificate, Signer.of(key, certificate)
+
+
+@pytest.fixture
+def domain() -> Domain:
+    return Domain(
+        environment="integration",
+        affinity_root=ROOT,
+        affinity_namespace="PASSERELLE",
+        home_community="2.999.1.2",
+        repository="2.999.1.3",
+        base_url="https://localhost:8443",
+        patient_roots=frozenset({OTHER_ROOT}),
+    )
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, domain: Domain) -> Iterator[Gateway]:
+    url = f"sqlite:///{tmp_path}/passerelle.db"
+    METADATA.create_all(create_engine(url))
+    certificate, signer = certified("hospital")
+    nodes = tmp_path / "nodes"
+    nodes.mkdir()
+    (nodes / "hospital.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (nodes / "hospital.toml").write_text(NODE)
+    log = Log()
+    database = open_database(url)
+    engine = _engine(database, nodes, domain, signer, log, tmp_path / "content")
+    loop = asyncio.new_event_loop()
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    yield Gateway(engine, Hl7Form(environment="integration", limits=Limits()), der, database, log, loop)
+    loop.run_until_complete(engine.committer.close())
+    loop.run_until_complete(database.close())
+    loop.close()
+
+
+def _engine(
+    database: Database, nodes: Path, domain: Domain, signer: Signer, log: Log, content: Path
+) -> Engine:
+    new_key: Callable[[], int] = key_maker()
+    keys = KeyTree(os.urandom(32))
+    traces = itertools.count(1)
+    policies = PolicySource(POLICY, environment="integration")
+    assertions = AssertionPolicy(
+        audiences=frozenset(),
+        issuers={},
+        skew=timedelta(seconds=60),
+        max_life=timedelta(minutes=10),
+        patient_roles=frozenset(),
+        purposes=frozenset(),
+    )
+    return Engine(
+        stages=STAGES,
+        catalogue=build([PROFILE]),
+        nodes=NodeDirectory(nodes, "integration", alert=lambda problem: log.error(problem.detail)),
+        assertions=AssertionReader(assertions),
+        policies=policies,
+        services=Services(
+            registry=RegistryStore(database, new_key, lambda _code, _scheme: 1),
+            repository=RepositoryStore(database, keys, BlobStore(content)),
+            patients=PatientStore(database, keys, new_key),
+            domain=domain,
+        ),
+        journal=Journal(database, new_key),
+        committer=GroupCommitter(database),
+        signer=signer,
+        here=Participant("https://localhost:8443", "localhost"),
+        audit_source=AuditSource("passerelle", "integration"),
+        clock=lambda: NOW,
+        new_trace=lambda: f"{next(traces):032x}",
+        replay_seconds=420,
+        log=log,
+    )
+
+
+@pytest.fixture
+def adt() -> Callable[..., tuple[str, ...]]:
+    """The segments of a feed: adt("A01", "X^^^&2.999.1.1&ISO", pid_5="Doe^Jo")."""
+    numbers = itertools.count(1)
+
+    def make(trigger: str, patient: str, merged: str | None = None, **given: str) -> tuple[str, ...]:
+        control = given.pop("control", f"ID-{next(numbers)}")
+        fields = [""] * 30
+        fields[0], fields[3] = "PID", patient
+        for name, value in given.items():
+            fields[int(name.removeprefix("pid_"))] = value
+        tail = "PV1|1|O" if merged is None else f"MRG|{merged}"
+        return (
+            f"MSH|^~\\&|KIS|HOSP|REG|DOM|20261122||ADT^{trigger}|{control}|P|2.3.1||||||UNICODE UTF-8",
+            f"EVN|{trigger}|20261122",
+            "|".join(fields).rstrip("|"),
+            tail,
+        )
+
+    return make
