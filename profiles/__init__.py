@@ -1,8 +1,11 @@
 """The IHE profiles this gateway speaks: one explicit tuple, importing has no other effect."""
 
 from gateway.declare.transaction import Profile
+from profiles.fhirbase.profile import profile_over
 from profiles.mhd.profile import PROFILE as MHD
 from profiles.pix.profile import PROFILE as PIX
 from profiles.xds.profile import PROFILE as XDS
 
-PROFILES: tuple[Profile, ...] = (XDS, PIX, MHD)
+_SPOKEN = (XDS, PIX, MHD)
+
+PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

@@ -77,6 +77,9 @@ class Values:
             self.memory.tokens[case.id, variable.token] = value
             if variable.kind in PATIENT_KINDS:
                 self.memory.patients.setdefault(case.id, value)
+            if variable.kind == "case-patient":
+                # A load works on the patient of its own feed: its further steps mean the same one.
+                self.memory.session_patients.setdefault(case.test, value)
         return values
 
     def _value(self, case: Case, variable: Variable) -> str:

@@ -101,7 +101,7 @@ class FhirForm:
         transaction, variables = catalogue.find_fhir(envelope.method, envelope.path)
         if not _in_its_own_type(transaction) and not accepts_json(envelope.accept):
             raise Refused(
-                Problem(Meaning.NOT_ACCEPTABLE, f"the answer would be {JSON}, which is not accepted", "Accept")
+                Problem(Meaning.NOT_ACCEPTABLE, f"the answer is {JSON}, which is not accepted", "Accept")
             )
         envelope.variables.update(variables)
         return transaction

@@ -168,6 +168,7 @@ def _assertion_policy(settings: Settings, policy: Policy) -> AssertionPolicy:
         skew=timedelta(seconds=told.skew_seconds),
         max_life=timedelta(seconds=told.max_life_seconds),
         patient_roles=frozenset(patients),
+        roles=frozenset((code, scheme) for scheme, code in policy.roles),
         purposes=frozenset((code, scheme) for scheme, code in policy.purposes),
     )
 

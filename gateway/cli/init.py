@@ -80,6 +80,7 @@ TEST_PARTNERS = (
         transactions=("*",),
         sign="optional",
         assertion="optional",
+        bearer_allowed=True,
         loopback_only=True,
     ),
 )

@@ -71,6 +71,8 @@ def run_conformance(
             str(told["issuer"]),
             "--audience",
             str(told["audience"]),
+            "--role",
+            "TESTER^^2.999.1.1",
             *context.args,
         ]
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own program

@@ -12,13 +12,20 @@ from lxml import etree
 from gateway.errors import Problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Soap:
-    """SOAP 1.2 document/literal with WS-Addressing (ITI TF-2 Appendix V)."""
+    """SOAP 1.2 document/literal with WS-Addressing (ITI TF-2 Appendix V).
+
+    `request` and `response` are the elements of the two Bodies in Clark notation; `namespace` is the target
+    namespace of the service contract (WSP202).
+    """
 
     action: str
     response_action: str
     mtom: bool
+    request: str
+    response: str
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ NEUTRAL = "the request is not permitted"
 
 
 async def decide(principal: Principal, action: Action, target: Target, engine: Engine, at: datetime) -> Verdict:
-    """The verdict on a request. A refused write raises; refused reads get an empty scope, so that the
-    answer does not tell a denied record from an absent one."""
+    """The verdict on a request. A refused read gets an empty scope, so that its answer does not tell a denied
+    record from an absent one; Refused when a write names a patient that no feed made known."""
     if not action.of_record:
         return _without_record(principal, action, engine, at)
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
@@ -32,7 +32,7 @@ async def decide(principal: Principal, action: Action, target: Target, engine: E
         for identity, record in records
     ]
     if action.writes:
-        _refuse_write(decided)
+        _refuse_unknown(decided)
     if not decided:
         decided = [(None, None, _ask(principal, action, None, None, target, engine, at))]
     scope = _scope(decided)
@@ -51,9 +51,15 @@ def _without_record(principal: Principal, action: Action, engine: Engine, at: da
     decision = decide_one(
         policy=engine.policies.current(), principal=principal, action=action, rights=None, patient=None, at=at
     )
-    if not decision.permitted:
-        raise Denied(NEUTRAL, reason=decision.reason)
-    return Verdict(decisions=((None, decision),), scope=Scope(unrestricted=True))
+    feeds = decision.permitted and action is Action.PATIENT_FEED
+    return Verdict(decisions=((None, decision),), scope=Scope(unrestricted=feeds))
+
+
+def refuse_denied(verdict: Verdict, action: Action) -> None:
+    """Denied unless permitted; reads of a record go on, with nothing in their scope."""
+    leading = verdict.leading
+    if not leading.permitted and (action.writes or not action.of_record):
+        raise Denied(NEUTRAL, reason=leading.reason)
 
 
 async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | None, PatientRecord | None]]:
@@ -96,7 +102,7 @@ def _ask(
     )
 
 
-def _refuse_write(decided: list[_Decided]) -> None:
+def _refuse_unknown(decided: list[_Decided]) -> None:
     """A feed must have made the patient known; only then does the rights decision count."""
     for identity, record, _ in decided:
         if record is None or record.subsumed:
@@ -108,9 +114,6 @@ def _refuse_write(decided: list[_Decided]) -> None:
                     "patientId",
                 )
             )
-    for _, _, decision in decided:
-        if not decision.permitted:
-            raise Denied(NEUTRAL, reason=decision.reason)
 
 
 def _scope(decided: list[_Decided]) -> Scope:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Final
 
 from gateway.declare.transaction import Call
-from gateway.errors import NodeNotPermitted, NodeRefused, SecurityHeaderInvalid, SignatureBroken, TokenMissing
+from gateway.errors import NodeNotPermitted, NodeRefused, SecurityHeaderInvalid, SignatureBroken, TokenInvalid, TokenMissing
 from gateway.identity.systems import system_principal
-from gateway.pipeline.authorize import decide
+from gateway.pipeline.authorize import decide, refuse_denied
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, Receipt
 from gateway.pipeline.repeated import Repeated
@@ -61,13 +61,16 @@ async def identify_user(x: Exchange, engine: Engine) -> None:
     """The person behind the call, by assertion; a system speaks for itself where its entry allows it."""
     assertion = x.proven.assertion
     if assertion is not None:
-        x.principal = engine.assertions.read(
+        principal = engine.assertions.read(
             assertion,
             now=x.at,
             tls_certificate=x.raw.peer_certificate,
             signing_certificate=x.proven.certificate,
             bearer_allowed=x.node.bearer_allowed,
         )
+        if principal.one_time and await engine.journal.seen(principal.issuer, principal.token_id or ""):
+            raise TokenInvalid("the assertion was for one use and was used before", location="OneTimeUse")
+        x.principal = principal
     elif x.form.carries_assertions and x.node.must_assert and not x.transaction.action.of_server:
         raise TokenMissing("no user assertion came with the message; this node must send one")
     else:
@@ -85,6 +88,7 @@ async def authorize(x: Exchange, engine: Engine) -> None:
     """The rights decision; what it permits becomes the scope of the call."""
     verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.at)
     x.verdict = verdict
+    refuse_denied(verdict, x.transaction.action)
     x.call = Call(
         request=x.request, principal=x.principal, scope=verdict.scope, work=x.work, at=x.at
     )
@@ -108,6 +112,7 @@ async def sign_reply(x: Exchange, engine: Engine) -> None:  # noqa: ARG001 - all
 async def commit(x: Exchange, engine: Engine) -> None:
     """Record, audit entry, evidence and replay memory in one database transaction; always last."""
     audit_ids = tell_success(x, engine)
+    _remember_token(x, engine)
     if x.proven.message_id is not None:
         sealed = x.sealed
         engine.journal.remember(
@@ -121,6 +126,22 @@ async def commit(x: Exchange, engine: Engine) -> None:
         )
     await engine.committer.commit(x.work)
     x.receipt = Receipt(audit_ids=audit_ids, sealed=x.sealed)
+
+
+def _remember_token(x: Exchange, engine: Engine) -> None:
+    """An assertion for one use is spent together with the effect it allowed."""
+    principal = x.principal
+    if not principal.one_time or principal.token_id is None:
+        return
+    engine.journal.remember(
+        x.work,
+        sender=principal.issuer,
+        message_id=principal.token_id,
+        digest=principal.token_digest or b"",
+        expires=(principal.expires or x.at) + timedelta(seconds=engine.replay_seconds),
+        answer=None,
+        otherwise=TokenInvalid("the assertion was for one use and was used before", location="OneTimeUse"),
+    )
 
 
 STAGES: Final[Sequence[Stage]] = (

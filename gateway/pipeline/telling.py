@@ -23,7 +23,6 @@ from gateway.declare.events import EventAction, ObjectKind, Outcome
 from gateway.declare.transaction import AnyTransaction, Target
 from gateway.errors import (
     AlgorithmRefused,
-    Denied,
     GatewayError,
     Malformed,
     MediaTypeUnsupported,
@@ -206,10 +205,7 @@ def _refused_transaction(
     facts = _transaction_facts(
         x, engine, transaction, x.known("target"), x.known("principal"), x.known("verdict")
     )
-    objects = facts.objects
-    if isinstance(error, Denied):
-        objects = (*objects, decision_object(error.reason, "-", engine.policies.current().version))
-    return replace(facts, outcome=_outcome(x), objects=objects)
+    return replace(facts, outcome=_outcome(x))
 
 
 def _alert_kind(error: Exception) -> Code | None:

@@ -67,13 +67,14 @@ def make_case(
 
 
 def _is_own(principal: Principal, role: RoleRule | None, patient: PatientId | None) -> bool:
-    """Whether a patient acts in the own record: by the identity the patient directory gave to the login."""
+    """Whether a patient acts in the own record: the subject of the login is that very identifier.
+
+    The patient an assertion was issued for (resource-id) only narrows: whoever asks for it chooses it.
+    """
     if principal.kind is not SubjectKind.PATIENT or patient is None or principal.on_behalf_of is not None:
         return False
     if role is None or not role.own_record:
         return False
-    if principal.patient is not None:
-        return principal.patient == patient
     return principal.subject == str(patient)
 
 

@@ -1,7 +1,7 @@
 """PatientRights as JSON text, as it is stored for each patient (stored inputs of rules P2 to P10).
 
 Strict on the way in: a field that is unknown, missing or of a wrong type makes the whole unreadable,
-because a list that is read wrongly would open a record.
+because a list that is read wrongly would open a record. That is a defect of the store, never of a message.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from gateway.errors import Malformed
+from gateway.errors import Defect
 from gateway.record.access import (
     HIGHEST_RANK,
     LOWEST_RANK,
@@ -52,14 +52,14 @@ def to_json(rights: PatientRights) -> str:
 
 
 def from_json(text: str) -> PatientRights:
-    """The rights of a stored text; Malformed when it is not exactly one."""
+    """The rights of a stored text; Defect when it is not exactly one."""
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Malformed("the stored rights are no JSON") from error
+        raise Defect("the stored rights are no JSON") from error
     _exact(content, _FIELDS | {"version"}, "the stored rights")
     if content["version"] != VERSION:
-        raise Malformed(f"the stored rights are not of version {VERSION}")
+        raise Defect(f"the stored rights are not of version {VERSION}")
     return PatientRights(
         open=_of(bool, content["open"]),
         opposed=_of(bool, content["opposed"]),
@@ -116,7 +116,7 @@ def _time(at: datetime | None) -> str | None:
     if at is None:
         return None
     if at.tzinfo is None:
-        raise Malformed("a time of the rights has no zone")
+        raise Defect("a time of the rights has no zone")
     return at.isoformat()
 
 
@@ -154,15 +154,15 @@ def _read_time(value: object) -> datetime | None:
     try:
         at = datetime.fromisoformat(_of(str, value))
     except ValueError as error:
-        raise Malformed("a time of the stored rights cannot be read") from error
+        raise Defect("a time of the stored rights cannot be read") from error
     if at.tzinfo is None:
-        raise Malformed("a time of the stored rights has no zone")
+        raise Defect("a time of the stored rights has no zone")
     return at
 
 
 def _exact(content: object, names: Iterable[str], what: str) -> None:
     if not isinstance(content, dict) or content.keys() != set(names):
-        raise Malformed(f"{what} lacks a field, or has one too many")
+        raise Defect(f"{what} lacks a field, or has one too many")
 
 
 def _each(values: object, read: Callable[[Any], T]) -> tuple[T, ...]:
@@ -176,18 +176,18 @@ def _texts(values: object) -> frozenset[str]:
 def _text(value: object) -> str:
     text = _of(str, value)
     if not text.strip():
-        raise Malformed("a text of the stored rights is empty")
+        raise Defect("a text of the stored rights is empty")
     return text
 
 
 def _rank(value: object) -> int:
     rank = _of(int, value)
     if not LOWEST_RANK <= rank <= HIGHEST_RANK:
-        raise Malformed(f"a rank of the stored rights is not from {LOWEST_RANK} to {HIGHEST_RANK}")
+        raise Defect(f"a rank of the stored rights is not from {LOWEST_RANK} to {HIGHEST_RANK}")
     return rank
 
 
 def _of(kind: type[T], value: object) -> T:
     if type(value) is not kind:
-        raise Malformed(f"a value of the stored rights is no {kind.__name__}")
+        raise Defect(f"a value of the stored rights is no {kind.__name__}")
     return value

@@ -7,13 +7,17 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any
 
 import uvloop
 
 ORPHAN_CHECK_SECONDS = 1.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+AWAITED = (*STOP_SIGNALS, signal.SIGCHLD)
 FAILED = 1
+
+_SUPERVISOR: ContextVar[int | None] = ContextVar("supervisor", default=None)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -33,17 +37,28 @@ def run_workers(count: int, work: Callable[[int], None]) -> int:
         work(0)
         return 0
     parent = os.getpid()
-    # No signal may find the parent without its handlers, or a worker with those of the parent.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    workers = [_fork(work, index, parent) for index in range(count)]
-    handlers = {number: signal.signal(number, _passing_on(workers)) for number in STOP_SIGNALS}
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    # Signals wait until they are asked for: none may come between a look and the wait that follows it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     try:
-        results = [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers]
+        return _watch({_fork(work, index, parent) for index in range(count)})
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return FAILED if any(results) else 0
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _watch(workers: set[int]) -> int:
+    """Pass signals on until the last worker has ended."""
+    result = 0
+    while workers:
+        number = signal.sigwait(AWAITED)
+        if number in STOP_SIGNALS:
+            for worker in workers:
+                os.kill(worker, number)
+        for worker in list(workers):
+            ended, status = os.waitpid(worker, os.WNOHANG)
+            if ended:
+                workers.discard(worker)
+                result = result or min(1, abs(os.waitstatus_to_exitcode(status)))
+    return result
 
 
 def _fork(work: Callable[[int], None], index: int, parent: int) -> int:
@@ -52,35 +67,24 @@ def _fork(work: Callable[[int], None], index: int, parent: int) -> int:
         return worker
     status = FAILED
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        if os.getppid() == parent:
-            work(index)
-            status = 0
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
+        _SUPERVISOR.set(parent)
+        work(index)
+        status = 0
     except Exception:  # noqa: BLE001  # the frame of a process: what comes out here has no caller left
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
-def _passing_on(workers: list[int]) -> Callable[[int, object], None]:
-    def pass_on(number: int, _frame: object) -> None:
-        for worker in workers:
-            try:
-                os.kill(worker, number)
-            except ProcessLookupError:
-                continue
-
-    return pass_on
-
-
 async def until_stopped() -> None:
-    """Return at SIGTERM or SIGINT, or when the parent process is gone."""
+    """Return at SIGTERM or SIGINT; in a forked worker also when the process that watches it is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    parent = os.getppid()
-    while not stop.is_set() and os.getppid() == parent:
+    supervisor = _SUPERVISOR.get()
+    while not stop.is_set() and supervisor in {None, os.getppid()}:
         try:
             async with asyncio.timeout(ORPHAN_CHECK_SECONDS):
                 await stop.wait()

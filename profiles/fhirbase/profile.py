@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.declare.transaction import Profile
-from profiles.fhirbase import capabilities_read
+from profiles.fhirbase import fhir_metadata
 
 
 def profile_over(profiles: Sequence[Profile]) -> Profile:
@@ -13,5 +13,5 @@ def profile_over(profiles: Sequence[Profile]) -> Profile:
     return Profile(
         code="FHIR",
         title="FHIR R4 base",
-        transactions=(capabilities_read.transaction_over(profiles),),
+        transactions=(fhir_metadata.transaction_over(profiles),),
     )

@@ -1,4 +1,4 @@
-"""Identifiers of MHD and the code systems that FHIR and XDS name differently (MHD 2:3.65.4, FHIR R4 terminologies)."""
+"""Identifiers of MHD, and code systems that FHIR and XDS name differently (MHD 2:3.65.4, FHIR R4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ UUID = "urn:uuid:"
 
 IDENTIFIER_TYPE = "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType"
 HOME_COMMUNITY = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-HomeCommunityId"
-MINIMAL_DOCUMENT = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.DocumentReference"
 DOCUMENT_STATUS = "http://hl7.org/fhir/document-reference-status"
 
 # XDS coding scheme (OID) → FHIR code system.

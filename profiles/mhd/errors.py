@@ -1,4 +1,4 @@
-"""HTTP status, issue type and XDS error code for what the engine names by meaning (MHD 2:3.65.4.2, ITI TF-3 4.2.4)."""
+"""HTTP status, issue type and XDS error code for what the engine names by meaning (ITI TF-3 4.2.4)."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from profiles.mhd.codes import UUID
 from profiles.mhd.errors import outcome_reply
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UNKNOWN_TYPE = "application/octet-stream"
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
 
@@ -50,7 +51,7 @@ def encode(response: Document, domain: Domain) -> FhirReply:  # noqa: ARG001 - t
     """The octets as they were stored; a browser saves them, and runs nothing of them."""
     stored = response.stored
     headers = {"content-disposition": "attachment", "content-security-policy": "sandbox; default-src 'none'"}
-    return FhirReply(200, _UNSAFE.sub("", stored.mime_type), Octets(stored.data), headers)
+    return FhirReply(200, _UNSAFE.sub("", stored.mime_type) or _UNKNOWN_TYPE, Octets(stored.data), headers)
 
 
 def target(request: DocumentRequest) -> Target:
@@ -74,9 +75,8 @@ async def handle(call: Call[DocumentRequest], services: Services) -> Document:
     if found is None:
         raise _not_found()
     if not accepts(call.request.accept, found.mime_type):
-        raise Refused(
-            Problem(Meaning.NOT_ACCEPTABLE, f"the document is {found.mime_type}, which is not accepted", "Accept")
-        )
+        text = f"the document is {found.mime_type}, which is not accepted"
+        raise Refused(Problem(Meaning.NOT_ACCEPTABLE, text, "Accept"))
     return Document(stored=found)
 
 

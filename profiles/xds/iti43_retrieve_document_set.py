@@ -13,6 +13,7 @@ from gateway.declare.transaction import Actors, Answer, Call, Codec, Naming, Tar
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.domain import Domain
 from gateway.stores.repository import Stored
+from profiles.xds import codes
 from profiles.xds.errors import repository_code
 from profiles.xds.wire.replies import Retrieved, retrieve_response
 from profiles.xds.wire.requests import DocumentRequest, read_retrieve_request
@@ -117,6 +118,9 @@ TRANSACTION: Transaction[RetrieveRequest, RetrieveResponse] = Transaction(
         action="urn:ihe:iti:2007:RetrieveDocumentSet",
         response_action="urn:ihe:iti:2007:RetrieveDocumentSetResponse",
         mtom=True,
+        request=f"{{{codes.XDSB}}}RetrieveDocumentSetRequest",
+        response=f"{{{codes.XDSB}}}RetrieveDocumentSetResponse",
+        namespace=codes.XDSB,
     ),
     action=Action.DOCUMENT_READ,
     audit=retrieve_event("ITI-43", "Retrieve Document Set"),

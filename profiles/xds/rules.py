@@ -15,9 +15,10 @@ from profiles.xds.wire.read import doubled
 _DTM = re.compile(
     r"\d{4}((0[1-9]|1[0-2])((0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?)?)?"
 )
-_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+_OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+"""Not narrower than what partners send: test systems use arcs that no authority gave out."""
 _HASH = re.compile(r"[0-9a-fA-F]{40}")
-_CX = re.compile(r"[^^&]+\^\^\^&[0-2](\.(0|[1-9]\d*))+&ISO")
+_CX = re.compile(r"[^^&]+\^\^\^&(0|[1-9]\d*)(\.(0|[1-9]\d*))+&ISO")
 _CXI = re.compile(r"[^^]+\^\^\^([^^]*)\^[^^]+(\^[^^]*)?")
 _UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")

@@ -124,9 +124,7 @@ class Message:
 
     def field(self, path: str) -> str:
         """A whole field with its repetitions, as it was sent; empty when it is absent."""
-        place = _place(path)
-        fields = self._split(place.segment, place.occurrence)
-        return fields[place.field] if place.field < len(fields) else ""
+        return self._whole(_place(path))
 
     def repetitions(self, path: str) -> int:
         """How many repetitions a field has; an absent field has none."""
@@ -136,7 +134,7 @@ class Message:
     def raw(self, path: str) -> str:
         """A repetition, component or subcomponent as it was sent; empty when it is absent."""
         place, marks = _place(path), self.delimiters
-        part = _nth(self.field(path), marks.repetition, place.repetition)
+        part = _nth(self._whole(place), marks.repetition, place.repetition)
         if place.component and part:
             part = _nth(part, marks.component, place.component)
             if place.subcomponent and part:
@@ -167,11 +165,12 @@ class Message:
             for component in sent.split(marks.component)
         )
 
-    def _split(self, name: str, occurrence: int) -> list[str]:
-        found = self._fields.get((name, occurrence))
-        if found is None:
-            found = self._fields[name, occurrence] = self._fields_of(name, occurrence)
-        return found
+    def _whole(self, place: _Place) -> str:
+        segment = place.segment, place.occurrence
+        fields = self._fields.get(segment)
+        if fields is None:
+            fields = self._fields[segment] = self._fields_of(*segment)
+        return fields[place.field] if place.field < len(fields) else ""
 
     def _fields_of(self, name: str, occurrence: int) -> list[str]:
         mark = self.delimiters.field
@@ -189,8 +188,8 @@ class Message:
 
 
 def _nth(text: str, mark: str, number: int) -> str:
-    if mark not in text:
-        return text if number == 1 else ""
+    if number == 1:
+        return text.partition(mark)[0]
     parts = text.split(mark, number)
     return parts[number - 1] if number <= len(parts) else ""
 

@@ -22,10 +22,12 @@ def document_id(entry_uuid: str) -> str:
 def document_reference(entry: DocumentEntry, relations: Relations, base: str) -> Json:
     """The resource; `base` is the absolute URL of this service, where ITI-68 answers."""
     contained: list[Json] = []
-    resource = filled(
+    authors = _authors(entry, contained)
+    authenticator = _authenticator(entry, contained)
+    context = _context(entry, contained)
+    return filled(
         resourceType="DocumentReference",
         id=document_id(entry.id),
-        meta={"profile": [codes.MINIMAL_DOCUMENT]} if entry.limited else None,
         contained=contained,
         extension=[{"url": codes.HOME_COMMUNITY, "valueOid": entry.home}] if entry.home else None,
         masterIdentifier=unique_id(entry.unique_id),
@@ -34,17 +36,14 @@ def document_reference(entry: DocumentEntry, relations: Relations, base: str) ->
         type=concept(entry.type_code) if entry.type_code else None,
         category=[concept(entry.class_code)] if entry.class_code else None,
         subject=_subject(entry),
-        author=_authors(entry, contained),
-        authenticator=_authenticator(entry, contained),
+        author=authors,
+        authenticator=authenticator,
         relatesTo=[_related(relation, target) for relation, target in relations],
         description=entry.comments,
         securityLabel=[concept(code) for code in entry.confidentiality],
         content=[_content(entry, base)],
-        context=_context(entry, contained),
+        context=context,
     )
-    if contained:
-        resource["contained"] = contained
-    return resource
 
 
 def _identifiers(entry: DocumentEntry) -> list[Json]:

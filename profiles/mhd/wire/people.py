@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
 from gateway.record.documents import Author
 from profiles.mhd import codes
 from profiles.mhd.wire.values import Json, date_time, filled, identifier
 
-_ESCAPES: Mapping[str, str] = MappingProxyType(
-    {r"\F\\": "|", r"\S\\": "^", r"\R\\": "~", r"\T\\": "&", r"\E\\": "\\"}
-)
-_ESCAPE = re.compile(r"\\[FSRTE]\\")
+_ESCAPES = MappingProxyType({"F": "|", "S": "^", "R": "~", "T": "&", "E": "\\"})
+_ESCAPE = re.compile(r"\\([FSRTE])\\")
 _DTM = re.compile(r"\d{4}(?:\d\d(?:\d\d)?)?", re.ASCII)
 _COMPONENTS = 12
 _XCN_AUTHORITY, _XON_AUTHORITY, _XON_ID, _CX_AUTHORITY, _CX_TYPE = 8, 5, 9, 3, 4
 
 
 def components(value: str) -> list[str]:
-    """The components of an HL7 v2 field, at least twelve; escapes undone but in assigning authorities."""
+    """The components of an HL7 v2 field, at least twelve, as they are written."""
     parts = value.split("^")
     return parts + [""] * (_COMPONENTS - len(parts))
 
@@ -28,7 +26,7 @@ def components(value: str) -> list[str]:
 def plain(part: str) -> str:
     """The first subcomponent of a component, escapes undone."""
     first = part.partition("&")[0]
-    return _ESCAPE.sub(lambda match: _ESCAPES[match[0] + "\\"], first) if "\\" in first else first
+    return _ESCAPE.sub(lambda match: _ESCAPES[match[1]], first)
 
 
 def _authority(part: str) -> str | None:

@@ -12,7 +12,6 @@ Json = dict[str, Any]
 
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*))+", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
-_TO_MINUTE = 12
 
 
 def is_oid(value: str) -> bool:
@@ -49,11 +48,10 @@ def identifier(value: str, system: str | None) -> Json:
 
 def unique_id(value: str) -> Json:
     """A document uniqueId: an OID, or `root^extension` as CDA has it (ITI TF-2 Z.9.1.1)."""
-    root, separator, extension = value.partition("^")
-    if separator and extension:
+    root, _, extension = value.partition("^")
+    if extension:
         return {"system": f"{codes.OID}{root}", "value": extension}
-    found = identifier(root, None)
-    return found if "system" in found or ":" not in root else {"system": codes.URI_SYSTEM, **found}
+    return identifier(root, codes.URI_SYSTEM if _URI.fullmatch(root) else None)
 
 
 def typed(held: Json, use: str, kind: str) -> Json:
@@ -65,10 +63,8 @@ def date_time(dtm: str) -> str:
     """A DTM in UTC as dateTime; FHIR knows no hour without minute and no minute without second."""
     if len(dtm) <= len("YYYYMMDD"):
         return "-".join(part for part in (dtm[:4], dtm[4:6], dtm[6:8]) if part)
-    filled_up = dtm + "0000"[: max(0, _TO_MINUTE + 2 - len(dtm))]
-    return (
-        f"{dtm[:4]}-{dtm[4:6]}-{dtm[6:8]}T{filled_up[8:10]}:{filled_up[10:12]}:{filled_up[12:14]}Z"
-    )
+    full = dtm.ljust(len("YYYYMMDDhhmmss"), "0")
+    return f"{full[:4]}-{full[4:6]}-{full[6:8]}T{full[8:10]}:{full[10:12]}:{full[12:14]}Z"
 
 
 def filled(**members: Any) -> Json:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from lxml import etree
 
+from gateway import schemas
 from gateway.crypto.safexml import text_of
 from gateway.crypto.xmldsig import content_id, includes_of
 from gateway.declare.bindings import Attachment, Content, Octets, SoapPayload
@@ -19,6 +21,7 @@ from profiles.xds.wire.base64text import decoded
 from profiles.xds.wire.read import Problems, read_submission
 
 _LCM, _RIM, _XDSB, _QUERY = (f"{{{ns}}}" for ns in (codes.LCM, codes.RIM, codes.XDSB, codes.QUERY))
+_SCHEMAS = MappingProxyType({codes.LCM: "lcm", codes.XDSB: "xdsb", codes.QUERY: "query"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,17 @@ class StoredQuery:
 
 
 def expect_root(payload: SoapPayload, name: str) -> etree._Element:
-    """The Body's child; ActionMismatch when the action promised another one."""
+    """The Body's child, which follows its schema; ActionMismatch when the action promised another one.
+
+    What breaks the schema is a fault of the protocol, not of the registry: SchemaInvalid.
+    """
+    expected = etree.QName(name)
     if payload.element.tag != name:
         found = etree.QName(payload.element).localname
         raise ActionMismatch(
-            f"the Body holds {found}, the action promises {etree.QName(name).localname}", location="Body"
+            f"the Body holds {found}, the action promises {expected.localname}", location="Body"
         )
+    schemas.validate(_SCHEMAS[expected.namespace or ""], payload.element)
     return payload.element
 
 

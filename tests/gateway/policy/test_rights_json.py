@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import Malformed
+from gateway.errors import Defect
 from gateway.policy.rights_json import from_json, listed_twice, to_json
 from gateway.record.access import AccessLevel, Listing, Mandate, PatientRights, Period
 
@@ -86,22 +86,22 @@ def test_the_base_of_the_next_test_is_good() -> None:
         stored(mandates=[{"holder": "x", "given_by": "law", "actions": [], "start": None, "end": None}]),
     ],
 )
-def test_what_is_not_exactly_rights_is_malformed(text: str) -> None:
-    with pytest.raises(Malformed):
+def test_what_is_not_exactly_rights_is_a_defect(text: str) -> None:
+    with pytest.raises(Defect):
         from_json(text)
 
 
-def test_a_missing_field_is_malformed() -> None:
+def test_a_missing_field_is_a_defect() -> None:
     content = orjson.loads(stored())
     for name in content:
         rest = {key: value for key, value in content.items() if key != name}
-        with pytest.raises(Malformed):
+        with pytest.raises(Defect):
             from_json(orjson.dumps(rest).decode())
 
 
 def test_a_time_without_zone_is_not_stored() -> None:
     naive = Period(datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake under test
-    with pytest.raises(Malformed):
+    with pytest.raises(Defect):
         to_json(PatientRights(blacklist=(Listing("dr-1", naive),)))
 
 

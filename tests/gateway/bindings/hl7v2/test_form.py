@@ -183,8 +183,6 @@ def test_v2_06_a_wrong_character_set_is_answered_with_the_control_id() -> None:
     message = Raw(body=raw().body + "PID|||||Zoë\r".encode())
     with pytest.raises(Refused) as refused:
         FORM.open(message)
-    answer = read_message(
-        b"".join(FORM.fault(refused.value, message, None, NOW, TRACE).pieces), Limits()
-    )
+    answer = read_message(b"".join(FORM.fault(refused.value, message, None, NOW, TRACE).pieces), Limits())
     assert (answer.field("MSA-1"), answer.field("MSA-2")) == ("AE", "ID-1")
     assert answer.raw("ERR-1").startswith("MSH^1^18^102&")

@@ -78,7 +78,7 @@ def transaction_over(profiles: Sequence[Profile]) -> Transaction[CapabilitiesReq
         return Capabilities(statement=capability_statement(served, call.request.base, call.at))
 
     return Transaction(
-        code="CAPABILITIES",
+        code="FHIR-METADATA",
         title="Read Capabilities",
         section="FHIR R4: http 3.1.0.8",
         actors=Actors("FHIR Client", "FHIR Server"),
