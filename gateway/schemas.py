@@ -7,9 +7,10 @@ attributes, and never repeats a value of the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from lxml import etree
 
@@ -17,26 +18,31 @@ from gateway.errors import Defect, SchemaInvalid
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 _BASE64 = "xs:base64Binary"
+_XML = "http://www.w3.org/XML/1998/namespace"
 _XOP = "http://www.w3.org/2004/08/xop/include"
 
 _SEEN = re.compile(r"Element '(?:\{[^}]*\})?([^']{1,80})'(?:, attribute '(?:\{[^}]*\})?([^']{1,80})')?")
-_ATTRIBUTE = re.compile(r"[Tt]he attribute '(?:\{[^}]*\})?([^']{1,80})'")
+_MISSING_ATTRIBUTE = re.compile(r"The attribute '(?:\{[^}]*\})?([^']{1,80})' is required")
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*) \)")
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _MOST_EXPECTED = 6
-_TOO_LONG = "the value is too long"
-_REASONS: Mapping[str, str] = {
-    "SCHEMAV_ELEMENT_CONTENT": "an element is missing, or stands where it may not",
-    "SCHEMAV_CVC_ELT_1": "it is no message of this transaction",
-    "SCHEMAV_CVC_COMPLEX_TYPE_2_1": "it must be empty",
-    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "text stands between its elements",
-    "SCHEMAV_CVC_TYPE_3_1_2": "it may hold text only",
-    "SCHEMAV_CVC_COMPLEX_TYPE_2_2": "it may hold text only",
-    "SCHEMAV_CVC_MAXLENGTH_VALID": _TOO_LONG,
-    "SCHEMAV_CVC_ENUMERATION_VALID": "the value is not one of those allowed",
-    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "attribute {attribute} is not allowed",
-    "SCHEMAV_CVC_COMPLEX_TYPE_4": "attribute {attribute} is missing",
-}
+_CONTENT = "SCHEMAV_ELEMENT_CONTENT"
+_TEXT_ONLY = "it may hold text only"
+_NOT_ALLOWED = "it is not allowed here"
+_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        _CONTENT: _NOT_ALLOWED,
+        "SCHEMAV_CVC_ELT_1": "it is no message of this schema",
+        "SCHEMAV_CVC_TYPE_3_1_1": _NOT_ALLOWED,
+        "SCHEMAV_CVC_TYPE_3_1_2": _TEXT_ONLY,
+        "SCHEMAV_CVC_COMPLEX_TYPE_2_1": "it must be empty",
+        "SCHEMAV_CVC_COMPLEX_TYPE_2_2": _TEXT_ONLY,
+        "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "text stands between its elements",
+        "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": _NOT_ALLOWED,
+        "SCHEMAV_CVC_MAXLENGTH_VALID": "the value is too long",
+        "SCHEMAV_CVC_ENUMERATION_VALID": "the value is not one of those allowed",
+    }
+)
 
 
 def validate(name: str, element: etree._Element) -> None:
@@ -60,29 +66,43 @@ def schema(name: str) -> etree.XMLSchema:
 
 
 def inlined(namespaces: Iterable[str]) -> list[etree._Element]:
-    """Schemas of these namespaces and of all they import, in one piece: no import tells a location.
+    """Schemas of these namespaces and of all they import, what is imported first; no import tells a location.
 
-    Each is a tree of its own, free to be moved. Defect for a namespace of which nothing is published.
+    Each is a tree of its own, free to be moved. Attributes of the XML namespace are admitted as any attribute
+    of it, because clients would fetch its schema from the W3C. Defect for a namespace that is not published.
     """
     roots = [_read(path).getroot() for path in _paths().values()]
-    published = {root.get("targetNamespace"): root for root in roots}
+    published = {root.get("targetNamespace", ""): root for root in roots}
     found: dict[str, etree._Element] = {}
-    wanted = list(namespaces)
-    while wanted:
-        namespace = wanted.pop(0)
-        if namespace in found:
-            continue
-        if namespace not in published:
-            raise Defect(f"no schema is published for {namespace}")
-        found[namespace] = published[namespace]
-        wanted.extend(_imported(found[namespace]))
+    for namespace in namespaces:
+        _collect(namespace, published, found)
     return list(found.values())
 
 
-def _imported(root: etree._Element) -> Iterator[str]:
-    for each in root.iterchildren(f"{_XS}import"):
+def _collect(
+    namespace: str, published: Mapping[str, etree._Element], found: dict[str, etree._Element]
+) -> None:
+    if namespace in found:
+        return
+    if namespace not in published:
+        raise Defect(f"no schema is published for {namespace}")
+    root = published[namespace]
+    for each in list(root.iterchildren(f"{_XS}import")):
         each.attrib.pop("schemaLocation", "")
-        yield each.get("namespace", "")
+        if each.get("namespace") == _XML:
+            root.remove(each)
+        else:
+            _collect(each.get("namespace", ""), published, found)
+    _admit_xml_attributes(root)
+    found[namespace] = root
+
+
+def _admit_xml_attributes(root: etree._Element) -> None:
+    for attribute in list(root.iter(f"{_XS}attribute")):
+        holder = attribute.getparent()
+        if holder is not None and attribute.get("ref", "").startswith("xml:"):
+            holder.remove(attribute)
+            etree.SubElement(holder, f"{_XS}anyAttribute", namespace=_XML, processContents="lax")
 
 
 def _admit_include(place: etree._Element) -> None:
@@ -124,21 +144,25 @@ def _paths() -> Mapping[str, Path]:
 
 def _refusal(entry: etree._LogEntry) -> SchemaInvalid:
     seen = _SEEN.match(entry.message)
-    name, attribute = (seen[1], seen[2]) if seen else ("the payload", None)
+    name, attribute = (seen[1], seen[2]) if seen else ("payload", None)
+    place = f"attribute {attribute} of {name}" if attribute else name
     return SchemaInvalid(
-        f"{name} in line {entry.line} does not follow the schema: {_reason(entry)}"
-        + (f" (attribute {attribute})" if attribute else ""),
-        location=name,
+        f"{place} in line {entry.line} does not follow the schema: {_reason(entry)}", location=name
     )
 
 
 def _reason(entry: etree._LogEntry) -> str:
-    told = _ATTRIBUTE.search(entry.message)
-    reason = _REASONS.get(entry.type_name, "a value has not the form it must have")
-    reason = reason.format(attribute=told[1] if told else "")
-    # only here does the message hold names of the schema alone
-    expected = _EXPECTED.search(entry.message) if entry.type_name == "SCHEMAV_ELEMENT_CONTENT" else None
-    return f"{reason}; expected {_names(expected[1])}" if expected else reason
+    lacks = entry.type_name == "SCHEMAV_CVC_COMPLEX_TYPE_4"
+    missing = _MISSING_ATTRIBUTE.search(entry.message) if lacks else None
+    if missing:
+        return f"attribute {missing[1]} is missing"
+    reason = _REASONS.get(entry.type_name, "the value has not the form it must have")
+    # in no other kind of message are the expected names those of the schema alone
+    expected = _EXPECTED.search(entry.message) if entry.type_name == _CONTENT else None
+    if expected is None:
+        return reason
+    incomplete = ": Missing child element" in entry.message
+    return f"{'it is incomplete' if incomplete else reason}; expected {_names(expected[1])}"
 
 
 def _names(listed: str) -> str:

@@ -74,17 +74,10 @@ async def provide(
 ) -> str:
     """ITI-41; gives the uniqueId of the SubmissionSet, raises RegistryFailure."""
     set_id = new_oid()
-    pieces: list[bytes | Attachment] = []
-    text = _submission(documents, set_id, endpoints.source_oid)
-    for number, document in enumerate(documents):
-        text += f'<xds:Document id="Document{number}">'
-        pieces += [text.encode(), Attachment(f"{uuid.uuid4()}@client", document.mime_type, Octets(document.data))]
-        text = "</xds:Document>"
-    pieces.append(f"{text}</xds:ProvideAndRegisterDocumentSetRequest>".encode())
     reply = await client.call(
         endpoints.repository,
         "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
-        _canonical(pieces),
+        provide_pieces(documents, set_id, endpoints.source_oid),
         packaged=True,
         assertion=assertion,
     )
@@ -92,22 +85,48 @@ async def provide(
     return set_id
 
 
-async def find(
-    client: SoapClient, endpoints: Endpoints, patient: str, assertion: bytes | None
-) -> list[Listed]:
-    """ITI-18 FindDocuments of a patient (CX): everything Approved that may be seen."""
+def provide_pieces(documents: Sequence[Document], set_id: str, source: str) -> list[bytes | Attachment]:
+    """The Body of an ITI-41 in canonical form, cut where the documents stand."""
+    pieces: list[bytes | Attachment] = []
+    text = _submission(documents, set_id, source)
+    for number, document in enumerate(documents):
+        text += f'<xds:Document id="Document{number}">'
+        pieces += [text.encode(), Attachment(f"{uuid.uuid4()}@client", document.mime_type, Octets(document.data))]
+        text = "</xds:Document>"
+    pieces.append(f"{text}</xds:ProvideAndRegisterDocumentSetRequest>".encode())
+    return _canonical(pieces)
+
+
+def find_body(patient: str) -> bytes:
+    """The Body of an ITI-18 FindDocuments: everything Approved of a patient (CX)."""
     status = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
     slots = _slot("$XDSDocumentEntryPatientId", f"'{patient}'") + _slot("$XDSDocumentEntryStatus", f"('{status}')")
-    body = (
+    return (
         '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
         '<query:ResponseOption returnComposedObjects="true" returnType="LeafClass"></query:ResponseOption>'
         f'<rim:AdhocQuery xmlns:rim="{RIM}" id="{_FIND_DOCUMENTS}">{slots}</rim:AdhocQuery>'
         "</query:AdhocQueryRequest>"
+    ).encode()
+
+
+def retrieve_body(documents: Sequence[tuple[str, str]]) -> bytes:
+    """The Body of an ITI-43 for (repositoryUniqueId, uniqueId) pairs."""
+    asked = "".join(
+        f"<xds:DocumentRequest><xds:RepositoryUniqueId>{escape(repository)}</xds:RepositoryUniqueId>"
+        f"<xds:DocumentUniqueId>{escape(unique_id)}</xds:DocumentUniqueId></xds:DocumentRequest>"
+        for repository, unique_id in documents
     )
+    return f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDSB}">{asked}</xds:RetrieveDocumentSetRequest>'.encode()
+
+
+async def find(
+    client: SoapClient, endpoints: Endpoints, patient: str, assertion: bytes | None
+) -> list[Listed]:
+    """ITI-18 FindDocuments of a patient (CX): everything Approved that may be seen."""
     reply = await client.call(
         endpoints.registry,
         "urn:ihe:iti:2007:RegistryStoredQuery",
-        [body.encode()],
+        [find_body(patient)],
         packaged=False,
         assertion=assertion,
     )
@@ -122,16 +141,10 @@ async def retrieve(
     assertion: bytes | None,
 ) -> dict[str, bytes]:
     """ITI-43 for (repositoryUniqueId, uniqueId) pairs; gives octets by uniqueId."""
-    asked = "".join(
-        f"<xds:DocumentRequest><xds:RepositoryUniqueId>{escape(repository)}</xds:RepositoryUniqueId>"
-        f"<xds:DocumentUniqueId>{escape(unique_id)}</xds:DocumentUniqueId></xds:DocumentRequest>"
-        for repository, unique_id in documents
-    )
-    body = f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDSB}">{asked}</xds:RetrieveDocumentSetRequest>'
     reply = await client.call(
         endpoints.repository,
         "urn:ihe:iti:2007:RetrieveDocumentSet",
-        [body.encode()],
+        [retrieve_body(documents)],
         packaged=True,
         assertion=assertion,
     )

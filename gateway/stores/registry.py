@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, insert, or_, select, text, update
 
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
@@ -86,12 +86,12 @@ class RegistryStore:
                 found |= {row.patient_key for row in await self._database.fetch(query)}
         return found
 
-    async def named_documents(self, unique_ids: Sequence[str]) -> list[NamedDocument]:
-        """The documents some uniqueIds stand for; input of the decision on each."""
+    async def named_documents(self, names: Sequence[str]) -> list[NamedDocument]:
+        """The documents some uniqueIds or entryUUIDs stand for; input of the decision on each."""
         table = tables.entry.c
         query = select(
             table.uuid, table.unique_id, table.patient_key, table.rank, table.document_class, table.organisation
-        ).where(table.unique_id.in_(unique_ids))
+        ).where(or_(table.unique_id.in_(names), table.uuid.in_(names)))
         return [NamedDocument(*tuple(row)) for row in await self._database.fetch(query)]
 
     async def submitted(self, unique_id: str) -> str | None:

@@ -29,8 +29,8 @@ class Door:
     methods: frozenset[str]
     largest: int
     below: bool = False
-    document: bytes | None = None
-    """A service contract answered to GET ?wsdl."""
+    document: Callable[[], bytes] | None = None
+    """Writes the service contract that GET ?wsdl is answered with."""
 
 
 class Application:
@@ -54,7 +54,7 @@ class Application:
         if door is None:
             return _plain(404, "nothing answers at this path")
         if door.document is not None and method == "GET" and scope["query_string"].lower() == b"wsdl":
-            return Sealed(headers={"content-type": "text/xml; charset=utf-8"}, pieces=(door.document,))
+            return Sealed(headers={"content-type": "text/xml; charset=utf-8"}, pieces=(door.document(),))
         if method not in door.methods:
             return _plain(405, "this method is not taken here", allow=", ".join(sorted(door.methods)))
         return await self._through(door, scope, receive)

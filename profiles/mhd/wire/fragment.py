@@ -17,16 +17,18 @@ from gateway.record.documents import Author, DocumentEntry, EntryType, Status
 from gateway.record.people import Code, PatientId
 from profiles.xds import codes
 
-_SLOT = re.compile(r'<rim:Slot name="([^"]*)"><rim:ValueList>(.*?)</rim:ValueList></rim:Slot>', re.DOTALL)
+_VALUES = r"(?:<rim:Value>[^<]*</rim:Value>)*"
+_NAMED = rf'<rim:Slot name="[^"]*"><rim:ValueList>{_VALUES}</rim:ValueList></rim:Slot>'
+_SLOT = re.compile(rf'<rim:Slot name="([^"]*)"><rim:ValueList>({_VALUES})</rim:ValueList></rim:Slot>')
 _VALUE = re.compile(r"<rim:Value>([^<]*)</rim:Value>")
-_OWN_TEXT = re.compile(
-    r'<rim:(Name|Description)><rim:LocalizedString value="([^"]*)"></rim:LocalizedString></rim:\1>'
+_OWN_TEXT = re.compile(r'<rim:(Name|Description)><rim:LocalizedString value="([^"]*)">')
+_OF_SCHEME = r'<rim:Classification classificationScheme="{}" classifiedObject="[^"]*" id="[^"]*" '
+_CODE = re.compile(
+    _OF_SCHEME.format('([^"]*)') + r'nodeRepresentation="([^"]*)" objectType="[^"]*">'
+    r'<rim:Slot name="codingScheme"><rim:ValueList><rim:Value>([^<]*)</rim:Value></rim:ValueList></rim:Slot>'
+    r'<rim:Name><rim:LocalizedString value="([^"]*)">'
 )
-_CLASSIFICATION = re.compile(
-    r'<rim:Classification classificationScheme="([^"]*)"[^>]* nodeRepresentation="([^"]*)"[^>]*>(.*?)'
-    r"</rim:Classification>",
-    re.DOTALL,
-)
+_AUTHOR = re.compile(_OF_SCHEME.format(codes.ENTRY_AUTHOR) + rf"[^>]*>((?:{_NAMED})*)</rim:Classification>")
 _FIRST_PART = re.compile(r"<rim:(?:VersionInfo|Classification|ExternalIdentifier) ")
 _AUTHOR_PERSON = re.compile(
     r'<rim:Slot name="authorPerson"><rim:ValueList><rim:Value>([^<]*)</rim:Value></rim:ValueList>'
@@ -43,7 +45,7 @@ def read_fragment(row: Row[Any], patient: PatientId) -> DocumentEntry:
     end = cut.start() if cut else len(fragment)
     slots = _slots(fragment[:end])
     texts = {name: _plain(value) for name, value in _OWN_TEXT.findall(fragment[:end])}
-    coded, authors = _classified(fragment[end:])
+    coded = _codes(fragment[end:])
 
     def single(scheme: str) -> Code | None:
         return next(iter(coded.get(scheme, ())), None)
@@ -65,7 +67,7 @@ def read_fragment(row: Row[Any], patient: PatientId) -> DocumentEntry:
         practice_setting=single(codes.PRACTICE),
         confidentiality=tuple(coded.get(codes.CONFIDENTIALITY, _NO_CODES)),
         events=tuple(coded.get(codes.EVENT, _NO_CODES)),
-        authors=tuple(authors),
+        authors=tuple(_author(_slots(held)) for held in _AUTHOR.findall(fragment, end)),
         creation_time=_one(slots, "creationTime"),
         service_start=_one(slots, "serviceStartTime"),
         service_stop=_one(slots, "serviceStopTime"),
@@ -97,19 +99,13 @@ def _one(slots: Slots, name: str) -> str | None:
     return next(iter(slots.get(name, ())), None)
 
 
-def _classified(text: str) -> tuple[dict[str, list[Code]], list[Author]]:
-    """Codes by classification scheme, and the authors."""
-    coded: dict[str, list[Code]] = {}
-    authors: list[Author] = []
-    for scheme, value, content in _CLASSIFICATION.findall(text):
-        slots = _slots(content)
-        if scheme == codes.ENTRY_AUTHOR:
-            authors.append(_author(slots))
-            continue
-        display = _OWN_TEXT.search(content)
-        code = Code(_plain(value), _one(slots, "codingScheme") or "", _plain(display[2]) if display else "")
-        coded.setdefault(scheme, []).append(code)
-    return coded, authors
+def _codes(text: str) -> dict[str, list[Code]]:
+    """Codes by classification scheme."""
+    found: dict[str, list[Code]] = {}
+    for scheme, value, coding_scheme, display in _CODE.findall(text):
+        code = Code(_plain(value), _plain(coding_scheme), _plain(display))
+        found.setdefault(scheme, []).append(code)
+    return found
 
 
 def _author(slots: Slots) -> Author:

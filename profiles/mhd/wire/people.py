@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
 from gateway.record.documents import Author
+from gateway.record.people import Code
 from profiles.mhd import codes
-from profiles.mhd.wire.values import Json, date_time, filled, identifier
+from profiles.mhd.wire.values import Json, concept, date_time, filled, identifier
 
 _ESCAPES = MappingProxyType({"F": "|", "S": "^", "R": "~", "T": "&", "E": "\\"})
 _ESCAPE = re.compile(r"\\([FSRTE])\\")
@@ -82,7 +83,8 @@ def _coded(value: str) -> Json:
     parts = components(value)
     if not parts[_CX_AUTHORITY]:
         return {"text": plain(parts[0])}
-    return {"coding": [filled(system=_authority(parts[_CX_AUTHORITY]), code=plain(parts[0]))]}
+    scheme = (_authority(parts[_CX_AUTHORITY]) or "").removeprefix(codes.OID)
+    return concept(Code(plain(parts[0]), scheme))
 
 
 def practitioner(xcn: str, name: str) -> Json:

@@ -1,141 +1,20 @@
 """The stored queries as data (ITI TF-2 3.18.4.1.2.3.7, 3.18.4.1.2.4): one row each, one executor for all.
 
-A step is a search of one kind of object. Its filters are the query's parameters of that kind; `join`
-says how it hangs on what earlier steps found. Adding a query is adding a row.
+Adding a query is adding a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum, unique
 from types import MappingProxyType
 
-from gateway.stores.search import ASSOCIATION, ENTRY, FOLDER, SUBMISSION_SET, Ask, Kind
+from gateway.stores.search import ASSOCIATION, ENTRY, FOLDER, SUBMISSION_SET
+from profiles.xds.iti18_registry_stored_query.table import Definition, Join, Step
 
-
-@unique
-class Form(Enum):
-    """How the value of a parameter is written (ITI TF-2 3.18.4.1.2.3.3 to 3.18.4.1.2.3.5)."""
-
-    TEXT = "text"
-    CODE = "code"
-    STATUS = "status"
-    TIME = "time"
-    TYPE = "type"
-    NUMBER = "number"
-
-
-@unique
-class Join(Enum):
-    """How a step hangs on the ones before it."""
-
-    NONE = "selected by its own parameters"
-    MEMBERSHIPS = "HasMember associations whose source was found"
-    MEMBERS = "targets of the associations found"
-    TOUCHING = "associations with a found object at either end"
-    SOURCES = "sources of the associations found"
-    INNER = "associations found whose both ends were found"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter: where it filters. `several` takes a list (OR), `repeats` more than one slot (AND)."""
-
-    form: Form
-    kind: Kind
-    field: str
-    ask: Ask = Ask.IN
-    several: bool = False
-    repeats: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One search: the kind of object, its filters by parameter name, its join; `shown` objects are answered."""
-
-    kind: Kind
-    filters: tuple[str, ...] = ()
-    join: Join = Join.NONE
-    shown: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """One stored query. `required`: all must be given; `one_of`: exactly one must be given."""
-
-    id: str
-    name: str
-    required: tuple[str, ...] = ()
-    one_of: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    patients: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = field(default=())
-    single_patient: bool = False
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Every parameter the query takes."""
-        return self.required + self.one_of + self.optional
-
-
-def _entry(name: str, column: str, form: Form = Form.CODE) -> tuple[str, Parameter]:
-    return f"$XDSDocumentEntry{name}", Parameter(form, ENTRY, column, several=True)
-
-
-def _times(name: str, column: str, *, absent: bool) -> list[tuple[str, Parameter]]:
-    first, last = (Ask.FROM_OR_ABSENT, Ask.TO_OR_ABSENT) if absent else (Ask.FROM, Ask.TO)
-    return [
-        (f"{name}From", Parameter(Form.TIME, ENTRY, column, first)),
-        (f"{name}To", Parameter(Form.TIME, ENTRY, column, last)),
-    ]
-
-
-PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
-    dict(
-        [
-            ("$XDSDocumentEntryPatientId", Parameter(Form.TEXT, ENTRY, "")),
-            _entry("ClassCode", "class_code"),
-            _entry("TypeCode", "type_code"),
-            _entry("PracticeSettingCode", "practice_setting"),
-            _entry("HealthcareFacilityTypeCode", "facility_type"),
-            _entry("FormatCode", "format_code"),
-            _entry("Status", "status", Form.STATUS),
-            _entry("Type", "type", Form.TYPE),
-            _entry("EntryUUID", "uuid", Form.TEXT),
-            _entry("UniqueId", "unique_id", Form.TEXT),
-            *_times("$XDSDocumentEntryCreationTime", "creation_time", absent=False),
-            *_times("$XDSDocumentEntryServiceStartTime", "service_start", absent=True),
-            *_times("$XDSDocumentEntryServiceStopTime", "service_stop", absent=True),
-            (
-                "$XDSDocumentEntryEventCodeList",
-                Parameter(Form.CODE, ENTRY, "event", Ask.VALUE, several=True, repeats=True),
-            ),
-            (
-                "$XDSDocumentEntryConfidentialityCode",
-                Parameter(Form.CODE, ENTRY, "confidentiality", Ask.VALUE, several=True, repeats=True),
-            ),
-            (
-                "$XDSDocumentEntryAuthorPerson",
-                Parameter(Form.TEXT, ENTRY, "author", Ask.VALUE_LIKE, several=True),
-            ),
-            ("$XDSSubmissionSetEntryUUID", Parameter(Form.TEXT, SUBMISSION_SET, "uuid")),
-            ("$XDSSubmissionSetUniqueId", Parameter(Form.TEXT, SUBMISSION_SET, "unique_id")),
-        ]
-    )
-)
-"""Parameters by name; one whose field is empty selects through the scope only."""
-
-NAMES_BY: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "$XDSDocumentEntryEntryUUID": ("document", "uuid"),
-        "$XDSDocumentEntryUniqueId": ("document", "unique-id"),
-        "$XDSSubmissionSetEntryUUID": ("submission-set", "uuid"),
-        "$XDSSubmissionSetUniqueId": ("submission-set", "unique-id"),
-    }
-)
-"""Parameters that name objects: kind and how, so that the owner can be found before the decision."""
-
+_ENTRY_NAMES = ("$XDSDocumentEntryEntryUUID", "$XDSDocumentEntryUniqueId")
+_SET_NAMES = ("$XDSSubmissionSetEntryUUID", "$XDSSubmissionSetUniqueId")
+_FOLDER_NAMES = ("$XDSFolderEntryUUID", "$XDSFolderUniqueId")
+_TYPE = ("$XDSDocumentEntryType",)
 _CONTENT_FILTERS = (
     "$XDSDocumentEntryFormatCode",
     "$XDSDocumentEntryConfidentialityCode",
@@ -158,39 +37,169 @@ _FIND_FILTERS = (
     "$XDSDocumentEntryFormatCode",
     "$XDSDocumentEntryType",
 )
+_FIND_SET_FILTERS = (
+    "$XDSSubmissionSetSourceId",
+    "$XDSSubmissionSetSubmissionTimeFrom",
+    "$XDSSubmissionSetSubmissionTimeTo",
+    "$XDSSubmissionSetAuthorPerson",
+    "$XDSSubmissionSetContentType",
+)
+_FIND_FOLDER_FILTERS = (
+    "$XDSFolderLastUpdateTimeFrom",
+    "$XDSFolderLastUpdateTimeTo",
+    "$XDSFolderCodeList",
+)
 
-_FIND_DOCUMENTS = Definition(
-    id="urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d",
-    name="FindDocuments",
-    required=("$XDSDocumentEntryPatientId", "$XDSDocumentEntryStatus"),
-    optional=_FIND_FILTERS,
-    patients=("$XDSDocumentEntryPatientId",),
-    steps=(Step(ENTRY, ("$XDSDocumentEntryStatus", *_FIND_FILTERS)),),
-)
-_GET_DOCUMENTS = Definition(
-    id="urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4",
-    name="GetDocuments",
-    one_of=("$XDSDocumentEntryEntryUUID", "$XDSDocumentEntryUniqueId"),
-    steps=(Step(ENTRY, ("$XDSDocumentEntryEntryUUID", "$XDSDocumentEntryUniqueId")),),
-    single_patient=True,
-)
-_GET_SET_AND_CONTENTS = Definition(
-    id="urn:uuid:e8e3cb2c-e39c-46b9-99e4-c12f57260b83",
-    name="GetSubmissionSetAndContents",
-    one_of=("$XDSSubmissionSetEntryUUID", "$XDSSubmissionSetUniqueId"),
-    optional=_CONTENT_FILTERS,
-    steps=(
-        Step(SUBMISSION_SET, ("$XDSSubmissionSetEntryUUID", "$XDSSubmissionSetUniqueId")),
-        Step(ASSOCIATION, join=Join.MEMBERSHIPS, shown=False),
-        Step(ENTRY, _CONTENT_FILTERS, join=Join.MEMBERS),
-        Step(FOLDER, join=Join.MEMBERS),
-        Step(ASSOCIATION, join=Join.MEMBERS, shown=False),
-        Step(ASSOCIATION, join=Join.INNER),
+_ROWS = (
+    Definition(
+        id="urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d",
+        name="FindDocuments",
+        required=("$XDSDocumentEntryPatientId", "$XDSDocumentEntryStatus"),
+        optional=_FIND_FILTERS,
+        patients=("$XDSDocumentEntryPatientId",),
+        steps=(Step(ENTRY, ("$XDSDocumentEntryStatus", *_FIND_FILTERS)),),
     ),
-    single_patient=True,
+    Definition(
+        id="urn:uuid:12941a89-e02e-4be5-967c-ce4bfc8fe492",
+        name="FindDocumentsByReferenceId",
+        required=(
+            "$XDSDocumentEntryPatientId",
+            "$XDSDocumentEntryReferenceIdList",
+            "$XDSDocumentEntryStatus",
+        ),
+        optional=_FIND_FILTERS,
+        patients=("$XDSDocumentEntryPatientId",),
+        steps=(
+            Step(ENTRY, ("$XDSDocumentEntryReferenceIdList", "$XDSDocumentEntryStatus", *_FIND_FILTERS)),
+        ),
+    ),
+    Definition(
+        id="urn:uuid:f26abbcb-ac74-4422-8a30-edb644bbc1a9",
+        name="FindSubmissionSets",
+        required=("$XDSSubmissionSetPatientId", "$XDSSubmissionSetStatus"),
+        optional=_FIND_SET_FILTERS,
+        patients=("$XDSSubmissionSetPatientId",),
+        steps=(Step(SUBMISSION_SET, ("$XDSSubmissionSetStatus", *_FIND_SET_FILTERS)),),
+    ),
+    Definition(
+        id="urn:uuid:958f3006-baad-4929-a4de-ff1114824431",
+        name="FindFolders",
+        required=("$XDSFolderPatientId", "$XDSFolderStatus"),
+        optional=_FIND_FOLDER_FILTERS,
+        patients=("$XDSFolderPatientId",),
+        steps=(Step(FOLDER, ("$XDSFolderStatus", *_FIND_FOLDER_FILTERS)),),
+    ),
+    Definition(
+        id="urn:uuid:10b545ea-725c-446d-9b95-8aeb444eddf3",
+        name="GetAll",
+        required=(
+            "$patientId",
+            "$XDSDocumentEntryStatus",
+            "$XDSSubmissionSetStatus",
+            "$XDSFolderStatus",
+        ),
+        optional=_CONTENT_FILTERS,
+        patients=("$patientId",),
+        steps=(
+            Step(SUBMISSION_SET, ("$XDSSubmissionSetStatus",)),
+            Step(ENTRY, ("$XDSDocumentEntryStatus", *_CONTENT_FILTERS)),
+            Step(FOLDER, ("$XDSFolderStatus",)),
+            Step(ASSOCIATION, join=Join.TOUCHING),
+        ),
+    ),
+    Definition(
+        id="urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4",
+        name="GetDocuments",
+        one_of=_ENTRY_NAMES,
+        steps=(Step(ENTRY, _ENTRY_NAMES),),
+        single_patient=True,
+    ),
+    Definition(
+        id="urn:uuid:5737b14c-8a1a-4539-b659-e03a34a5e1e4",
+        name="GetFolders",
+        one_of=_FOLDER_NAMES,
+        steps=(Step(FOLDER, _FOLDER_NAMES),),
+        single_patient=True,
+    ),
+    Definition(
+        id="urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155",
+        name="GetAssociations",
+        required=("$uuid",),
+        anchors=("$uuid",),
+        steps=(Step(ASSOCIATION, join=Join.TOUCHING),),
+    ),
+    Definition(
+        id="urn:uuid:bab9529a-4a10-40b3-a01f-f68a615d247a",
+        name="GetDocumentsAndAssociations",
+        one_of=_ENTRY_NAMES,
+        steps=(Step(ENTRY, _ENTRY_NAMES), Step(ASSOCIATION, join=Join.TOUCHING)),
+        single_patient=True,
+    ),
+    Definition(
+        id="urn:uuid:51224314-5390-4169-9b91-b1980040715a",
+        name="GetSubmissionSets",
+        required=("$uuid",),
+        anchors=("$uuid",),
+        steps=(
+            Step(ASSOCIATION, join=Join.HOLDINGS, shown=False),
+            Step(SUBMISSION_SET, join=Join.SOURCES),
+            Step(ASSOCIATION, join=Join.LED),
+        ),
+        single_patient=True,
+    ),
+    Definition(
+        id="urn:uuid:e8e3cb2c-e39c-46b9-99e4-c12f57260b83",
+        name="GetSubmissionSetAndContents",
+        one_of=_SET_NAMES,
+        optional=_CONTENT_FILTERS,
+        steps=(
+            Step(SUBMISSION_SET, _SET_NAMES),
+            Step(ASSOCIATION, join=Join.MEMBERSHIPS, shown=False),
+            Step(ENTRY, _CONTENT_FILTERS, join=Join.MEMBERS),
+            Step(FOLDER, join=Join.MEMBERS),
+            Step(ASSOCIATION, join=Join.MEMBERS, shown=False),
+            Step(ASSOCIATION, join=Join.INNER),
+        ),
+        single_patient=True,
+    ),
+    Definition(
+        id="urn:uuid:b909a503-523d-4517-8acf-8e5834dfc4c7",
+        name="GetFolderAndContents",
+        one_of=_FOLDER_NAMES,
+        optional=_CONTENT_FILTERS,
+        steps=(
+            Step(FOLDER, _FOLDER_NAMES),
+            Step(ASSOCIATION, join=Join.MEMBERSHIPS, shown=False),
+            Step(ENTRY, _CONTENT_FILTERS, join=Join.MEMBERS),
+            Step(ASSOCIATION, join=Join.INNER),
+        ),
+        single_patient=True,
+    ),
+    Definition(
+        id="urn:uuid:10cae35a-c7f9-4cf5-b61e-fc3278ffb578",
+        name="GetFoldersForDocument",
+        one_of=_ENTRY_NAMES,
+        steps=(
+            Step(ENTRY, _ENTRY_NAMES, shown=False),
+            Step(ASSOCIATION, join=Join.HOLDINGS, shown=False),
+            Step(FOLDER, join=Join.SOURCES),
+        ),
+    ),
+    Definition(
+        id="urn:uuid:d90e5407-b356-4d91-a89f-873917b4b0e6",
+        name="GetRelatedDocuments",
+        required=("$AssociationTypes",),
+        one_of=_ENTRY_NAMES,
+        optional=_TYPE,
+        steps=(
+            Step(ENTRY, _ENTRY_NAMES, shown=False),
+            Step(ASSOCIATION, ("$AssociationTypes",), join=Join.TOUCHING, shown=False),
+            Step(ENTRY, _TYPE, join=Join.ENDS, shown=False),
+            Step(ASSOCIATION, join=Join.INNER),
+            Step(ENTRY, _TYPE, join=Join.ENDS),
+        ),
+    ),
 )
 
-QUERIES: Mapping[str, Definition] = MappingProxyType(
-    {item.id: item for item in (_FIND_DOCUMENTS, _GET_DOCUMENTS, _GET_SET_AND_CONTENTS)}
-)
+QUERIES: Mapping[str, Definition] = MappingProxyType({item.id: item for item in _ROWS})
 """The stored queries by id."""

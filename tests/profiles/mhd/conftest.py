@@ -148,6 +148,10 @@ class Bench:
     gateway: Gateway
     tokens: dict[str, str] = field(default_factory=dict)
 
+    @staticmethod
+    def uuid(number: int) -> str:
+        return uuid(number)
+
     def certificate(self, node: str) -> bytes:
         path = self.gateway.settings.folder / f"pki/clients/{node}.pem"
         return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
@@ -303,9 +307,12 @@ def _principal() -> Principal:
     )
 
 
+@pytest.fixture(name="entry", scope="session")
+def _entry() -> Callable[..., DocumentEntry]:
+    """entry(number, **changes): a DocumentEntry in which every attribute has a value."""
+    return entry
+
+
 @pytest.fixture
 def now() -> datetime:
     return NOW
-
-
-Ask = Callable[..., Answer]

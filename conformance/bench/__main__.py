@@ -1,0 +1,65 @@
+"""Measures transactions through the full pipeline over real sockets (`passerelle bench run`)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from load import Load, Measured
+from messages import KINDS, Workshop
+from population import populate
+from report import show, write_json
+
+from gateway.cli.settings import load_settings
+from gateway.cli.started import prepare, serving
+from gateway.stores.migrate import upgrade
+
+PATIENTS_FED = 40
+DOCUMENTS_STORED = 40
+
+
+def arguments() -> argparse.Namespace:
+    """The options of design: what, how many, how long."""
+    parser = argparse.ArgumentParser(prog="passerelle bench run", description=__doc__)
+    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--entries", type=int, default=10_000, help="document entries in the registry")
+    parser.add_argument("--workers", type=int, default=1, help="server processes")
+    parser.add_argument("--clients", type=int, default=8, help="connections, in processes of their own")
+    parser.add_argument("--seconds", type=float, default=8.0, help="measured time for each kind")
+    parser.add_argument("--database", default="", help="postgresql://… instead of SQLite")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Prepares a system, measures each kind, prints the table."""
+    options = arguments()
+    with tempfile.TemporaryDirectory(prefix="passerelle-bench-") as name:
+        home = (options.keep or Path(name)) / "system"
+        config = home / "passerelle.toml"
+        if not config.exists():
+            changes = {"database.url": f'"{options.database}"'} if options.database else {}
+            prepare(home, changes)
+        settings = load_settings(config)
+        upgrade(settings.database.url)
+        with serving(config):
+            workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)
+        patients = populate(settings, workshop.pattern, options.entries)
+        measured: list[Measured] = []
+        for kind in options.only.split(","):
+            with serving(config, workers=options.workers) as server:
+                load = Load(settings, workshop, server.pid, options.clients, options.seconds)
+                measured.append(load.run(kind, patients))
+        show(measured, options)
+        if options.json:
+            write_json(options.json, measured, options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
