@@ -64,6 +64,7 @@ class FhirForm:
     name: str = "fhir"
     signs_messages: bool = False
     carries_assertions: bool = True
+    answers_again: bool = False
 
     def open(self, raw: Raw) -> Envelope:
         """URL, media types and parameters; a resource in the body stays unread."""

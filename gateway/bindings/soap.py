@@ -67,6 +67,7 @@ class SoapForm:
     name: str = "soap"
     signs_messages: bool = True
     carries_assertions: bool = True
+    answers_again: bool = False
 
     def open(self, raw: Raw) -> Envelope:
         """Media type, package, well-formedness, SOAP version and addressing; the Body stays unread."""

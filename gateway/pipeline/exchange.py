@@ -35,6 +35,11 @@ class WireForm(Protocol):
         """Whether requests of this form can carry a user assertion."""
         ...
 
+    @property
+    def answers_again(self) -> bool:
+        """Whether a message that comes again gets its first answer, instead of a refusal."""
+        ...
+
     def open(self, raw: Raw) -> Any:
         """The envelope, with limits kept; the payload stays unread."""
         ...

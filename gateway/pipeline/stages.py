@@ -41,20 +41,20 @@ async def verify_signature(x: Exchange, engine: Engine) -> None:
     proven = x.form.prove(x.envelope, x.node, x.at)
     if x.form.signs_messages and x.node.must_sign and proven.certificate is None:
         raise SecurityHeaderInvalid("the message is not signed; this node must sign", location="Signature")
-    if proven.message_id is not None:
-        await _refuse_replay(x, engine, proven.message_id, proven.digest)
+    if x.form.answers_again and proven.message_id is not None:
+        await _answer_again(x, engine, proven.message_id, proven.digest)
     x.proven = proven
 
 
-async def _refuse_replay(x: Exchange, engine: Engine, message_id: str, digest: bytes) -> None:
-    """A message is taken once; a repeated one gets its first answer where the binding keeps answers."""
+async def _answer_again(x: Exchange, engine: Engine, message_id: str, digest: bytes) -> None:
+    """A repeated message gets its first answer, if it is the same message and not only the same id.
+
+    Where no answers are kept, the commit stage refuses the repetition: the id can be written once only.
+    """
     seen = await engine.journal.seen(x.node.name, message_id)
-    if seen is None:
-        return
-    first_digest, answer = seen
-    if answer is not None:
+    if seen is not None:
+        first_digest, answer = seen
         raise Repeated(answer if first_digest == digest else None)
-    raise SignatureBroken("this message was received before (replay)", location="MessageID")
 
 
 async def identify_user(x: Exchange, engine: Engine) -> None:
@@ -121,7 +121,7 @@ async def commit(x: Exchange, engine: Engine) -> None:
             message_id=x.proven.message_id,
             digest=x.proven.digest,
             expires=x.at + timedelta(seconds=engine.replay_seconds),
-            answer=None if x.form.signs_messages else b"".join(sealed.pieces),
+            answer=b"".join(sealed.pieces) if x.form.answers_again else None,
             otherwise=SignatureBroken("this message was received before (replay)", location="MessageID"),
         )
     await engine.committer.commit(x.work)

@@ -60,7 +60,13 @@ def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
         for statement, row in unit.journal:
             journal.setdefault(id(statement), (statement, []))[1].append(row)
     for statement, rows in journal.values():
-        connection.execute(statement, rows)
+        try:
+            connection.execute(statement, rows)
+        except IntegrityError:
+            clash = units[0].journal_clash
+            if clash is None:
+                raise
+            raise clash from None
 
 
 def _write_one(connection: Connection, step: Write | Check) -> None:

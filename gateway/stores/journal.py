@@ -86,7 +86,7 @@ class Journal:
             "digest": digest,
             "answer": answer,
         }
-        work.write(_INSERT_SEEN, row, otherwise=otherwise)
+        work.record(_INSERT_SEEN, row, otherwise)
 
     def forget(self, work: UnitOfWork, now: datetime) -> None:
         """Notes the removal of messages whose window is over."""

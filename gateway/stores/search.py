@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, exists, or_, select, true
 
 from gateway.record.access import HIGHEST_RANK, Grant, Scope
 from gateway.stores import tables
@@ -32,11 +32,15 @@ class Ask(Enum):
     TO_OR_ABSENT = "to or absent"
     VALUE = "value"
     VALUE_LIKE = "value like"
+    EITHER_END = "either end"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`field` is a column, or the kind of a multiple value (Ask.VALUE…). Values of one condition are OR-ed."""
+    """`field` is a column, or the kind of a multiple value (Ask.VALUE…). Values of one condition are OR-ed.
+
+    EITHER_END asks for associations whose source or target is among the values, whatever `field` says.
+    """
 
     field: str
     ask: Ask
@@ -45,19 +49,24 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A table that can be searched, and where its multiple values stand."""
+    """A table that can be searched, and where its multiple values stand.
+
+    `ranked` rows are granted by rank and class; `linking` rows only if no end of theirs is a document
+    that is not granted: an association never tells the id of a document that its reader may not see.
+    """
 
     name: str
     table: Table
     values: Table | None = None
     owner: str = ""
     ranked: bool = False
+    linking: bool = False
 
 
 ENTRY = Kind("document", tables.entry, tables.entry_value, "entry_key", ranked=True)
 SUBMISSION_SET = Kind("submission-set", tables.submission_set, tables.package_value, "package_key")
 FOLDER = Kind("folder", tables.folder, tables.package_value, "package_key")
-ASSOCIATION = Kind("association", tables.association)
+ASSOCIATION = Kind("association", tables.association, linking=True)
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (ENTRY, SUBMISSION_SET, FOLDER, ASSOCIATION)}
 
 _Shape = tuple[Any, ...]
@@ -107,7 +116,7 @@ def _groups(scope: Scope) -> list[tuple[Grant, list[int]]]:
 
 
 def _grant_shape(kind: Kind, grant: Grant) -> tuple[bool, ...]:
-    if not kind.ranked:
+    if not (kind.ranked or kind.linking):
         return ()
     return (
         grant.rank < HIGHEST_RANK,
@@ -122,14 +131,28 @@ def _build(
     kind: Kind, conditions: Sequence[Condition], groups: Sequence[tuple[Grant, list[int]]], limit: int
 ) -> Select[Any]:
     clauses = [_clause(kind, number, item) for number, item in enumerate(conditions)]
-    clauses.append(or_(*(_granted(number, kind, grant) for number, (grant, _) in enumerate(groups))))
+    granted = [_granted(number, kind, grant) for number, (grant, _) in enumerate(groups)]
+    clauses.append(or_(*granted))
+    if kind.linking:
+        clauses.append(~_hidden_end(groups))
     return select(kind.table).where(*clauses).order_by(kind.table.c.key).limit(limit + 1)
+
+
+def _hidden_end(groups: Sequence[tuple[Grant, list[int]]]) -> ColumnElement[bool]:
+    """Whether an end of an association is a document outside the scope."""
+    end, document = tables.association.c, tables.entry.c
+    granted = or_(*(_granted(number, ENTRY, grant) for number, (grant, _) in enumerate(groups)))
+    # A comparison with an absent class or organisation is neither true nor false; only true will do.
+    return exists().where(document.uuid.in_([end.source, end.target]), granted.is_not(true()))
 
 
 def _clause(kind: Kind, number: int, item: Condition) -> ColumnElement[bool]:
     name = f"v{number}"
     if item.ask in {Ask.VALUE, Ask.VALUE_LIKE}:
         return _value_clause(kind, name, item)
+    if item.ask is Ask.EITHER_END:
+        ends = bindparam(name, expanding=True)
+        return or_(kind.table.c.source.in_(ends), kind.table.c.target.in_(ends))
     column = kind.table.c[item.field]
     match item.ask:
         case Ask.IN:
@@ -164,7 +187,7 @@ def _value_clause(kind: Kind, name: str, item: Condition) -> ColumnElement[bool]
 def _condition_values(number: int, item: Condition) -> dict[str, Any]:
     name = f"v{number}"
     match item.ask:
-        case Ask.IN | Ask.VALUE:
+        case Ask.IN | Ask.VALUE | Ask.EITHER_END:
             return {name: list(item.values)}
         case Ask.VALUE_LIKE:
             return {f"{name}_{at}": value for at, value in enumerate(item.values)}
@@ -193,7 +216,7 @@ def _granted(number: int, kind: Kind, grant: Grant) -> ColumnElement[bool]:
 
 def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dict[str, Any]:
     values: dict[str, Any] = {f"g{number}_keys": keys}
-    if not kind.ranked:
+    if not (kind.ranked or kind.linking):
         return values
     if grant.rank < HIGHEST_RANK:
         values[f"g{number}_rank"] = grant.rank

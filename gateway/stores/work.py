@@ -42,6 +42,7 @@ class UnitOfWork:
 
     steps: list[Write | Check] = field(default_factory=list)
     journal: list[tuple[Insert, Values]] = field(default_factory=list)
+    journal_clash: GatewayError | None = None
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
 
     def write(
@@ -58,9 +59,13 @@ class UnitOfWork:
         """Notes a condition that must hold inside the transaction."""
         self.steps.append(Check(query, otherwise))
 
-    def record(self, statement: Insert, row: Values) -> None:
-        """Notes a journal row (audit, replay memory), written together with those of other requests."""
+    def record(self, statement: Insert, row: Values, clash: GatewayError | None = None) -> None:
+        """Notes a journal row (audit, replay memory), written together with those of other requests.
+
+        `clash` is raised if the row's key is taken.
+        """
         self.journal.append((statement, row))
+        self.journal_clash = clash or self.journal_clash
 
     def rolled_back(self) -> None:
         """Undoes what was done outside the database, such as blobs written."""

@@ -122,6 +122,11 @@ class _Connection(asyncio.Protocol):
         while self._queue:
             message = self._queue.popleft()
             reply = await self._server.handler(message, self._peer)
+            if not reply:
+                # There is no acknowledgement for what has no readable header.
+                self._queue.clear()
+                self._transport.close()
+                return
             await self._writable.wait()
             self._transport.write(framed(reply))
 

@@ -52,6 +52,7 @@ class Hl7Form:
     name: str = "hl7v2"
     signs_messages: bool = False
     carries_assertions: bool = False
+    answers_again: bool = True
 
     def open(self, raw: Raw) -> Envelope:
         """Delimiters, character set and counts; segments stay unread."""

@@ -17,7 +17,6 @@ from gateway.cli.partner import Acting
 from gateway.client import xds
 from gateway.client.soap import SoapClient
 from gateway.config import Settings
-from gateway.crypto import pki
 from gateway.crypto.httpsig import Request, verify_response
 from gateway.crypto.keys import fingerprint, load_certificates
 from gateway.errors import GatewayError, SignerRefused
@@ -25,7 +24,7 @@ from gateway.errors import GatewayError, SignerRefused
 TRACE_HEADER = "x-request-id"
 
 
-class Unexpected(GatewayError):
+class Unexpected(GatewayError):  # noqa: N818 - named as the errors of the house
     """A scene did not show what it should."""
 
 
@@ -122,12 +121,3 @@ def server_certificates(settings: Settings) -> Sequence[bytes]:
     """The certificates (DER) that sign what the server sends."""
     found = load_certificates(settings.signing.certificate.read_bytes())
     return [each.public_bytes(Encoding.DER) for each in found]
-
-
-def request_certificate(home: Path, name: str) -> Path:
-    """Makes a key that stays with the partner `name`, and the request for its certificate."""
-    folder, key = home / "pki/clients", pki.create_key()
-    pki.write_key(folder / f"{name}.key", key)
-    request = folder / f"{name}.csr"
-    request.write_bytes(pki.create_csr(key, name, "integration"))
-    return request

@@ -1,4 +1,4 @@
-"""The documents of the demonstration: CDA R2 files, and the XDS metadata their headers hold (ITI TF-3 4.2.3)."""
+"""The documents of the demonstration: CDA R2, with the XDS metadata that stand in them (ITI TF-3 4.2.3)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Papers:
 
 
 def read_papers(folder: Path) -> Papers:
-    """The documents of a folder. The psychiatric letter is filed among the summaries, where nurses read too."""
+    """The documents of a folder. The psychiatric letter is filed as a summary, a class that nurses read."""
     discharge = read_document(folder / "discharge-letter.xml")
     return Papers(
         patient=discharge.patient.partition("^")[0],
@@ -71,7 +71,9 @@ def _author(root: etree._Element) -> str:
     """XCN: id, family and given name, prefix, authority."""
     person = "h:author/h:assignedAuthor"
     name = f"{person}/h:assignedPerson/h:name"
-    family, given, prefix = (root.findtext(f"{name}/h:{part}", "", _CDA) for part in ("family", "given", "prefix"))
+    family, given, prefix = (
+        root.findtext(f"{name}/h:{part}", "", _CDA) for part in ("family", "given", "prefix")
+    )
     authority = _attribute(root, f"{person}/h:id", "root")
     return f"{_attribute(root, f'{person}/h:id', 'extension')}^{family}^{given}^^^{prefix}^^^&{authority}&ISO"
 

@@ -55,8 +55,6 @@ class Screen:
 
     def _line(self, mark: str, colour: str, title: str, began: float, notes: Notes) -> None:
         took = (time.perf_counter() - began) * 1000
-        self.console.print(
-            Text.assemble((mark, f"bold {colour}"), (f"{took:6.0f} ms  ", "cyan"), title)
-        )
+        self.console.print(Text.assemble((mark, f"bold {colour}"), (f"{took:6.0f} ms  ", "cyan"), title))
         for note in notes:
             self.console.print(Text(f"            {note}", style="dim"))

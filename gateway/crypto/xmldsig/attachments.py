@@ -17,6 +17,7 @@ from gateway.errors import Malformed
 
 _INCLUDES = etree.XPath("descendant::xop:Include", namespaces={"xop": names.XOP})
 _CID = "cid:"
+_WHITE_SPACE = " \t\r\n"
 
 
 class Attachment(Protocol):
@@ -31,16 +32,23 @@ class Attachment(Protocol):
 
 
 def includes_of(element: etree._Element) -> list[etree._Element]:
-    """Every xop:Include below; Malformed unless each is empty and the only content of its parent."""
+    """Every xop:Include below; Malformed unless each is empty and the only content of its parent.
+
+    White space around it is let pass, as senders indent their messages; it stays in the digest.
+    """
     found: list[etree._Element] = _INCLUDES(element)  # type: ignore[assignment]  # an XPath on elements gives a list
     for include in found:
         parent = include.getparent()
-        alone = parent is not None and len(parent) == 1 and not parent.text and not include.tail
+        alone = parent is not None and len(parent) == 1 and _blank(parent.text) and _blank(include.tail)
         if not alone or len(include) or include.text:
             raise Malformed(
                 "xop:Include must be empty and the only content of its element", location="Include"
             )
     return found
+
+
+def _blank(text: str | None) -> bool:
+    return not (text or "").strip(_WHITE_SPACE)
 
 
 def content_id(include: etree._Element) -> str:

@@ -14,7 +14,8 @@ from profiles.xds import codes
 from profiles.xds.errors import registry_code
 from profiles.xds.iti18_registry_stored_query.execute import Found, execute
 from profiles.xds.iti18_registry_stored_query.parameters import Query, read
-from profiles.xds.iti18_registry_stored_query.queries import NAMES_BY, QUERIES
+from profiles.xds.iti18_registry_stored_query.queries import QUERIES
+from profiles.xds.iti18_registry_stored_query.vocabulary import NAMES_BY
 from profiles.xds.wire.read import patient_id
 from profiles.xds.wire.replies import object_refs, query_response
 from profiles.xds.wire.requests import read_query_request

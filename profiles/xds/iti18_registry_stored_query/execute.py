@@ -14,10 +14,11 @@ from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
-from gateway.stores.search import ASSOCIATION, ENTRY, Ask, Condition
+from gateway.stores.search import ASSOCIATION, Ask, Condition
 from profiles.xds.iti18_registry_stored_query.parameters import Query
-from profiles.xds.iti18_registry_stored_query.queries import Join, Step
+from profiles.xds.iti18_registry_stored_query.table import Join, Step
 
+_TYPE = "$XDSDocumentEntryType"
 _STABLE = Condition("type", Ask.IN, ("stable",))
 _MEMBERSHIP = Condition("relation", Ask.IN, ("HasMember",))
 
@@ -33,25 +34,40 @@ class Found(Answer):
 
 @dataclass(slots=True)
 class _Progress:
-    """What the steps found so far."""
+    """What the steps found so far: objects that are no associations by id, associations by uuid."""
 
+    named: frozenset[str]
     shown: list[Row[Any]] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
-    associations: dict[str, Row[Any]] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
+    held: dict[str, Row[Any]] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """Ids from which a search of associations starts."""
+        return self.named | self.found
+
+    def keep(self, step: Step, rows: Sequence[Row[Any]]) -> None:
+        """Takes the rows of a step; LED and INNER let the other associations go."""
+        fresh = {row.uuid: row for row in rows}
+        if step.kind is not ASSOCIATION:
+            self.found |= set(fresh)
+        elif step.join in {Join.LED, Join.INNER}:
+            self.held = fresh
+        else:
+            self.held |= fresh
+        if step.shown:
+            self.shown += rows
 
 
 async def execute(query: Query, scope: Scope, services: Services) -> Found:
     """The objects a query selects; Refused when they are too many, or of several patients."""
-    progress = _Progress()
-    limit = _limit(query, services.domain)
-    for step in query.definition.steps:
+    definition, limit = query.definition, _limit(query, services.domain)
+    anchors = (value for name in definition.anchors for value in query.values(name))
+    progress = _Progress(named=frozenset(anchors))
+    for step in definition.steps:
         rows = await _search(step, query, scope, services, progress, limit)
-        if step.kind is ASSOCIATION:
-            progress.associations |= {row.uuid: row for row in rows}
-        if step.shown:
-            progress.shown += rows
-            progress.ids |= {row.uuid for row in rows}
-        if len(progress.shown) > limit:
+        progress.keep(step, rows)
+        if len(rows) > limit or len(progress.shown) > limit:
             raise Refused(
                 Problem(Meaning.TOO_MANY_RESULTS, f"more than {limit} objects match; ask for fewer")
             )
@@ -68,38 +84,46 @@ async def _search(
 ) -> Sequence[Row[Any]]:
     if step.join is Join.INNER:
         return _inner(progress)
-    conditions = query.conditions(step.kind, step.filters) + _joined(step, progress)
-    if step.kind is ENTRY and "$XDSDocumentEntryType" in step.filters and not query.given("$XDSDocumentEntryType"):
+    if step.join is Join.LED:
+        return [row for row in progress.held.values() if row.source in progress.found]
+    conditions = query.conditions(step.kind, step.filters) + _joined(step.join, progress)
+    if _TYPE in step.filters and not query.given(_TYPE):
         conditions.append(_STABLE)
     return await services.registry.find(scope, step.kind, conditions, limit)
 
 
-def _joined(step: Step, progress: _Progress) -> list[Condition]:
+def _joined(join: Join, progress: _Progress) -> list[Condition]:
     """The condition that ties a step to what was found; an empty one finds nothing."""
-    held = progress.associations.values()
-    match step.join:
+    held = progress.held.values()
+    match join:
         case Join.MEMBERSHIPS:
-            return [_MEMBERSHIP, _ids("source", progress.ids)]
+            return [_MEMBERSHIP, _ids("source", progress.reached)]
+        case Join.HOLDINGS:
+            return [_MEMBERSHIP, _ids("target", progress.reached)]
+        case Join.TOUCHING:
+            return [_ids("source", progress.reached, Ask.EITHER_END)]
         case Join.MEMBERS:
             return [_ids("uuid", (row.target for row in held))]
         case Join.SOURCES:
             return [_ids("uuid", (row.source for row in held))]
+        case Join.ENDS:
+            return [_ids("uuid", (end for row in held for end in (row.source, row.target)))]
         case _:
             return []
 
 
-def _ids(column: str, values: Iterable[str]) -> Condition:
-    return Condition(column, Ask.IN, tuple(sorted(set(values))))
+def _ids(column: str, values: Iterable[str], ask: Ask = Ask.IN) -> Condition:
+    return Condition(column, ask, tuple(sorted(set(values))))
 
 
 def _inner(progress: _Progress) -> list[Row[Any]]:
-    """Associations both ends of which are in the answer; an association can be an end itself."""
+    """Associations both ends of which were found; an association can be an end itself."""
     kept: dict[str, Row[Any]] = {}
-    ids = set(progress.ids)
+    ids = set(progress.found)
     while True:
         fresh = {
             uuid: row
-            for uuid, row in progress.associations.items()
+            for uuid, row in progress.held.items()
             if uuid not in kept and row.source in ids and row.target in ids
         }
         if not fresh:

@@ -11,7 +11,8 @@ from gateway.record.domain import Domain
 from gateway.stores.rows import padded
 from gateway.stores.search import Condition, Kind
 from profiles.xds import codes
-from profiles.xds.iti18_registry_stored_query.queries import PARAMETERS, Definition, Form, Parameter
+from profiles.xds.iti18_registry_stored_query.table import Definition, Form, Parameter
+from profiles.xds.iti18_registry_stored_query.vocabulary import PARAMETERS
 from profiles.xds.wire.requests import StoredQuery
 
 _QUOTED = r"'(?:[^']|'')*'"
@@ -19,8 +20,9 @@ _LIST = re.compile(rf"\(\s*(?:{_QUOTED}|[\w:.\-]+)\s*(?:,\s*(?:{_QUOTED}|[\w:.\-
 _ITEM = re.compile(rf"{_QUOTED}|[\w:.\-]+")
 _STATUSES = {f"{codes.STATUS_PREFIX}{name}": name for name in ("Approved", "Deprecated")}
 _TYPES = {codes.STABLE: "stable", codes.ON_DEMAND: "on-demand"}
+_RELATIONS = {urn: name for name, urn in codes.ASSOCIATION_TYPES.items()}
 _RETURN_TYPES = frozenset({"LeafClass", "ObjectRef"})
-_TIME = re.compile(r"\d{4,14}")
+_TIME = re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +83,28 @@ def _slots(
         if name not in definition.known:
             continue
         parameter = PARAMETERS[name]
-        values = _values(name, raw, parameter)
-        if len(values) > domain.max_values:
-            raise _count(name, f"{len(values)} values, expected at most {domain.max_values}")
         if name in found and not parameter.repeats:
             raise _count(name, "the parameter is given twice, expected once")
+        values = _values(name, raw, parameter, several=parameter.several and name not in definition.single)
         if values:
             found[name] = (*found.get(name, ()), values)
+        number = sum(len(slot) for slot in found.get(name, ()))
+        if number > domain.max_values:
+            raise _count(name, f"{number} values, expected at most {domain.max_values}")
     return found
 
 
-def _values(name: str, raw: Sequence[str], parameter: Parameter) -> tuple[str, ...]:
-    items = [item for text in raw for item in _items(name, text, parameter)]
-    if not parameter.several and len(items) > 1:
+def _values(name: str, raw: Sequence[str], parameter: Parameter, *, several: bool) -> tuple[str, ...]:
+    items = [item for text in raw for item in _items(name, text, several=several)]
+    if not several and len(items) > 1:
         raise _count(name, f"{len(items)} values, expected 1")
     return tuple(dict.fromkeys(value for item in items if (value := _typed(name, item, parameter))))
 
 
-def _items(name: str, text: str, parameter: Parameter) -> Iterator[str]:
+def _items(name: str, text: str, *, several: bool) -> Iterator[str]:
     """A list in parentheses for what may have several values, a plain value for the others."""
     text = text.strip()
-    if not parameter.several:
+    if not several:
         if text.startswith("("):
             raise _count(name, "a list in parentheses, expected a single value")
         yield _unquoted(text)
@@ -128,6 +131,10 @@ def _typed(name: str, item: str, parameter: Parameter) -> str | None:
             return _STATUSES.get(item)
         case Form.TYPE:
             return _TYPES.get(item)
+        case Form.RELATION:
+            return _RELATIONS.get(item)
+        case Form.UUID:
+            return item.strip().lower()
         case Form.TIME:
             if not _TIME.fullmatch(item):
                 raise Refused(Problem(Meaning.GENERAL, f"{name}: expected digits YYYY[MM[DD[hh[mm[ss]]]]]", name))

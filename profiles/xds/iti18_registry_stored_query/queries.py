@@ -166,6 +166,7 @@ _ROWS = (
         id="urn:uuid:b909a503-523d-4517-8acf-8e5834dfc4c7",
         name="GetFolderAndContents",
         one_of=_FOLDER_NAMES,
+        single=_FOLDER_NAMES,
         optional=_CONTENT_FILTERS,
         steps=(
             Step(FOLDER, _FOLDER_NAMES),
@@ -179,6 +180,7 @@ _ROWS = (
         id="urn:uuid:10cae35a-c7f9-4cf5-b61e-fc3278ffb578",
         name="GetFoldersForDocument",
         one_of=_ENTRY_NAMES,
+        single=_ENTRY_NAMES,
         steps=(
             Step(ENTRY, _ENTRY_NAMES, shown=False),
             Step(ASSOCIATION, join=Join.HOLDINGS, shown=False),
@@ -190,6 +192,7 @@ _ROWS = (
         name="GetRelatedDocuments",
         required=("$AssociationTypes",),
         one_of=_ENTRY_NAMES,
+        single=_ENTRY_NAMES,
         optional=_TYPE,
         steps=(
             Step(ENTRY, _ENTRY_NAMES, shown=False),

@@ -70,7 +70,8 @@ class Step:
 class Definition:
     """One stored query. `required`: all must be given; `one_of`: exactly one must be given.
 
-    `anchors` are parameters whose values are entryUUIDs from which the first step starts.
+    `single` names those that take one value here, though other queries take several; `anchors` those
+    whose values are entryUUIDs from which the first step starts.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Definition:
     required: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
     anchors: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()

@@ -212,10 +212,11 @@ class Bench:
         status = "" if "status=" in query else "&status=current"
         return self.send("/DocumentReference", f"{fixed}{status}" + (f"&{query}" if query else ""), **more)
 
-    def audited(self) -> list[Any]:
-        """The rows of the audit, oldest first."""
-        query = select(tables.audit).order_by(tables.audit.c.id)
-        return list(asyncio.run(_awaited(self.gateway.database.fetch(query))))
+    def audit_of(self, answer: Answer) -> Any:
+        """The one row of the audit that tells of an answer."""
+        query = select(tables.audit).where(tables.audit.c.trace_id == answer.headers["x-request-id"])
+        (row,) = asyncio.run(_awaited(self.gateway.database.fetch(query)))
+        return row
 
 
 async def _awaited(pending: Awaitable[T]) -> T:

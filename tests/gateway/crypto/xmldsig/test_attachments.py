@@ -93,10 +93,13 @@ def test_content_ids_are_percent_decoded() -> None:
     "text",
     [
         f"<d>a{include('x')}</d>",
-        f"<d>{include('x')} </d>",
+        f"<d>{include('x')} a</d>",
+        f"<d>\u00a0{include('x')}</d>",
+        f"<d>{include('x')}\u2003</d>",
         f"<d>{include('x')}{include('y')}</d>",
         f"<d>{include('x')}<e/></d>",
         f'<d><x:Include {XOP} href="cid:x">text</x:Include></d>',
+        f'<d><x:Include {XOP} href="cid:x"> </x:Include></d>',
         f'<d><x:Include {XOP} href="cid:x"><e/></x:Include></d>',
         f"<d><!--c-->{include('x')}</d>",
     ],
@@ -104,6 +107,12 @@ def test_content_ids_are_percent_decoded() -> None:
 def test_an_include_stands_alone(text: Any) -> None:
     with pytest.raises(Malformed):
         includes_of(parse(f"<r>{text}</r>".encode()))
+
+
+def test_white_space_around_an_include_is_let_pass_and_stays_in_the_digest() -> None:
+    root = parse(f"<r><d>\n\t {include('one@x')} \n</d></r>".encode())
+    inline = parse(f"<r><d>\n\t {b64encode(b'abc').decode()} \n</d></r>".encode())
+    assert digest(root, {"one@x": Octets(b"abc")}) == sha256(c14n(inline)).digest()
 
 
 @pytest.fixture

@@ -1,0 +1,58 @@
+"""The capability statement: one resource for each type, with what is declared for it and nothing else."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+
+from gateway.bindings.capability import capability_statement
+from gateway.declare.actions import Action
+from gateway.declare.bindings import Binding, Fhir, Soap
+from gateway.declare.events import query_event
+from gateway.declare.transaction import Actors, Codec, Target, Transaction
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+def declared(binding: Binding) -> Transaction[Any, Any]:
+    async def handle(_call: Any, _services: Any) -> Any:  # noqa: RUF029 - the shape of a handler
+        raise NotImplementedError
+
+    return Transaction(
+        code="X-1",
+        title="Do",
+        section="S 1",
+        actors=Actors("A", "B"),
+        binding=binding,
+        action=Action.DOCUMENT_QUERY,
+        audit=query_event("X-1", "Do"),
+        codec=Codec(decode=lambda *_: None, encode=lambda *_: None, refuse=lambda _: None),
+        target=lambda _: Target(),
+        handle=handle,
+    )
+
+
+def test_interactions_by_type() -> None:
+    bindings: tuple[Binding, ...] = (
+        Fhir("POST", "/Thing"),
+        Fhir("GET", "/Thing", (("name", "string"),)),
+        Fhir("GET", "/Binary/{id}"),
+        Fhir("GET", "/metadata"),
+        Fhir("POST", "/Thing/$do"),
+        Soap(action="urn:a", response_action="urn:b", mtom=False),
+    )
+    statement = capability_statement(map(declared, bindings), "https://x/fhir", NOW)
+    CapabilityStatement.model_validate(statement)
+    assert statement["date"] == "2026-11-22T09:30:00+00:00"
+    assert statement["implementation"]["url"] == "https://x/fhir"
+    told = {
+        each["type"]: [interaction["code"] for interaction in each["interaction"]]
+        for each in statement["rest"][0]["resource"]
+    }
+    assert told == {"Binary": ["read"], "Thing": ["create", "search-type"]}
+    assert statement["rest"][0]["resource"][1]["searchParam"] == [{"name": "name", "type": "string"}]
+
+
+def test_no_version_of_the_product_is_told() -> None:
+    statement = capability_statement((), "https://x/fhir", NOW)
+    assert statement["software"] == {"name": "Passerelle"}

@@ -1,0 +1,275 @@
+"""The FHIR form alone: limits, media types, what is proven, and replies that are bound to their request."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pytest
+from cryptography import x509
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+from gateway import errors
+from gateway.bindings.fhir import FhirForm
+from gateway.config import Limits
+from gateway.crypto.httpsig import Request, sign_request, verify_response
+from gateway.declare.actions import Action
+from gateway.declare.bindings import Fhir, FhirReply, Octets, Raw
+from gateway.declare.catalogue import Catalogue, build
+from gateway.declare.events import query_event
+from gateway.declare.transaction import Actors, Codec, Profile, Target, Transaction
+from gateway.errors import Meaning, MethodRefused, Problem, Refused, TransactionUnknown
+
+BASE = "https://localhost:8443/fhir"
+TRACE = "0123456789abcdef0123456789abcdef"
+FORM = "application/x-www-form-urlencoded"
+
+
+def declared(method: str, path: str) -> Transaction[Any, Any]:
+    async def handle(_call: Any, _services: Any) -> Any:  # noqa: RUF029 - the shape of a handler
+        raise NotImplementedError
+
+    return Transaction(
+        code=f"{method} {path}",
+        title="T",
+        section="S",
+        actors=Actors("A", "B"),
+        binding=Fhir(method, path),
+        action=Action.DOCUMENT_QUERY,
+        audit=query_event("X", "T"),
+        codec=Codec(decode=lambda *_: None, encode=lambda *_: None, refuse=lambda _: None),
+        target=lambda _: Target(),
+        handle=handle,
+    )
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    paths = (("GET", "/Thing"), ("POST", "/Thing"), ("GET", "/Thing/{id}"), ("GET", "/Binary/{id}"))
+    return build([Profile(code="X", title="X", transactions=tuple(declared(*each) for each in paths))])
+
+
+@pytest.fixture
+def form(identity: Callable[..., Any]) -> FhirForm:
+    return FhirForm(signer=identity("p256", "gateway").signer, limits=Limits(), base=BASE)
+
+
+def raw(path: str = "/Thing", query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Raw:
+    return Raw(
+        method=method,
+        path=f"/fhir{path}",
+        query=query,
+        target=f"{BASE}{path}" + (f"?{query}" if query else ""),
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        body=body,
+    )
+
+
+# --- open ----------------------------------------------------------------------------------------
+
+
+def test_limits_have_a_last_good_and_a_first_bad_value(form: FhirForm) -> None:
+    room = 8192 - len(f"{BASE}/Thing?a=")
+    assert form.open(raw(query="a=" + "x" * room)).parameters == (("a", "x" * room),)
+    with pytest.raises(errors.TooLarge):
+        form.open(raw(query="a=" + "x" * (room + 1)))
+    assert len(form.open(raw(query="&".join(["a=1"] * 50))).parameters) == 50
+    with pytest.raises(errors.TooComplex):
+        form.open(raw(query="&".join(["a=1"] * 51)))
+    assert form.open(raw(query="a=" + "1," * 99)).parameters
+    with pytest.raises(errors.TooComplex):
+        form.open(raw(query="a=" + "1," * 100))
+    small = replace(form, limits=replace(form.limits, fhir_bytes=3))
+    assert small.open(raw("/Thing/_search", method="POST", body=b"a=1", content_type=FORM)).parameters
+    with pytest.raises(errors.TooLarge):
+        small.open(raw("/Thing/_search", method="POST", body=b"a=12", content_type=FORM))
+
+
+def test_parameters_keep_their_order_and_lose_those_of_the_binding(form: FhirForm) -> None:
+    opened = form.open(raw(query="b=1&a=%C3%A9%2C+x&_format=json&b=&_pretty=true"))
+    assert opened.parameters == (("b", "1"), ("a", "é, x"), ("b", ""))
+
+
+@pytest.mark.parametrize("query", ["a", "a=%zz", "a=%", "a=%ff", "a=é", "a=1&&b=2", "a=%00", "a=%0a", "%09=1"])
+def test_queries_that_cannot_be_read(form: FhirForm, query: str) -> None:
+    with pytest.raises(errors.Malformed):
+        form.open(raw(query=query))
+
+
+def test_bodies(form: FhirForm) -> None:
+    with pytest.raises(errors.Malformed):
+        form.open(raw(body=b"{}"))
+    with pytest.raises(errors.Malformed):
+        form.open(raw("/Thing/_search", method="POST", body=b"a=\xff", content_type=FORM))
+    with pytest.raises(errors.MediaTypeUnsupported):
+        form.open(raw("/Thing/_search", method="POST", body=b"{}", content_type="application/json"))
+    with pytest.raises(errors.MediaTypeUnsupported):
+        form.open(raw(method="POST", body=b"{}", content_type="text/plain"))
+    with pytest.raises(errors.MediaTypeUnsupported):
+        form.open(raw(method="POST", body=b"{}", content_type="application/fhir+json;charset=latin1"))
+    kept = form.open(raw(method="POST", body=b"{}", content_type="application/fhir+json; charset=UTF-8"))
+    assert (kept.body, kept.parameters) == (b"{}", ())
+
+
+def test_paths_outside_the_base(form: FhirForm) -> None:
+    for path in ("/fhir", "/fhirx/Thing", "/Thing"):
+        with pytest.raises(TransactionUnknown):
+            form.open(replace(raw(), path=path))
+
+
+# --- match ---------------------------------------------------------------------------------------
+
+
+def matched(form: FhirForm, catalogue: Catalogue, request: Raw) -> tuple[str, dict[str, str]]:
+    envelope = form.open(request)
+    return form.match(envelope, catalogue).code, envelope.variables
+
+
+def test_a_search_by_post_is_the_search_by_get(form: FhirForm, catalogue: Catalogue) -> None:
+    assert matched(form, catalogue, raw()) == ("GET /Thing", {})
+    assert matched(form, catalogue, raw("/Thing/_search", method="POST")) == ("GET /Thing", {})
+    assert matched(form, catalogue, raw(method="POST")) == ("POST /Thing", {})
+    assert matched(form, catalogue, raw("/Thing/7")) == ("GET /Thing/{id}", {"id": "7"})
+    with pytest.raises(TransactionUnknown):
+        matched(form, catalogue, raw("/Binary/7/_search", method="POST"))
+    with pytest.raises(MethodRefused) as refused:
+        matched(form, catalogue, raw(method="PUT"))
+    assert refused.value.allowed == ("GET", "POST")
+
+
+@pytest.mark.parametrize(
+    ("accept", "taken"),
+    [
+        ("", True),
+        ("*/*", True),
+        ("application/*", True),
+        ("application/fhir+json; fhirVersion=4.0", True),
+        ("application/fhir+xml, application/json;q=0.1", True),
+        ("application/fhir+json;fhirVersion=5.0", False),
+        ("application/fhir+xml", False),
+        ("application/fhir+json;q=0", False),
+        ("text/html", False),
+        ("*/*;q=x", False),
+    ],
+)
+def test_only_json_is_answered(form: FhirForm, catalogue: Catalogue, accept: str, taken: bool) -> None:  # noqa: FBT001
+    if taken:
+        assert matched(form, catalogue, raw(accept=accept))[0] == "GET /Thing"
+        return
+    with pytest.raises(Refused) as refused:
+        matched(form, catalogue, raw(accept=accept))
+    assert refused.value.problems[0].meaning is Meaning.NOT_ACCEPTABLE
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "taken"),
+    [
+        ("_format=json", "text/html", True),
+        ("_format=application/fhir+json", "application/fhir+xml", True),
+        ("_format=application/fhir%2Bjson", "", True),
+        ("_format=xml", "application/fhir+json", False),
+        ("_format=ttl", "", False),
+    ],
+)
+def test_format_wins_over_accept(
+    form: FhirForm, catalogue: Catalogue, query: str, accept: str, taken: bool  # noqa: FBT001
+) -> None:
+    envelope = form.open(raw(query=query, accept=accept))
+    if taken:
+        assert form.match(envelope, catalogue)
+        return
+    with pytest.raises(Refused):
+        form.match(envelope, catalogue)
+
+
+def test_a_binary_has_a_type_of_its_own(form: FhirForm, catalogue: Catalogue) -> None:
+    envelope = form.open(raw("/Binary/7", accept="application/pdf"))
+    assert form.match(envelope, catalogue).code == "GET /Binary/{id}"
+    assert envelope.accept == "application/pdf"
+
+
+# --- prove ---------------------------------------------------------------------------------------
+
+
+def test_what_is_proven(form: FhirForm) -> None:
+    proven = form.prove(form.open(raw(query="a=1", prefer='return=minimal; handling="strict"')), None, None)  # type: ignore[arg-type]
+    assert proven.payload.parameters == (("a", "1"),)
+    assert proven.payload.base == BASE
+    assert proven.payload.strict
+    assert (proven.assertion, proven.message_id, len(proven.digest)) == (None, None, 32)
+
+
+# --- seal and fault ------------------------------------------------------------------------------
+
+
+def test_replies_are_bound_to_their_request(form: FhirForm, identity: Callable[..., Any], now: datetime) -> None:
+    ours, theirs = identity("p256", "gateway"), identity("p256", "node")
+    url = f"{BASE}/Thing"
+    signed = sign_request(Request("GET", url, {}), b"", theirs.signer, now)
+    request = Request("GET", url, signed)
+    envelope = form.open(raw(**{name.lower().replace("-", "_"): value for name, value in signed.items()}))
+    reply = FhirReply(200, "application/fhir+json", Octets(b"{}"), {"x-more": "1"})
+    sealed = form.seal(reply, declared("GET", "/Thing"), envelope, now, TRACE)
+    assert sealed.headers["x-more"] == "1"
+    keyid = verify_response(
+        200, sealed.headers, b"{}", request, lambda _: x509.load_der_x509_certificate(ours.der), now
+    )
+    assert len(keyid) == 64
+
+
+@pytest.mark.parametrize("signature", ["x", "sig=:A:", "sig=:AAAA:,", 'sig="AAAA"', "sig=:****:"])
+def test_a_signature_that_is_none_stops_nothing(form: FhirForm, now: datetime, signature: str) -> None:
+    envelope = form.open(raw(signature=signature))
+    reply = FhirReply(200, "text/plain", Octets(b""))
+    assert form.seal(reply, declared("GET", "/Thing"), envelope, now, TRACE).status == 200
+    assert form.fault(errors.Malformed("x"), raw(signature=signature), None, now, TRACE).status == 400
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (errors.NodeRefused("secret"), 403, "forbidden"),
+        (errors.NodeNotPermitted("secret"), 403, "forbidden"),
+        (errors.TooLarge("x"), 413, "too-long"),
+        (errors.TooComplex("x"), 400, "too-costly"),
+        (errors.Malformed("x"), 400, "structure"),
+        (errors.MediaTypeUnsupported("x"), 415, "not-supported"),
+        (errors.TransactionUnknown("x"), 404, "not-found"),
+        (errors.MethodRefused("x", allowed=("GET",)), 405, "not-supported"),
+        (errors.TokenMissing("secret"), 401, "login"),
+        (errors.TokenInvalid("secret"), 401, "security"),
+        (errors.TokenUnsupported("secret"), 401, "security"),
+        (errors.SignerRefused("secret"), 401, "security"),
+        (errors.SignatureBroken("secret"), 401, "security"),
+        (errors.AlgorithmRefused("secret"), 401, "security"),
+        (errors.Denied("x", reason="secret"), 403, "forbidden"),
+        (errors.Busy("x"), 503, "transient"),
+        (errors.Defect("secret"), 500, "exception"),
+        (errors.SchemaInvalid("x"), 400, "invalid"),
+        (errors.Refused(Problem(Meaning.NOT_ACCEPTABLE, "x")), 406, "not-supported"),
+        (errors.Refused(Problem(Meaning.GENERAL, "x")), 400, "invalid"),
+        (ValueError("secret"), 500, "exception"),
+    ],
+)
+def test_every_refusal_is_an_outcome(
+    form: FhirForm, now: datetime, error: Exception, status: int, code: str
+) -> None:
+    sealed = form.fault(error, raw(), None, now, TRACE)
+    text = b"".join(sealed.pieces).decode()
+    OperationOutcome.model_validate(orjson.loads(text))
+    issue = orjson.loads(text)["issue"][0]
+    assert (sealed.status, issue["code"], issue["severity"]) == (status, code, "error")
+    assert issue["details"]["text"].endswith(f"[trace {TRACE}]")
+    assert "secret" not in text
+    assert sealed.headers["content-type"] == "application/fhir+json"
+    assert sealed.headers["x-request-id"] == TRACE
+    assert "signature" in sealed.headers
+    assert ("www-authenticate" in sealed.headers) == (status == 401)
+    assert ("retry-after" in sealed.headers) == (status == 503)
+    assert ("allow" in sealed.headers) == (status == 405)
+
+
+def test_a_url_that_is_too_long_has_a_status_of_its_own(form: FhirForm, now: datetime) -> None:
+    long = raw(query="a=" + "x" * 9000)
+    assert form.fault(errors.TooLarge("x"), long, None, now, TRACE).status == 414
