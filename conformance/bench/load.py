@@ -22,7 +22,7 @@ FASTEST = {"iti18": 260, "iti41": 120, "iti43": 260, "adt": 600}
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One kind: rates, latencies in milliseconds, server CPU in milliseconds for a transaction, memory in MiB."""
+    """One kind: transactions a second, latencies and server CPU a transaction in ms, memory in MiB."""
 
     kind: str
     rate: float
@@ -114,14 +114,14 @@ class Load:
         return self.workshop.acting.identity.context().wrap_socket(raw, server_hostname="localhost")
 
 
-def _drive(links: list[ssl.SSLSocket], wires: list[Wire], end: float) -> tuple[list[tuple[float, float]], int, bool]:
+def _drive(
+    links: list[ssl.SSLSocket], wires: list[Wire], end: float
+) -> tuple[list[tuple[float, float]], int, bool]:
     """Sends on every connection in turn, then waits for the answers in the same turn."""
     found: list[tuple[float, float]] = []
     failed = 0
     queue = iter(wires)
-    pending: list[tuple[ssl.SSLSocket, Wire, float]] = []
-    for link in links:
-        pending.append(_send(link, next(queue)))
+    pending = [_send(link, next(queue)) for link in links]
     while pending:
         link, wire, begun = pending.pop(0)
         answer = _receive(link, mllp=wire.data.startswith(b"\x0b"))
@@ -163,5 +163,3 @@ def _receive(link: ssl.SSLSocket, *, mllp: bool) -> bytes:
 
 def _percentile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
-
-

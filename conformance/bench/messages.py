@@ -62,13 +62,17 @@ class Workshop:
         assertion = self.acting.assertion()
         bodies: dict[str, Callable[[], list[bytes | Attachment]]] = {
             "iti18": lambda: [_query(self.acting.full_id(chance.choice(patients)))],
-            "iti43": lambda: [_retrieve(self.settings.domain.repository_unique_id, chance.choice(self.stored))],
+            "iti43": lambda: [
+                _retrieve(self.settings.domain.repository_unique_id, chance.choice(self.stored))
+            ],
             "iti41": lambda: pieces_of(self.acting, [_document(self.acting, chance.choice(self.fed))]),
         }
         signer = self.acting.identity.signer
         return [self._soap(kind, bodies[kind](), assertion, signer) for _ in range(count)]
 
-    def _soap(self, kind: str, pieces: list[bytes | Attachment], assertion: bytes, signer: Signer | None) -> Wire:
+    def _soap(
+        self, kind: str, pieces: list[bytes | Attachment], assertion: bytes, signer: Signer | None
+    ) -> Wire:
         path = PATHS[kind]
         client = SoapClient(http=None, signer=signer)  # type: ignore[arg-type]  # it only writes
         url = f"{self.settings.server.public_url}{path}"

@@ -57,9 +57,8 @@ def _sqlite(path: str, settings: Settings, pattern: str, entries: int) -> list[s
                 made = _Made(chunk, settings.domain.affinity_oid, row, values)
                 for table, columns, rows in made.tables():
                     marks = ",".join("?" * len(columns))
-                    connection.executemany(
-                        f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})", rows  # noqa: S608
-                    )
+                    insert = f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})"  # noqa: S608 - our names
+                    connection.executemany(insert, rows)
                 connection.commit()
                 progress.advance(task, len(chunk))
         connection.execute("ANALYZE")

@@ -15,14 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 TARGETS = {"iti18": 600, "iti41": 125, "iti43": 250, "adt": 1000}
-"""Transactions a second for one worker; for two workers see the design figures in docs."""
+"""Transactions a second for one worker."""
 
 
 def show(measured: Sequence[Measured], options: argparse.Namespace) -> None:
     """Prints the table."""
     database = "PostgreSQL" if options.database else "SQLite"
     table = Table(
-        title=f"{options.entries:,} entries, {database}, {options.workers} worker(s), {options.clients} connections"
+        title=f"{options.entries:,} entries, {database}, {options.workers} worker(s), "
+        f"{options.clients} connections"
     )
     for name in ("kind", "tx/s", "p50 ms", "p95 ms", "p99 ms", "server CPU ms/tx", "RSS MiB", "failed"):
         table.add_column(name, justify="right")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import uuid
 import socket
 import ssl
+import uuid
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,9 @@ TERSER = re.compile(
 )
 
 
+CONTROL_ID = 10
+
+
 def with_segment_ends(text: str) -> str:
     """Byte-order mark dropped, every line end a CR, no empty lines: the form HL7 v2 has on the wire."""
     lines = re.split(r"[\r\n]+", text.removeprefix("\ufeff"))
@@ -30,8 +33,8 @@ def with_fresh_control_id(text: str) -> str:
 
     An empty one stays empty, it is what such a case is about.
     """
-    fields = text.split("|", 10)
-    if len(fields) > 10 and fields[9].strip():
+    fields = text.split("|", CONTROL_ID)
+    if len(fields) > CONTROL_ID and fields[9].strip():
         fields[9] = uuid.uuid4().hex[:20]
     return "|".join(fields)
 

@@ -94,7 +94,8 @@ class Values:
             "case-xpath": self._xpath,
             "retrieved": self._retrieved,
             "config": self._setting,
-            "now-dtm": lambda _case, _given: _dtm(datetime.now(UTC)),
+            # The second to come: a range excludes its end, and what was sent just now must lie inside.
+            "now-dtm": lambda _case, _given: _dtm(datetime.now(UTC) + timedelta(seconds=1)),
             "dtm-one-year-ago": lambda _case, _given: _dtm(datetime.now(UTC) - timedelta(days=365)),
             "today-yyyymmdd": lambda _case, _given: datetime.now(UTC).strftime("%Y%m%d"),
             "fhir-patient-url": self._fhir_patient,

@@ -90,15 +90,15 @@ class SoapForm:
             digest=hashlib.sha256(raw.body).digest(),
         )
 
-    def _text(
-        self, body: bytes, content_type: MimeType
-    ) -> tuple[bytes, MimeType, Mapping[str, Attachment]]:
+    def _text(self, body: bytes, content_type: MimeType) -> tuple[bytes, MimeType, Mapping[str, Attachment]]:
         if content_type.type == _SIMPLE:
             return body, content_type, {}
         if content_type.type == _PACKAGE:
             package = unpack(body, content_type, self.package_limits)
             if package.root_type.type != "application/xop+xml":
-                raise MediaTypeUnsupported("the root part is not application/xop+xml", location="Content-Type")
+                raise MediaTypeUnsupported(
+                    "the root part is not application/xop+xml", location="Content-Type"
+                )
             return package.root, package.root_type, package.attachments
         if content_type.type == "text/xml" and _SOAP_11.encode() in body[:1024]:
             raise EnvelopeVersion("a SOAP 1.1 message was sent; expected SOAP 1.2")
@@ -150,7 +150,7 @@ class SoapForm:
         return _sent(text, attachments, binding.response_action, trace_id, packaged=binding.mtom)
 
     def fault(
-        self, error: Exception, raw: Raw, envelope: Envelope | None, now: datetime, trace_id: str
+        self, error: Exception, _raw: Raw, envelope: Envelope | None, now: datetime, trace_id: str
     ) -> Sealed:
         """A SOAP fault, or a bare HTTP status where no SOAP message was read yet."""
         if isinstance(error, EnvelopeVersion):

@@ -1,4 +1,4 @@
-"""SOAP 1.2 faults for what the engine names by meaning (SOAP 1.2 part 1 section 5.4, WS-Security 1.1 section 12)."""
+"""SOAP 1.2 faults for what the engine names by meaning (SOAP 1.2 part 1 5.4, WS-Security 1.1 12)."""
 
 from __future__ import annotations
 
@@ -82,8 +82,11 @@ def _subcode(value: str) -> str:
 
 
 def with_prefixes(envelope: bytes) -> bytes:
-    """Binds the prefixes of subcodes on the Envelope. They stand in values only, where exclusive
-    canonical form would drop a binding, so the signed Body cannot hold them."""
+    """Binds the prefixes of subcodes on the Envelope.
+
+    They stand in values only, where exclusive canonical form would drop a binding, so the signed Body
+    cannot hold them.
+    """
     bindings = f'<e:Envelope xmlns:wsa="{WSA}" xmlns:wsse="{WSSE}" '.encode()
     return envelope.replace(b"<e:Envelope ", bindings, 1)
 
@@ -100,7 +103,11 @@ def bare(form: FaultForm, trace_id: str) -> Sealed:
     """An HTTP status with nothing but the trace id."""
     return Sealed(
         status=form.status,
-        headers={"content-type": "text/plain; charset=utf-8", "x-request-id": trace_id, "connection": "close"},
+        headers={
+            "content-type": "text/plain; charset=utf-8",
+            "x-request-id": trace_id,
+            "connection": "close",
+        },
         pieces=(f"refused [trace {trace_id}]\n".encode(),),
     )
 

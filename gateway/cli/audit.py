@@ -19,7 +19,9 @@ _DEFAULT = Path("passerelle.toml")
 
 @app.command()
 def verify(
-    export: Annotated[Path | None, typer.Argument(help="An export; default the installation's own trail.")] = None,
+    export: Annotated[
+        Path | None, typer.Argument(help="An export; default the installation's own trail.")
+    ] = None,
     config: ConfigFile = _DEFAULT,
 ) -> None:
     """Recompute every seal and check every signature; name the first bad row."""

@@ -10,7 +10,9 @@ import typer
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="passerelle.toml of an integration installation.")]
 Partner = Annotated[str, typer.Option("--as", help="Enrolled partner whose certificate is used.")]
-Role = Annotated[str, typer.Option(help="Role of the acting person: physician, pharmacist, laboratory, patient.")]
+Role = Annotated[
+    str, typer.Option(help="Role of the acting person: physician, pharmacist, laboratory, patient.")
+]
 Patient = Annotated[str, typer.Option(help="Patient identifier id^^^&OID&ISO, or the id alone.")]
 _DEFAULT = Path("passerelle.toml")
 
@@ -24,7 +26,9 @@ def register(app: typer.Typer) -> None:
 def token(
     role: Annotated[str, typer.Option("--as", help="physician, pharmacist, laboratory, patient …")],
     config: ConfigFile = _DEFAULT,
-    partner: Annotated[str, typer.Option(help="Partner whose key the assertion names; empty: bearer.")] = "hospital",
+    partner: Annotated[
+        str, typer.Option(help="Partner whose key the assertion names; empty: bearer.")
+    ] = "hospital",
     patient: Annotated[str, typer.Option(help="Only for this patient (id^^^&OID&ISO).")] = "",
 ) -> None:
     """Print a signed test assertion (integration only)."""
@@ -54,7 +58,9 @@ def send(
     partner: Partner = "hospital",
     role: Role = "physician",
     title: Annotated[str, typer.Option(help="Title; default the file's name.")] = "",
-    class_code: Annotated[str, typer.Option(help="classCode as code^^scheme.")] = "18842-5^^2.16.840.1.113883.6.1",
+    class_code: Annotated[
+        str, typer.Option(help="classCode as code^^scheme.")
+    ] = "18842-5^^2.16.840.1.113883.6.1",
     confidentiality: Annotated[str, typer.Option(help="N, R or V.")] = "N",
 ) -> None:
     """Provide and register a document (ITI-41) and print its uniqueId."""
@@ -63,7 +69,12 @@ def send(
     acting = Acting.of(config, partner, role)
     unique_id = asyncio.run(
         acting.send(
-            document.read_bytes(), patient, title or document.stem, class_code, confidentiality, document.suffix
+            document.read_bytes(),
+            patient,
+            title or document.stem,
+            class_code,
+            confidentiality,
+            document.suffix,
         )
     )
     print(unique_id)

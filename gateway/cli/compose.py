@@ -75,7 +75,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now, log: Log | None = None) -> Gateway:
+def compose(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, log: Log | None = None
+) -> Gateway:
     """A gateway for these settings. Opens the database; no socket is touched."""
     log = log or operator_log()
     signer = load_signer(settings.signing.key, settings.signing.certificate)

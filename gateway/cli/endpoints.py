@@ -11,9 +11,7 @@ from gateway.config import Settings
 def endpoints_of(settings: Settings) -> dict[str, str]:
     """Addresses and identifiers that a partner needs."""
     server, domain = settings.server, settings.domain
-    told = {
-        path.rpartition("/")[2]: f"{server.public_url}{path}" for path in catalogue().soap_ports()
-    }
+    told = {path.rpartition("/")[2]: f"{server.public_url}{path}" for path in catalogue().soap_ports()}
     host = server.public_url.removeprefix("https://").rpartition(":")[0] or server.host
     return told | {
         "fhir": f"{server.public_url}/fhir",

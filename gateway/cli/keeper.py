@@ -47,7 +47,7 @@ async def keep(gateway: Gateway) -> None:
                 swept = time.monotonic()
                 await gateway.engine.services.repository.sweep(time.time() - ORPHAN_AGE.total_seconds())
         except GatewayError as error:
-            gateway.engine.log.error("keeper", error=type(error).__name__, detail=error.detail)
+            gateway.engine.log.warning("keeper", error=type(error).__name__, detail=error.detail)
             sealing = await resume(gateway)
 
 

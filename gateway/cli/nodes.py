@@ -21,9 +21,13 @@ def enrol(
     organisation: Annotated[str, typer.Option(help="OID of its organisation.")],
     organisation_name: Annotated[str, typer.Option(help="Name of its organisation.")],
     transaction: Annotated[list[str], typer.Option(help="May call, such as ITI-41; repeat for more.")],
-    csr: Annotated[Path | None, typer.Option(help="Certificate request, signed by the local authority.")] = None,
+    csr: Annotated[
+        Path | None, typer.Option(help="Certificate request, signed by the local authority.")
+    ] = None,
     certificate: Annotated[Path | None, typer.Option(help="Or a certificate of your authority.")] = None,
-    bearer: Annotated[bool, typer.Option("--bearer", help="Take bearer assertions of professionals.")] = False,
+    bearer: Annotated[
+        bool, typer.Option("--bearer", help="Take bearer assertions of professionals.")
+    ] = False,
     config: ConfigFile = _DEFAULT,
 ) -> None:
     """Enrol a node. A private key is never asked for, and refused if it is given."""

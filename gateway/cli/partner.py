@@ -55,9 +55,11 @@ class Acting:
     def at(cls, settings: Settings, partner: str, role: str) -> Acting:
         """From settings."""
         if settings.environment != "integration":
-            raise SettingsInvalid("the client commands work in integration only: they hold partners' test keys")
+            raise SettingsInvalid(
+                "the client commands work in integration only: they hold partners' test keys"
+            )
         told = endpoints_of(settings)
-        endpoints = Endpoints(**{name: told[name] for name in Endpoints.__slots__})  # type: ignore[attr-defined]
+        endpoints = Endpoints(**{name: told[name] for name in Endpoints.__slots__})
         return cls(settings, endpoints, Identity.in_folder(settings.folder, partner), partner, role)
 
     def assertion(self, patient: str | None = None, *, bearer: bool = False) -> bytes:
@@ -126,7 +128,9 @@ class Acting:
             patient=self.full_id(patient),
             class_code=Code(code, scheme or _LOINC, title),
             type_code=Code(code, scheme or _LOINC, title),
-            format_code=Code("urn:ihe:iti:xds:2017:mimeTypeSufficient", "1.3.6.1.4.1.19376.1.2.3", "MIME type"),
+            format_code=Code(
+                "urn:ihe:iti:xds:2017:mimeTypeSufficient", "1.3.6.1.4.1.19376.1.2.3", "MIME type"
+            ),
             confidentiality=Code(confidentiality, "2.16.840.1.113883.5.25", confidentiality),
             author=f"{subject}^{name}^^^^^^^&{node.organisation}&ISO",
             institution=f"{node.organisation_name}^^^^^^^^^{node.organisation}",

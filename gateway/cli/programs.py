@@ -1,4 +1,4 @@
-"""`passerelle conformance` and `passerelle bench`: programs of their own, run against a system over the wire."""
+"""`passerelle conformance` and `passerelle bench`: programs that talk to a system over the wire."""
 
 from __future__ import annotations
 
@@ -37,13 +37,15 @@ def folder() -> Path:
     return checkout if checkout.is_dir() else package / "_conformance"
 
 
-@conformance.command(
-    "run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)
+@conformance.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_conformance(
     context: typer.Context,
-    cases: Annotated[Path | None, typer.Option(help="cases.jsonl; default the set shipped with the product.")] = None,
-    target: Annotated[str, typer.Option(help="self, or a configuration folder of a running system.")] = "self",
+    cases: Annotated[
+        Path | None, typer.Option(help="cases.jsonl; default the set shipped with the product.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="self, or a configuration folder of a running system.")
+    ] = "self",
 ) -> None:
     """Run cases against a system; further options go to the runner (--only, --case, --report, --known)."""
     chosen = cases or folder() / "cases.jsonl"
@@ -81,7 +83,7 @@ def run_conformance(
 
 @bench.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_bench(context: typer.Context) -> None:
-    """Measure transactions on a system started for it (--only, --entries, --workers, --clients, --seconds)."""
+    """Measure a system started for it (--only, --entries, --workers, --clients, --seconds, --json)."""
     command = [sys.executable, str(folder() / "bench"), *context.args]
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own program
 

@@ -129,7 +129,7 @@ def _hl7v2_handler(gateway: Gateway) -> Callable[[bytes, Peer], Awaitable[bytes]
 
 
 class _Alarms:
-    """Writes what happens outside any message to the audit: failed handshakes, broken framing, start, stop."""
+    """Tells the audit what happens outside messages: failed handshakes, broken framing, start, stop."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

@@ -1,4 +1,4 @@
-"""A server started for a purpose: its own folder, free ports, stopped at the end (demo, tests, benchmarks)."""
+"""A server for a purpose (demo, tests, benchmarks): own folder, free ports, stopped at the end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def prepare(home: Path, changes: Mapping[str, str] | None = None) -> Path:
         **(changes or {}),
     }
     for name, value in values.items():
-        text = _with_value(text, *name.split("."), value)
+        section, _, key = name.partition(".")
+        text = _with_value(text, section, key, value)
     config.write_text(text, encoding="utf-8")
     return config
 
@@ -75,11 +76,18 @@ def started(
 
 
 @contextlib.contextmanager
-def serving(
-    config: Path, *, workers: int = 1, log: Path | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
+def serving(config: Path, *, workers: int = 1, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A server on an existing configuration; its own log goes to `log` or stays beside the configuration."""
-    command = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(config), "--workers", str(workers)]
+    command = [
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        "serve",
+        "--config",
+        str(config),
+        "--workers",
+        str(workers),
+    ]
     with (log or config.with_name("server.log")).open("ab") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603 - ourselves
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Row
 
-from gateway.audit.export import ExportedRow, Header, header_line, checkpoint_line, row_line
+from gateway.audit.export import ExportedRow, Header, checkpoint_line, header_line, row_line
 from gateway.audit.rows import StoredRow
 from gateway.audit.sealer import SealedTree
 from gateway.config import Settings
@@ -12,8 +15,6 @@ from gateway.crypto.keys import load_certificates
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
-from cryptography.hazmat.primitives.serialization import Encoding
-from typing import Any
 
 _BATCH = 5_000
 _COLUMNS = tuple(StoredRow.__dataclass_fields__)
@@ -37,8 +38,8 @@ async def _lines(settings: Settings, journal: Journal) -> list[bytes]:
     certificates = load_certificates(settings.signing.certificate.read_bytes())
     ders = tuple(each.public_bytes(Encoding.DER) for each in certificates)
     lines = [header_line(Header(origin_of(settings), settings.environment, ders))]
-    for tree in await journal.checkpoints():
-        lines.append(checkpoint_line(SealedTree(tree.size, tree.root, tree.note, tree.at)))
+    trees = await journal.checkpoints()
+    lines += [checkpoint_line(SealedTree(tree.size, tree.root, tree.note, tree.at)) for tree in trees]
     position = 0
     while rows := await journal.sealed_rows(position, _BATCH):
         lines += [row_line(ExportedRow(row.audit_id, row.position, row.leaf, _stored(row))) for row in rows]

@@ -34,7 +34,7 @@ def read_endpoints(text: bytes | str) -> Endpoints:
     """Endpoints from JSON; further fields are passed over."""
     told: dict[str, Any] = orjson.loads(text)
     try:
-        return Endpoints(**{name: str(told[name]) for name in Endpoints.__slots__})  # type: ignore[attr-defined]
+        return Endpoints(**{name: str(told[name]) for name in Endpoints.__slots__})
     except KeyError as error:
         raise SettingsInvalid(f"the endpoints lack {error.args[0]}") from error
 
@@ -56,7 +56,9 @@ class Identity:
         """The partner `name` of a configuration folder made by `passerelle init`."""
         certificate, key = folder / f"pki/clients/{name}.pem", folder / f"pki/clients/{name}.key"
         if not certificate.exists():
-            raise SettingsInvalid(f"no client certificate of {name!r} in the folder", location=str(certificate))
+            raise SettingsInvalid(
+                f"no client certificate of {name!r} in the folder", location=str(certificate)
+            )
         signer = load_signer(key, certificate) if signs else None
         return cls(certificate=certificate, key=key, trust=folder / "pki/trust.pem", signer=signer)
 

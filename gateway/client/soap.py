@@ -59,7 +59,7 @@ class SoapClient:
         packaged: bool,
         assertion: bytes | None = None,
     ) -> Reply:
-        """One exchange; Faulted when the answer is a fault, SignatureBroken when it is not signed as it must be."""
+        """One exchange; Faulted when the answer is a fault, SignatureBroken when it is not signed."""
         content_type, body = self.write(url, action, pieces, packaged=packaged, assertion=assertion)
         response = await self.http.post(url, content=body, headers={"content-type": content_type})
         return self.read(response.status_code, response.headers.get("content-type", ""), response.content)
@@ -81,7 +81,8 @@ class SoapClient:
             HeaderBlock.of_text(f"{{{WSA}}}To", url),
         ]
         content = [
-            piece if isinstance(piece, bytes) else Attached(piece.content_id, piece.content) for piece in pieces
+            piece if isinstance(piece, bytes) else Attached(piece.content_id, piece.content)
+            for piece in pieces
         ]
         text = compose(headers, content, self.signer, now=datetime.now(UTC), assertion=assertion)
         if not packaged:

@@ -91,7 +91,10 @@ def provide_pieces(documents: Sequence[Document], set_id: str, source: str) -> l
     text = _submission(documents, set_id, source)
     for number, document in enumerate(documents):
         text += f'<xds:Document id="Document{number}">'
-        pieces += [text.encode(), Attachment(f"{uuid.uuid4()}@client", document.mime_type, Octets(document.data))]
+        pieces += [
+            text.encode(),
+            Attachment(f"{uuid.uuid4()}@client", document.mime_type, Octets(document.data)),
+        ]
         text = "</xds:Document>"
     pieces.append(f"{text}</xds:ProvideAndRegisterDocumentSetRequest>".encode())
     return _canonical(pieces)
@@ -100,7 +103,9 @@ def provide_pieces(documents: Sequence[Document], set_id: str, source: str) -> l
 def find_body(patient: str) -> bytes:
     """The Body of an ITI-18 FindDocuments: everything Approved of a patient (CX)."""
     status = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
-    slots = _slot("$XDSDocumentEntryPatientId", f"'{patient}'") + _slot("$XDSDocumentEntryStatus", f"('{status}')")
+    slots = _slot("$XDSDocumentEntryPatientId", f"'{patient}'") + _slot(
+        "$XDSDocumentEntryStatus", f"('{status}')"
+    )
     return (
         '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
         '<query:ResponseOption returnComposedObjects="true" returnType="LeafClass"></query:ResponseOption>'
@@ -116,7 +121,8 @@ def retrieve_body(documents: Sequence[tuple[str, str]]) -> bytes:
         f"<xds:DocumentUniqueId>{escape(unique_id)}</xds:DocumentUniqueId></xds:DocumentRequest>"
         for repository, unique_id in documents
     )
-    return f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDSB}">{asked}</xds:RetrieveDocumentSetRequest>'.encode()
+    body = f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDSB}">{asked}</xds:RetrieveDocumentSetRequest>'
+    return body.encode()
 
 
 async def find(
@@ -183,7 +189,8 @@ def _canonical(pieces: Sequence[bytes | Attachment]) -> list[bytes | Attachment]
     """
     marks = [f"-document-{number}-" for number in range(len(pieces))]
     text = b"".join(
-        piece if isinstance(piece, bytes) else mark.encode() for piece, mark in zip(pieces, marks, strict=True)
+        piece if isinstance(piece, bytes) else mark.encode()
+        for piece, mark in zip(pieces, marks, strict=True)
     )
     rest = c14n(etree.fromstring(text))
     cut: list[bytes | Attachment] = []
@@ -235,8 +242,12 @@ def _entry(document: Document, number: int) -> str:
         + f"<rim:Name><rim:LocalizedString value={quoteattr(document.title)}/></rim:Name>"
         + _author(owner, "93606bcf-9494-43ec-9b4e-a7748d1a838d", document)
         + "".join(_coded(owner, scheme, code, at) for at, (scheme, code) in enumerate(codes))
-        + _identifier(owner, "58a6f841-87b3-4a3e-92fd-a8ffeff98427", document.patient, "DocumentEntry.patientId")
-        + _identifier(owner, "2e82c1f6-a085-4c72-9da3-8640a32e42ab", document.unique_id, "DocumentEntry.uniqueId")
+        + _identifier(
+            owner, "58a6f841-87b3-4a3e-92fd-a8ffeff98427", document.patient, "DocumentEntry.patientId"
+        )
+        + _identifier(
+            owner, "2e82c1f6-a085-4c72-9da3-8640a32e42ab", document.unique_id, "DocumentEntry.uniqueId"
+        )
         + "</rim:ExtrinsicObject>"
     )
 
@@ -286,7 +297,11 @@ def _identifier(owner: str, scheme: str, value: str, name: str) -> str:
 
 
 def _association(relation: str, name: str, source: str, target: str | None, *, original: bool) -> str:
-    prefix = "urn:oasis:names:tc:ebxml-regrep:AssociationType:" if original else "urn:ihe:iti:2007:AssociationType:"
+    prefix = (
+        "urn:oasis:names:tc:ebxml-regrep:AssociationType:"
+        if original
+        else "urn:ihe:iti:2007:AssociationType:"
+    )
     slot = _slot("SubmissionSetStatus", "Original") if original else ""
     return (
         f'<rim:Association associationType="{prefix}{relation}" id="{name}" sourceObject="{source}" '
@@ -295,7 +310,8 @@ def _association(relation: str, name: str, source: str, target: str | None, *, o
 
 
 def _slot(name: str, value: str) -> str:
-    return f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList></rim:Slot>'
+    listed = f"<rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList>"
+    return f'<rim:Slot name="{name}">{listed}</rim:Slot>'
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -306,11 +322,15 @@ def _listed(element: etree._Element) -> Listed:
         return element.findtext(f"rim:Slot[@name='{name}']/rim:ValueList/rim:Value", "", _NAMESPACES)
 
     def external(scheme: str) -> str:
-        found = element.find(f"rim:ExternalIdentifier[@identificationScheme='urn:uuid:{scheme}']", _NAMESPACES)
+        found = element.find(
+            f"rim:ExternalIdentifier[@identificationScheme='urn:uuid:{scheme}']", _NAMESPACES
+        )
         return "" if found is None else found.get("value", "")
 
     def coded(scheme: str) -> tuple[str, ...]:
-        found = element.iterfind(f"rim:Classification[@classificationScheme='urn:uuid:{scheme}']", _NAMESPACES)
+        found = element.iterfind(
+            f"rim:Classification[@classificationScheme='urn:uuid:{scheme}']", _NAMESPACES
+        )
         return tuple(each.get("nodeRepresentation", "") for each in found)
 
     title = element.find("rim:Name/rim:LocalizedString", _NAMESPACES)

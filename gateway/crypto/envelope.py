@@ -48,7 +48,8 @@ class KeyTree:
 def load_master_key(path: Path) -> bytes:
     """The master key from a file of base64, readable by its owner only."""
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise SettingsInvalid("the master key file is readable by others; expected mode 0600", location=path.name)
+        text = "the master key file is readable by others; expected mode 0600"
+        raise SettingsInvalid(text, location=path.name)
     return base64.b64decode(path.read_bytes(), validate=False)
 
 

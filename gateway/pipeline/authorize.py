@@ -19,9 +19,13 @@ from gateway.stores.search import visible
 NEUTRAL = "the request is not permitted"
 
 
-async def decide(principal: Principal, action: Action, target: Target, engine: Engine, at: datetime) -> Verdict:
-    """The verdict on a request. A refused read gets an empty scope, so that its answer does not tell a denied
-    record from an absent one; Refused when a write names a patient that no feed made known."""
+async def decide(
+    principal: Principal, action: Action, target: Target, engine: Engine, at: datetime
+) -> Verdict:
+    """The verdict on a request; Refused when a write names a patient that no feed made known.
+
+    A refused read gets an empty scope, so that its answer does not tell a denied record from an absent one.
+    """
     if not action.of_record:
         return _without_record(principal, action, engine, at)
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
@@ -73,9 +77,8 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
         keys |= await engine.services.registry.owners(naming.kind, naming.by, naming.values)
     if keys:
         owners = await patients.identities(tuple(sorted(keys)))
-        for identity in dict.fromkeys(owners.values()):
-            if identity not in target.patients:
-                found.append((identity, await patients.find(identity)))
+        others = [each for each in dict.fromkeys(owners.values()) if each not in target.patients]
+        found += [(identity, await patients.find(identity)) for identity in others]
     return found
 
 

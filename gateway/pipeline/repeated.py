@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Repeated(Exception):  # noqa: N818 - it is no error: the caller gets the first answer again
+class Repeated(Exception):
     """`answer` is the first answer, or None when the same id came with other content."""
 
     def __init__(self, answer: bytes | None) -> None:

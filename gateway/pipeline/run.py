@@ -73,9 +73,7 @@ async def _close(x: Exchange, engine: Engine, error: Exception, answer: Sealed) 
     except Exception as failure:  # noqa: BLE001 - no audit, no service
         _report(x, engine, failure)
         return _answer(x, Busy("the audit trail cannot be written; nothing was done, try again"))
-    engine.log.warning(
-        "refused", trace=x.trace_id, stage=x.stage, error=type(error).__name__, node=_node(x)
-    )
+    engine.log.warning("refused", trace=x.trace_id, stage=x.stage, error=type(error).__name__, node=_node(x))
     return answer
 
 

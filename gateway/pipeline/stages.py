@@ -1,4 +1,4 @@
-"""The eleven stages every message passes, for SOAP, FHIR and HL7 v2 alike. STAGES is the only order there is."""
+"""The eleven stages of every message, SOAP, FHIR or HL7 v2. STAGES is the only order there is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from datetime import timedelta
 from typing import Final
 
 from gateway.declare.transaction import Call
-from gateway.errors import NodeNotPermitted, NodeRefused, SecurityHeaderInvalid, SignatureBroken, TokenInvalid, TokenMissing
+from gateway.errors import (
+    NodeNotPermitted,
+    NodeRefused,
+    SecurityHeaderInvalid,
+    SignatureBroken,
+    TokenInvalid,
+    TokenMissing,
+)
 from gateway.identity.systems import system_principal
 from gateway.pipeline.authorize import decide, refuse_denied
 from gateway.pipeline.engine import Engine, Stage
@@ -89,9 +96,7 @@ async def authorize(x: Exchange, engine: Engine) -> None:
     verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.at)
     x.verdict = verdict
     refuse_denied(verdict, x.transaction.action)
-    x.call = Call(
-        request=x.request, principal=x.principal, scope=verdict.scope, work=x.work, at=x.at
-    )
+    x.call = Call(request=x.request, principal=x.principal, scope=verdict.scope, work=x.work, at=x.at)
 
 
 async def handle(x: Exchange, engine: Engine) -> None:

@@ -75,9 +75,7 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     return tuple(_append(x, engine, x.work, each, x.verdict, reply) for each in told)
 
 
-def tell_failure(
-    x: Exchange, engine: Engine, work: UnitOfWork, error: Exception, reply: bytes
-) -> int:
+def tell_failure(x: Exchange, engine: Engine, work: UnitOfWork, error: Exception, reply: bytes) -> int:
     """Notes the one audit row of an exchange that was refused."""
     return _append(x, engine, work, _failure_facts(x, engine, error), x.known("verdict"), reply)
 
@@ -191,7 +189,7 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
             description=_described(error),
         )
     else:
-        facts = _refused_transaction(x, engine, transaction, error)
+        facts = _refused_transaction(x, engine, transaction)
     return replace(facts, description=_described(error), trace_id=x.trace_id)
 
 
@@ -199,9 +197,7 @@ def _described(error: Exception) -> str:
     return error.detail if isinstance(error, GatewayError) else "internal error"
 
 
-def _refused_transaction(
-    x: Exchange, engine: Engine, transaction: AnyTransaction, error: Exception
-) -> AuditFacts:
+def _refused_transaction(x: Exchange, engine: Engine, transaction: AnyTransaction) -> AuditFacts:
     facts = _transaction_facts(
         x, engine, transaction, x.known("target"), x.known("principal"), x.known("verdict")
     )

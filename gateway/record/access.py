@@ -30,8 +30,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One black or white list entry. `subject` is a person id or organisation OID ("*" = anyone);
-    `documents` empty means the whole record."""
+    """One black or white list entry; `documents` empty means the whole record.
+
+    `subject` is a person id or organisation OID ("*" = anyone).
+    """
 
     subject: str
     period: Period = Period()
@@ -116,6 +118,14 @@ class Scope:
     grants: Mapping[int, Grant] = field(default_factory=dict)
     identities: Mapping[int, PatientId] = field(default_factory=dict)
     unrestricted: bool = False
+
+    @property
+    def keys(self) -> dict[PatientId, int]:
+        """The record key of each patient under which new objects are kept: the first in scope."""
+        found: dict[PatientId, int] = {}
+        for key, identity in self.identities.items():
+            found.setdefault(identity, key)
+        return found
 
     @property
     def patients(self) -> tuple[int, ...]:

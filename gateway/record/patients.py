@@ -42,7 +42,7 @@ class PatientMerge:
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """A known patient. `keys` are the record keys of the surviving identity and all it subsumed."""
+    """A known patient. `keys` are the record keys of the surviving identity, first, and all it subsumed."""
 
     key: int
     head: int

@@ -79,13 +79,25 @@ def is_uuid(identifier: str) -> bool:
 def digest(submission: Submission) -> str:
     """Identifies a submission by what it says, before ids are assigned (SHA-256 in hex).
 
-    Ids are left out where they are symbolic or new in each retry; the documents count by uniqueId and hash.
+    A retry may bring new ids and another submissionTime: objects count by kind and uniqueId instead.
     """
-    parts = [submission.submission_set.unique_id, submission.submission_set.source_id]
-    parts += sorted(f"{item.unique_id}|{item.hash}|{item.size}|{item.mime_type}" for item in submission.documents)
-    parts += sorted(item.unique_id for item in submission.folders)
-    parts += sorted(item.relation.value for item in submission.associations)
+    labels = {submission.submission_set.id: "set"}
+    labels |= {item.id: f"document {item.unique_id}" for item in submission.documents}
+    labels |= {item.id: f"folder {item.unique_id}" for item in submission.folders}
+    links = {item.id: _link(item, labels) for item in submission.associations}
+    parts = [
+        repr(replace(submission.submission_set, id="", submission_time="")),
+        *sorted(repr(replace(item, id="", logical_id=None)) for item in submission.documents),
+        *sorted(repr(replace(item, id="", logical_id=None)) for item in submission.folders),
+        *sorted(_link(item, labels | links) for item in submission.associations),
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _link(item: Association, labels: Mapping[str, str]) -> str:
+    """What an association says, its ends by their labels."""
+    source, target = (labels.get(end, end) for end in (item.source, item.target))
+    return repr(replace(item, id="", source=source, target=target))
 
 
 def assign_ids(submission: Submission, new_id: Callable[[], str]) -> Submission:
@@ -122,14 +134,14 @@ async def admit(
     outside = {end for item in submission.associations for end in (item.source, item.target)} - inside
     standing = await view.standing(sorted({*outside, *inside}))
     _refuse_any(_taken_ids(inside, standing) + _reference_problems(submission, standing, keys))
-    replaced = tuple(
-        dict.fromkeys(item.target for item in submission.associations if item.relation.replaces)
-    )
+    replaced = tuple(dict.fromkeys(item.target for item in submission.associations if item.relation.replaces))
     required = tuple(
         dict.fromkeys(
             item.target
             for item in submission.associations
-            if item.relation is not Relation.HAS_MEMBER and item.target in standing and item.target not in replaced
+            if item.target not in replaced
+            and item.target in standing
+            and standing[item.target].kind == "document"
         )
     )
     cascade = await _cascade(submission, view, replaced, new_id) if replaced else ()
@@ -167,12 +179,13 @@ def _own_problems(submission: Submission) -> list[Problem]:
 def _membership_problems(submission: Submission) -> list[Problem]:
     """Each entry, folder and FD-DE association hangs on the set by exactly one HasMember."""
     set_id = submission.submission_set.id
-    held = Counter(
-        item.target
-        for item in submission.associations
-        if item.relation is Relation.HAS_MEMBER and item.source == set_id
-    )
-    needing = [*(item.id for item in submission.documents), *(item.id for item in submission.folders)]
+    members = [item for item in submission.associations if item.relation is Relation.HAS_MEMBER]
+    held = Counter(item.target for item in members if item.source == set_id)
+    needing = [
+        *(item.id for item in submission.documents),
+        *(item.id for item in submission.folders),
+        *(item.id for item in members if item.source != set_id),
+    ]
     problems = [
         _invalid(f"{name} has {held[name]} HasMember associations from the SubmissionSet, expected 1", name)
         for name in needing
@@ -194,16 +207,22 @@ def _member_status_problems(submission: Submission) -> list[Problem]:
         if item.relation is not Relation.HAS_MEMBER or item.source != submission.submission_set.id:
             continue
         if item.member_status == "Original" and item.target not in submission.ids:
-            problems.append(_invalid("SubmissionSetStatus is Original, but the target is not submitted", item.id))
+            problems.append(
+                _invalid("SubmissionSetStatus is Original, but the target is not submitted", item.id)
+            )
         elif item.member_status == "Reference" and item.target in inside:
-            problems.append(_invalid("SubmissionSetStatus is Reference, but the target is submitted", item.id))
+            problems.append(
+                _invalid("SubmissionSetStatus is Reference, but the target is submitted", item.id)
+            )
         elif item.member_status is None and item.target in inside:
             problems.append(_invalid("SubmissionSetStatus is missing, expected Original", item.id))
     return problems
 
 
 def _taken_ids(inside: set[str], standing: Mapping[str, Standing]) -> list[Problem]:
-    return [_invalid(f"entryUUID {name} is already registered", name) for name in sorted(inside & set(standing))]
+    return [
+        _invalid(f"entryUUID {name} is already registered", name) for name in sorted(inside & set(standing))
+    ]
 
 
 def _reference_problems(
@@ -216,7 +235,9 @@ def _reference_problems(
         for end in (item.source, item.target):
             if end not in inside and end not in standing:
                 problems.append(
-                    Problem(Meaning.UNRESOLVED_REFERENCE, f"{end} is neither submitted nor registered", item.id)
+                    Problem(
+                        Meaning.UNRESOLVED_REFERENCE, f"{end} is neither submitted nor registered", item.id
+                    )
                 )
                 break
         else:
@@ -234,11 +255,15 @@ def _relation_problems(
     if item.relation is Relation.HAS_MEMBER:
         return _member_problems(item, submission, standing, keys)
     if item.source not in entries:
-        return [Problem(Meaning.UNRESOLVED_REFERENCE, "the source of a relationship is not submitted", item.id)]
+        return [
+            Problem(Meaning.UNRESOLVED_REFERENCE, "the source of a relationship is not submitted", item.id)
+        ]
     found = standing.get(item.target)
     if found is None:
         if item.relation.replaces or item.relation is Relation.SNAPSHOT:
             return [Problem(Meaning.UNRESOLVED_REFERENCE, f"{item.target} is not registered", item.id)]
+        if item.target not in entries:
+            return [_invalid(f"the target of {item.relation.value} is no document", item.id)]
         return []
     return _target_problems(item, entries[item.source], found, keys)
 
@@ -247,12 +272,18 @@ def _target_problems(
     item: Association, source: DocumentEntry, found: Standing, keys: Mapping[PatientId, int]
 ) -> list[Problem]:
     if found.kind != "document":
-        return [_invalid(f"the target of {item.relation.value} is a {found.kind}, expected a document", item.id)]
+        return [
+            _invalid(f"the target of {item.relation.value} is a {found.kind}, expected a document", item.id)
+        ]
     if found.status is not Status.APPROVED:
         return [Problem(Meaning.DEPRECATED_TARGET, f"{item.target} is Deprecated", item.id)]
     if source.patient is not None and keys.get(source.patient) != found.patient:
         return [
-            Problem(Meaning.PATIENT_MISMATCH, f"source and target of {item.relation.value} differ in patient", item.id)
+            Problem(
+                Meaning.PATIENT_MISMATCH,
+                f"source and target of {item.relation.value} differ in patient",
+                item.id,
+            )
         ]
     if item.relation is Relation.SNAPSHOT and found.type is not EntryType.ON_DEMAND:
         return [_invalid("the target of IsSnapshotOf is not an on-demand entry", item.id)]
@@ -265,21 +296,36 @@ def _member_problems(
     standing: Mapping[str, Standing],
     keys: Mapping[PatientId, int],
 ) -> list[Problem]:
-    """Folder memberships: both Approved, of one patient; the set only holds what it may hold."""
-    if item.source == submission.submission_set.id:
-        return []
+    """Folder memberships: both Approved, of one patient; a set also holds registered documents."""
     source, target = standing.get(item.source), standing.get(item.target)
     for end in (source, target):
         if end is not None and end.status is not Status.APPROVED:
             return [Problem(Meaning.DEPRECATED_TARGET, f"{end.id} is Deprecated", item.id)]
-    if source is not None and source.kind != "folder":
-        return [_invalid(f"a {source.kind} that is registered gets no more members", item.id)]
-    patients = {
-        _patient_key(end, submission, standing, keys) for end in (item.source, item.target)
-    } - {None}
+    kinds = _kinds(submission)
+    from_kind = source.kind if source else kinds[item.source]
+    to_kind = target.kind if target else kinds[item.target]
+    if item.source == submission.submission_set.id:
+        if target is not None and to_kind != "document":
+            return [_invalid(f"a {to_kind} that is registered joins no other SubmissionSet", item.id)]
+        return []
+    if from_kind != "folder" or to_kind != "document":
+        return [_invalid(f"a {from_kind} has no {to_kind} as member", item.id)]
+    patients = {_patient_key(end, submission, standing, keys) for end in (item.source, item.target)} - {None}
     if len(patients) > 1:
-        return [Problem(Meaning.PATIENT_MISMATCH, "folder and document belong to different patients", item.id)]
+        return [
+            Problem(Meaning.PATIENT_MISMATCH, "folder and document belong to different patients", item.id)
+        ]
     return []
+
+
+def _kinds(submission: Submission) -> dict[str, str]:
+    """The kind of everything submitted, by id."""
+    return (
+        {submission.submission_set.id: "submission-set"}
+        | {item.id: "document" for item in submission.documents}
+        | {item.id: "folder" for item in submission.folders}
+        | {item.id: "association" for item in submission.associations}
+    )
 
 
 def _patient_key(
@@ -297,23 +343,24 @@ async def _cascade(
     submission: Submission, view: RegistryView, replaced: Sequence[str], new_id: Callable[[], str]
 ) -> tuple[Association, ...]:
     """The new document joins every Approved folder that holds the replaced one."""
-    by_target = {item.target: item.source for item in submission.associations if item.relation.replaces}
+    present = {(item.source, item.target) for item in submission.associations}
     added: list[Association] = []
     for membership in await view.memberships(replaced):
-        joined = Association(
-            id=new_id(),
-            relation=Relation.HAS_MEMBER,
-            source=membership.folder,
-            target=by_target[membership.document],
-        )
-        held = Association(
-            id=new_id(),
-            relation=Relation.HAS_MEMBER,
-            source=submission.submission_set.id,
-            target=joined.id,
-        )
-        added += [joined, held]
+        for successor in _successors(submission, membership.document):
+            if (membership.folder, successor) not in present:
+                joined = _member(new_id, membership.folder, successor)
+                added += [joined, _member(new_id, submission.submission_set.id, joined.id)]
     return tuple(added)
+
+
+def _successors(submission: Submission, document: str) -> list[str]:
+    return [
+        item.source for item in submission.associations if item.relation.replaces and item.target == document
+    ]
+
+
+def _member(new_id: Callable[[], str], source: str, target: str) -> Association:
+    return Association(id=new_id(), relation=Relation.HAS_MEMBER, source=source, target=target)
 
 
 def _touched(submission: Submission) -> tuple[str, ...]:

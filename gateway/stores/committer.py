@@ -14,8 +14,11 @@ _QUEUE_LIMIT = 2_000
 
 
 class GroupCommitter:
-    """Writes units of work in groups. If a group fails, its units are written one by one, so that
-    the error reaches the request that caused it and the others succeed."""
+    """Writes units of work in groups.
+
+    If a group fails, its units are written one by one, so that the error reaches the request that caused it
+    and the others succeed.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

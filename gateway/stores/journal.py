@@ -137,7 +137,9 @@ class Journal:
 
     async def checkpoints(self) -> Rows:
         """All checkpoints, oldest first."""
-        return await self._database.fetch(select(tables.audit_checkpoint).order_by(tables.audit_checkpoint.c.size))
+        return await self._database.fetch(
+            select(tables.audit_checkpoint).order_by(tables.audit_checkpoint.c.size)
+        )
 
     async def trace(self, trace_id: str) -> Rows:
         """The audit rows of one exchange."""

@@ -77,7 +77,7 @@ class PatientStore:
             head=first.head,
             identity=identity,
             shown=PatientId(extension=first.extension, root=first.root),
-            keys=tuple(row.member for row in rows),
+            keys=(first.head, *(row.member for row in rows if row.member != first.head)),
             rights=first.rights,
         )
 
@@ -151,9 +151,7 @@ class PatientStore:
         )
         work.check(select(tables.patient.c.key).where(still.scalar_subquery() == 1).limit(1), clash)
         statement = (
-            update(tables.patient)
-            .where(tables.patient.c.head == subsumed.head)
-            .values(head=survivor.head)
+            update(tables.patient).where(tables.patient.c.head == subsumed.head).values(head=survivor.head)
         )
         work.write(statement, otherwise=clash, expect=len(subsumed.keys))
 

@@ -36,7 +36,9 @@ _STILL_APPROVED = (
     .where(tables.entry.c.uuid == bindparam("b_uuid"), tables.entry.c.status == APPROVED)
     .values(status=APPROVED)
 )
-_CLAIM = text("INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) ON CONFLICT DO NOTHING")
+_CLAIM = text(
+    "INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) ON CONFLICT DO NOTHING"
+)
 _TOUCH_FOLDER = (
     update(tables.folder)
     .where(tables.folder.c.uuid == bindparam("b_uuid"))
@@ -59,15 +61,15 @@ class NamedDocument:
 class RegistryStore:
     """All methods that read metadata demand a scope; those of admission serve `record.submission`."""
 
-    def __init__(self, database: Database, new_key: Callable[[], int], ranks: Callable[[str, str], int]) -> None:
+    def __init__(
+        self, database: Database, new_key: Callable[[], int], ranks: Callable[[str, str], int]
+    ) -> None:
         self._database = database
         self._new_key = new_key
         self._rank = ranks
         self._searcher = Searcher()
 
-    async def find(
-        self, scope: Scope, kind: Kind, conditions: Sequence[Condition], limit: int
-    ) -> Rows:
+    async def find(self, scope: Scope, kind: Kind, conditions: Sequence[Condition], limit: int) -> Rows:
         """Rows of one kind that meet all conditions and lie in the scope, oldest first, at most limit + 1."""
         if not scope.grants or any(not item.values for item in conditions):
             return ()
@@ -90,7 +92,12 @@ class RegistryStore:
         """The documents some uniqueIds or entryUUIDs stand for; input of the decision on each."""
         table = tables.entry.c
         query = select(
-            table.uuid, table.unique_id, table.patient_key, table.rank, table.document_class, table.organisation
+            table.uuid,
+            table.unique_id,
+            table.patient_key,
+            table.rank,
+            table.document_class,
+            table.organisation,
         ).where(or_(table.unique_id.in_(names), table.uuid.in_(names)))
         return [NamedDocument(*tuple(row)) for row in await self._database.fetch(query)]
 
@@ -232,8 +239,11 @@ def _write_values(
 
 
 def _change_status(work: UnitOfWork, admission: Admission, at: datetime) -> None:
-    """Life cycle of registered objects. Each must still stand as admission saw it: the loser of a race
-    between two replacements learns that the document is Deprecated."""
+    """Life cycle of registered objects.
+
+    Each must still stand as admission saw it: the loser of a race between two replacements learns that the
+    document is Deprecated.
+    """
     for names, statement in ((admission.replaced, _DEPRECATE), (admission.required, _STILL_APPROVED)):
         for name in names:
             gone = Refused(Problem(Meaning.DEPRECATED_TARGET, f"{name} is Deprecated", name))

@@ -1,4 +1,4 @@
-"""The document repository: octets sealed on the file system, described in the database (ITI TF-2 3.41, 3.43)."""
+"""The document repository: octets sealed in files, described in the database (ITI TF-2 3.41, 3.43)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ class BlobStore:
         except OSError as error:
             aside.unlink(missing_ok=True)
             raise Refused(
-                Problem(Meaning.OUT_OF_RESOURCES, "the repository cannot store documents now; try again later")
+                Problem(
+                    Meaning.OUT_OF_RESOURCES, "the repository cannot store documents now; try again later"
+                )
             ) from error
         return name
 

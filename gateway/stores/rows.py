@@ -11,6 +11,8 @@ from gateway.record.people import Code
 
 Fragments = Mapping[str, str]
 _DTM_LENGTH = 14
+_OID_LENGTH = 64
+_XON_ID = 9
 
 
 def stamp(at: datetime) -> str:
@@ -137,6 +139,6 @@ def _organisation(item: DocumentEntry) -> str | None:
     for author in item.authors:
         for institution in author.institutions:
             parts = institution.split("^")
-            if len(parts) > 9 and parts[9]:  # noqa: PLR2004 - XON.10
-                return parts[9]
+            if len(parts) > _XON_ID and 0 < len(parts[_XON_ID]) <= _OID_LENGTH:
+                return parts[_XON_ID]
     return None

@@ -141,7 +141,9 @@ def _build(
 def _hidden_end(groups: Sequence[tuple[Grant, list[int]]]) -> ColumnElement[bool]:
     """Whether an end of an association is a document outside the scope."""
     end, document = tables.association.c, tables.entry.c
-    granted = or_(*(_granted(number, ENTRY, grant) for number, (grant, _) in enumerate(groups)))
+    granted: ColumnElement[bool] = or_(
+        *(_granted(number, ENTRY, grant) for number, (grant, _) in enumerate(groups))
+    )
     # A comparison with an absent class or organisation is neither true nor false; only true will do.
     return exists().where(document.uuid.in_([end.source, end.target]), granted.is_not(true()))
 
@@ -150,13 +152,11 @@ def _clause(kind: Kind, number: int, item: Condition) -> ColumnElement[bool]:
     name = f"v{number}"
     if item.ask in {Ask.VALUE, Ask.VALUE_LIKE}:
         return _value_clause(kind, name, item)
-    if item.ask is Ask.EITHER_END:
-        ends = bindparam(name, expanding=True)
-        return or_(kind.table.c.source.in_(ends), kind.table.c.target.in_(ends))
+    if item.ask in {Ask.IN, Ask.EITHER_END}:
+        columns = ("source", "target") if item.ask is Ask.EITHER_END else (item.field,)
+        return or_(*(kind.table.c[each].in_(bindparam(name, expanding=True)) for each in columns))
     column = kind.table.c[item.field]
     match item.ask:
-        case Ask.IN:
-            return column.in_(bindparam(name, expanding=True))
         case Ask.FROM:
             return column >= bindparam(name)
         case Ask.TO:
@@ -198,7 +198,9 @@ def _condition_values(number: int, item: Condition) -> dict[str, Any]:
 def _granted(number: int, kind: Kind, grant: Grant) -> ColumnElement[bool]:
     """The rows one grant lets through: by patient, rank, class, and documents named apart."""
     table = kind.table
-    clauses = [table.c.patient_key.in_(bindparam(f"g{number}_keys", expanding=True))]
+    clauses: list[ColumnElement[bool]] = [
+        table.c.patient_key.in_(bindparam(f"g{number}_keys", expanding=True))
+    ]
     if kind.ranked:
         if grant.rank < HIGHEST_RANK:
             visible: list[ColumnElement[bool]] = [table.c.rank <= bindparam(f"g{number}_rank")]
@@ -231,7 +233,9 @@ def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dic
     return values
 
 
-def visible(grant: Grant, *, rank: int, document_class: str | None, unique_id: str, organisation: str | None) -> bool:
+def visible(
+    grant: Grant, *, rank: int, document_class: str | None, unique_id: str, organisation: str | None
+) -> bool:
     """What `_granted` says of one document, for decisions about documents that a request names."""
     if unique_id in grant.hidden or (grant.classes is not None and document_class not in grant.classes):
         return False

@@ -23,7 +23,9 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-meta = Table("meta", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
+meta = Table(
+    "meta", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False)
+)
 
 patient = Table(
     "patient",

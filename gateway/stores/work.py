@@ -19,8 +19,10 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One statement over some rows. `expect` rows must be touched in all, else `otherwise` is raised;
-    a broken constraint raises `otherwise` too."""
+    """One statement over some rows.
+
+    `expect` rows must be touched in all, else `otherwise` is raised; a broken constraint raises it too.
+    """
 
     statement: Executable
     rows: Sequence[Values]

@@ -1,4 +1,4 @@
-"""The HTTP application: which wire form answers at which path; everything else is refused before it is read."""
+"""The HTTP application: which wire form answers at which path; all else is refused unread."""
 
 from __future__ import annotations
 

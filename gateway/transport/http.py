@@ -36,7 +36,7 @@ class Stage(Enum):
     DONE = "request received"
 
 
-class _Refused(Exception):  # noqa: N818  # the word of the pipeline
+class _Refused(Exception):  # the word of the pipeline
     """Stops the parser; the answer is already chosen."""
 
 

@@ -71,9 +71,7 @@ def target(request: ProvideRequest) -> Target:
 async def handle(call: Call[ProvideRequest], services: Services) -> Provided:
     """Stores each document durably, then registers all in one go (ITI TF-2 3.41.4.1.3)."""
     request = call.request
-    measured = {
-        item.id: measure(request.contents[item.id].chunks()) for item in request.submission.documents
-    }
+    measured = {item.id: measure(request.contents[item.id].chunks()) for item in request.submission.documents}
     _compare(request.submission, measured)
     documents = tuple(
         _completed(item, measured[item.id], services.domain) for item in request.submission.documents
@@ -115,7 +113,7 @@ async def _store(
 ) -> None:
     """Octets that are here already are not stored again; other octets under a known id are refused."""
     held = await services.repository.measured([item.unique_id for item in documents])
-    keys = {identity: key for key, identity in call.scope.identities.items()}
+    keys = call.scope.keys
     for item in documents:
         known = held.get(item.unique_id)
         if known is not None and known.sha1 != item.hash:

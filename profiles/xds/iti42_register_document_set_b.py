@@ -95,7 +95,7 @@ async def already_registered(submission: Submission, services: Services) -> bool
 async def register(call: Call[Any], submission: Submission, services: Services) -> Admission:
     """Admits a submission and notes what it adds; the same for ITI-41 and ITI-42."""
     await _refuse_other_octets(submission.documents, services)
-    keys = {identity: key for key, identity in call.scope.identities.items()}
+    keys = call.scope.keys
     admission = await admit(submission, services.registry, keys, _new_id)
     fragments = _fragments(admission.submission)
     patient = _patient(admission.submission)

@@ -39,7 +39,7 @@ def decode(payload: SoapPayload, domain: Domain) -> RetrieveRequest:  # noqa: AR
 
 
 def encode(response: RetrieveResponse, domain: Domain) -> SoapReply:  # noqa: ARG001 - the shape of a codec
-    """xds:RetrieveDocumentSetResponse: Success, or PartialSuccess with one error for each document missing."""
+    """xds:RetrieveDocumentSetResponse: Success, or PartialSuccess with an error for each one missing."""
     return retrieve_response(response.documents, response.problems, repository_code)
 
 
@@ -94,9 +94,7 @@ def _wrong(item: DocumentRequest, domain: Domain) -> Problem | None:
 
 def _unknown(item: DocumentRequest) -> Problem:
     """The same words whether the document does not exist or may not be seen."""
-    return Problem(
-        Meaning.UNKNOWN_DOCUMENT, f"document {item.unique_id} is not available", item.unique_id
-    )
+    return Problem(Meaning.UNKNOWN_DOCUMENT, f"document {item.unique_id} is not available", item.unique_id)
 
 
 def _retrieved(item: DocumentRequest, stored: Stored) -> Retrieved:

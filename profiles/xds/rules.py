@@ -12,9 +12,7 @@ from gateway.record.domain import Domain
 from gateway.record.people import Code
 from profiles.xds.wire.read import doubled
 
-_DTM = re.compile(
-    r"\d{4}((0[1-9]|1[0-2])((0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?)?)?"
-)
+_DTM = re.compile(r"\d{4}((0[1-9]|1[0-2])((0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?)?)?")
 _OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 """Not narrower than what partners send: test systems use arcs that no authority gave out."""
 _HASH = re.compile(r"[0-9a-fA-F]{40}")
@@ -61,9 +59,7 @@ def _missing(owner: str, values: Iterator[tuple[str, object]]) -> Found:
             yield _invalid(f"{name} is missing", owner)
 
 
-def _form(
-    owner: str, name: str, value: str | None, pattern: re.Pattern[str], expected: str
-) -> Found:
+def _form(owner: str, name: str, value: str | None, pattern: re.Pattern[str], expected: str) -> Found:
     if value is not None and not pattern.fullmatch(value):
         yield _invalid(f"{name} is not {expected}", owner)
 
@@ -213,7 +209,7 @@ def _in_list(entry: DocumentEntry, name: str, code: Code | None, domain: Domain)
 
 
 def _source_patient(entry: DocumentEntry) -> Found:
-    """sourcePatientInfo holds PID fields only (ITI TF-3 4.2.3.2.23)."""
+    """SourcePatientInfo holds PID fields only (ITI TF-3 4.2.3.2.23)."""
     seen = []
     for value in entry.source_patient_info:
         match = _PID_FIELD.fullmatch(value)
@@ -244,5 +240,3 @@ def _unique_id_problems(submission: Submission) -> Found:
     named += [item.unique_id for item in submission.folders]
     for value in doubled([name for name in named if name]):
         yield Problem(Meaning.DUPLICATE_IN_MESSAGE, f"uniqueId {value} is used twice", value)
-
-

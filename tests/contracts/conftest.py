@@ -9,11 +9,12 @@ import hashlib
 import shutil
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.init import create
@@ -30,7 +31,6 @@ from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import run
 from gateway.record.people import Code
 from gateway.stores.migrate import upgrade
-from lxml import etree
 
 PATIENT, OTHER = "CONTRACT-1", "CONTRACT-2"
 RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
@@ -109,7 +109,12 @@ def soap_raw(house: House, path: str, content_type: str, body: bytes, partner: s
 
 
 def write_soap(
-    house: House, transaction: AnyTransaction, pieces: list, *, partner: str = "hospital", role: str = "physician"
+    house: House,
+    transaction: AnyTransaction,
+    pieces: list,
+    *,
+    partner: str = "hospital",
+    role: str = "physician",
 ) -> Raw:
     acting = house.partner(partner, role)
     path = house.gateway.engine.catalogue.endpoint(transaction)
@@ -176,7 +181,10 @@ def query_body(house: House) -> bytes:
     status = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
     slots = "".join(
         f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{value}</rim:Value></rim:ValueList></rim:Slot>'
-        for name, value in (("$XDSDocumentEntryPatientId", f"'{patient}'"), ("$XDSDocumentEntryStatus", f"('{status}')"))
+        for name, value in (
+            ("$XDSDocumentEntryPatientId", f"'{patient}'"),
+            ("$XDSDocumentEntryStatus", f"('{status}')"),
+        )
     )
     return (
         '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
@@ -238,7 +246,10 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
     """The wire form and one valid message."""
     root = house.settings.domain.affinity_oid
     makers: dict[str, Callable[[], tuple[str, Raw]]] = {
-        "ITI-41": lambda: ("soap", write_soap(house, transaction, provide_pieces(house, document(house, xds.new_oid())))),
+        "ITI-41": lambda: (
+            "soap",
+            write_soap(house, transaction, provide_pieces(house, document(house, xds.new_oid()))),
+        ),
         "ITI-42": lambda: ("soap", write_soap(house, transaction, [register_body(house, xds.new_oid())])),
         "ITI-18": lambda: ("soap", write_soap(house, transaction, [query_body(house)])),
         "ITI-43": lambda: ("soap", write_soap(house, transaction, [retrieve_body(STORED)])),
@@ -271,5 +282,3 @@ def ready(house: House) -> Iterator[House]:
 @pytest.fixture
 def message_of() -> Callable[[House, AnyTransaction], tuple[str, Raw]]:
     return message
-
-

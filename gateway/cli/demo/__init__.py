@@ -91,6 +91,7 @@ def play(*, keep: bool) -> int:
     """Plays it all; 0 when every scene showed what it should. `keep` lets the server go on until Ctrl-C."""
     screen = Screen()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_STOPPED))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.perf_counter()
     try:
         with _folder(keep=keep) as home:

@@ -24,7 +24,7 @@ from gateway.errors import GatewayError, SignerRefused
 TRACE_HEADER = "x-request-id"
 
 
-class Unexpected(GatewayError):  # noqa: N818 - named as the errors of the house
+class Unexpected(GatewayError):
     """A scene did not show what it should."""
 
 

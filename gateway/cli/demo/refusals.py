@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import orjson
+from sqlalchemy import Row
 
 from gateway.audit.findings import Report
 from gateway.audit.verify import verify_export
@@ -20,6 +22,7 @@ from gateway.cli.trail import export_lines, rows_of
 from gateway.client.soap import Faulted, SoapClient
 from gateway.client.xds import RegistryFailure
 from gateway.crypto.keys import fingerprint
+from gateway.crypto.safexml import parse
 from gateway.declare.bindings import Attachment
 
 EXPORT, CHANGED = "audit.jsonl", "audit-changed.jsonl"
@@ -28,7 +31,7 @@ _POLL_SECONDS = 0.2
 _LEVELS = ("", "normal", "restricted", "very restricted")
 _FAILED_CHECK = "FailedCheck"
 _SERIOUS_FAILURE = 8
-_NO_CERTIFICATE = "client certificate"
+_NO_CERTIFICATE = "no client certificate"
 
 
 # --- what is refused -----------------------------------------------------------------------------
@@ -44,19 +47,21 @@ async def hidden_document(cast: Cast) -> Notes:
     expect(len(rows) == 1, f"{len(rows)} audit rows of this exchange, expected one")
     return (
         f"{code}: the same answer as for a document that does not exist",
-        f"audit trail, trace {trace[:8]}…, outcome {rows[0].outcome}: {_reason(rows[0].decision, letter)}",
+        f"audit trail, trace {trace[:8]}…, outcome {rows[0].outcome}: {_told(rows[0], letter)}",
     )
 
 
-def _reason(receipt: str, letter: str) -> str:
-    """The decision receipt in words."""
-    told = orjson.loads(receipt)
-    decision = told["decisions"][0]
-    expect(letter in told["hidden"], "the decision receipt does not name the hidden document")
-    level = int(decision["path"][-1].rpartition(" ")[2])
+def _told(row: Row[Any], letter: str) -> str:
+    """The audited reason and the decision receipt, in words."""
+    detail = parse(row.message.encode()).find(".//ParticipantObjectDetail[@type='reason']")
+    reason = "" if detail is None else b64decode(detail.get("value", "")).decode()
+    expect(reason == "CONFIDENTIALITY", f"the audited reason is {reason!r}")
+    receipt = orjson.loads(row.decision)
+    expect(receipt["hidden"] == [letter], "the decision receipt does not name the hidden document")
+    decision = receipt["decisions"][0]
+    level = _LEVELS[int(decision["path"][-1].rpartition(" ")[2])]
     return (
-        f"rule {decision['rule']} opens only what is “{_LEVELS[level]}” and of a class for pharmacists; "
-        f"{letter} is hidden (policy {decision['policy']})"
+        f"{reason}, rule {decision['rule']}: pharmacists see medication up to “{level}”; {letter} is hidden"
     )
 
 
@@ -115,7 +120,7 @@ async def stranger(cast: Cast) -> Notes:
     raise Unexpected(f"answered with HTTP {response.status_code}")
 
 
-async def _registry_error(attempt: Any) -> str:
+async def _registry_error(attempt: Awaitable[object]) -> str:
     try:
         await attempt
     except RegistryFailure as failure:

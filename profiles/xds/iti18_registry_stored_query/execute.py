@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Row
@@ -20,6 +21,9 @@ from profiles.xds.iti18_registry_stored_query.table import Join, Step
 
 _TYPE = "$XDSDocumentEntryType"
 _STABLE = Condition("type", Ask.IN, ("stable",))
+_THROUGH = MappingProxyType(
+    {Join.MEMBERS: ("target",), Join.SOURCES: ("source",), Join.ENDS: ("source", "target")}
+)
 _MEMBERSHIP = Condition("relation", Ask.IN, ("HasMember",))
 
 
@@ -94,7 +98,9 @@ async def _search(
 
 def _joined(join: Join, progress: _Progress) -> list[Condition]:
     """The condition that ties a step to what was found; an empty one finds nothing."""
-    held = progress.held.values()
+    if join in _THROUGH:
+        ends = _THROUGH[join]
+        return [_ids("uuid", (getattr(row, end) for row in progress.held.values() for end in ends))]
     match join:
         case Join.MEMBERSHIPS:
             return [_MEMBERSHIP, _ids("source", progress.reached)]
@@ -102,12 +108,6 @@ def _joined(join: Join, progress: _Progress) -> list[Condition]:
             return [_MEMBERSHIP, _ids("target", progress.reached)]
         case Join.TOUCHING:
             return [_ids("source", progress.reached, Ask.EITHER_END)]
-        case Join.MEMBERS:
-            return [_ids("uuid", (row.target for row in held))]
-        case Join.SOURCES:
-            return [_ids("uuid", (row.source for row in held))]
-        case Join.ENDS:
-            return [_ids("uuid", (end for row in held for end in (row.source, row.target)))]
         case _:
             return []
 
@@ -138,5 +138,8 @@ def _refuse_several_patients(query: Query, scope: Scope, rows: Sequence[Row[Any]
         return
     if len({scope.identities[row.patient_key] for row in rows}) > 1:
         raise Refused(
-            Problem(Meaning.SEVERAL_PATIENTS, "the objects asked for belong to several patients; ask for ObjectRef")
+            Problem(
+                Meaning.SEVERAL_PATIENTS,
+                "the objects asked for belong to several patients; ask for ObjectRef",
+            )
         )

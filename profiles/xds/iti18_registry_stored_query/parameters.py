@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.domain import Domain
@@ -21,7 +22,9 @@ _ITEM = re.compile(rf"{_QUOTED}|[\w:.\-]+")
 _STATUSES = {f"{codes.STATUS_PREFIX}{name}": name for name in ("Approved", "Deprecated")}
 _TYPES = {codes.STABLE: "stable", codes.ON_DEMAND: "on-demand"}
 _RELATIONS = {urn: name for name, urn in codes.ASSOCIATION_TYPES.items()}
+_NAMED = MappingProxyType({Form.STATUS: _STATUSES, Form.TYPE: _TYPES, Form.RELATION: _RELATIONS})
 _RETURN_TYPES = frozenset({"LeafClass", "ObjectRef"})
+_CODE = re.compile(r"[^^]+\^[^^]*\^[^^]+")
 _TIME = re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}")
 
 
@@ -59,7 +62,11 @@ def read(request: StoredQuery, queries: Mapping[str, Definition], domain: Domain
     definition = queries.get(request.identifier)
     if definition is None:
         raise Refused(
-            Problem(Meaning.UNKNOWN_QUERY, f"stored query {request.identifier[:64]} is not supported", "AdhocQuery/@id")
+            Problem(
+                Meaning.UNKNOWN_QUERY,
+                f"stored query {request.identifier[:64]} is not supported",
+                "AdhocQuery/@id",
+            )
         )
     if request.return_type not in _RETURN_TYPES:
         raise Refused(
@@ -126,25 +133,22 @@ def _unquoted(text: str) -> str:
 
 def _typed(name: str, item: str, parameter: Parameter) -> str | None:
     """The value as it is stored; None for one that no object can have and that the standard passes over."""
-    match parameter.form:
-        case Form.STATUS:
-            return _STATUSES.get(item)
-        case Form.TYPE:
-            return _TYPES.get(item)
-        case Form.RELATION:
-            return _RELATIONS.get(item)
-        case Form.UUID:
-            return item.strip().lower()
-        case Form.TIME:
-            if not _TIME.fullmatch(item):
-                raise Refused(Problem(Meaning.GENERAL, f"{name}: expected digits YYYY[MM[DD[hh[mm[ss]]]]]", name))
-            return padded(item)
-        case Form.CODE:
-            if item.count("^") != 2 or item.startswith("^") or item.endswith("^"):  # noqa: PLR2004
-                raise Refused(Problem(Meaning.GENERAL, f"{name}: expected 'code^^scheme'", name))
-            return item
-        case _:
-            return item
+    form = parameter.form
+    if form in _NAMED:
+        return _NAMED[form].get(item)
+    if form is Form.UUID:
+        return item.strip().lower()
+    if form is Form.TIME:
+        _expect(name, item, _TIME, "digits YYYY[MM[DD[hh[mm[ss]]]]]")
+        return padded(item)
+    if form is Form.CODE:
+        _expect(name, item, _CODE, "'code^^scheme'")
+    return item
+
+
+def _expect(name: str, item: str, pattern: re.Pattern[str], form: str) -> None:
+    if not pattern.fullmatch(item):
+        raise Refused(Problem(Meaning.GENERAL, f"{name}: expected {form}", name))
 
 
 def _count(name: str, seen: str) -> Refused:

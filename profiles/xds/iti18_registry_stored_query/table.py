@@ -58,7 +58,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One search: the kind of object, its filters by parameter name, its join; `shown` objects are answered."""
+    """One search: the kind of object, its filters by parameter name, its join.
+
+    The objects of a step that is not `shown` only lead to others.
+    """
 
     kind: Kind
     filters: tuple[str, ...] = ()

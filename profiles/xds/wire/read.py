@@ -27,6 +27,7 @@ from profiles.xds import codes
 
 _R = f"{{{codes.RIM}}}"
 _CX = re.compile(r"([^^&]+)\^\^\^&([^&^]+)&ISO")
+_SIZE = re.compile(r"[0-9]{1,18}")
 _RELATIONS = {urn: Relation(name) for name, urn in codes.ASSOCIATION_TYPES.items()}
 
 
@@ -36,6 +37,10 @@ class Problems(list[Problem]):
     def invalid(self, context: str, location: str) -> None:
         """Adds a metadata error at an object."""
         self.append(Problem(Meaning.METADATA_INVALID, context, location))
+
+    def not_saved(self, context: str, location: str) -> None:
+        """Adds a warning: extra metadata that are left out (ITI TF-3 4.2.3.1.6)."""
+        self.append(Problem(Meaning.EXTRA_NOT_SAVED, context, location, warning=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +215,12 @@ def _patient(carrier: Carrier, scheme: str, problems: Problems) -> PatientId | N
         return None
     found = patient_id(value)
     if found is None:
-        problems.invalid(
-            f"{codes.EXTERNAL_NAMES[scheme]} is not of the form id^^^&OID&ISO", carrier.id
-        )
+        problems.invalid(f"{codes.EXTERNAL_NAMES[scheme]} is not of the form id^^^&OID&ISO", carrier.id)
     return found
 
 
 def _extra(carrier: Carrier, known: frozenset[str], problems: Problems) -> Extra:
-    """Slots of others: kept when their name is a URN outside urn:ihe, refused inside it."""
+    """Slots of others: kept when their name is a URN outside urn:ihe, refused inside it, else left out."""
     kept = []
     for name, values in carrier.slots.items():
         if name in known:
@@ -226,6 +229,8 @@ def _extra(carrier: Carrier, known: frozenset[str], problems: Problems) -> Extra
             problems.invalid(f"slot {name} is reserved and not defined for this object", carrier.id)
         elif name.startswith("urn:"):
             kept.append((name, values))
+        else:
+            problems.not_saved(f"slot {name[:64]} is no URN and is not kept", carrier.id)
     return tuple(kept)
 
 
@@ -233,7 +238,7 @@ def _size(carrier: Carrier, problems: Problems) -> int | None:
     value = carrier.one("size")
     if value is None:
         return None
-    if not value.isascii() or not value.isdigit():
+    if not _SIZE.fullmatch(value):
         problems.invalid(f"size is {value[:20]!r}, expected a number of octets", carrier.id)
         return None
     return int(value)

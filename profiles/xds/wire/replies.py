@@ -60,10 +60,7 @@ def retrieve_response(
     failed = any(not item.warning for item in problems)
     status = codes.SUCCESS if not failed else codes.PARTIAL if documents else codes.FAILURE
     pieces: list[bytes | Attachment] = []
-    head = (
-        f'<xds:RetrieveDocumentSetResponse xmlns:xds="{codes.XDSB}">'
-        f"{_response(status, problems, code_of)}"
-    )
+    head = f'<xds:RetrieveDocumentSetResponse xmlns:xds="{codes.XDSB}">{_response(status, problems, code_of)}'
     for item in documents:
         pieces += [f"{head}<xds:DocumentResponse>{_described(item)}<xds:Document>".encode(), item.attachment]
         head = "</xds:Document></xds:DocumentResponse>"

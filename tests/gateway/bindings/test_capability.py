@@ -7,7 +7,7 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from gateway.bindings.capability import capability_statement
 from gateway.declare.actions import Action
-from gateway.declare.bindings import Binding, Fhir, Soap
+from gateway.declare.bindings import Binding, Fhir, Hl7v2
 from gateway.declare.events import query_event
 from gateway.declare.transaction import Actors, Codec, Target, Transaction
 
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
 
 def declared(binding: Binding) -> Transaction[Any, Any]:
-    async def handle(_call: Any, _services: Any) -> Any:  # noqa: RUF029 - the shape of a handler
+    async def handle(_call: Any, _services: Any) -> Any:
         raise NotImplementedError
 
     return Transaction(
@@ -39,7 +39,7 @@ def test_interactions_by_type() -> None:
         Fhir("GET", "/Binary/{id}"),
         Fhir("GET", "/metadata"),
         Fhir("POST", "/Thing/$do"),
-        Soap(action="urn:a", response_action="urn:b", mtom=False),
+        Hl7v2("ADT", ("A01",), "ADT_A01", "2.5"),
     )
     statement = capability_statement(map(declared, bindings), "https://x/fhir", NOW)
     CapabilityStatement.model_validate(statement)

@@ -27,7 +27,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def declared(method: str, path: str) -> Transaction[Any, Any]:
-    async def handle(_call: Any, _services: Any) -> Any:  # noqa: RUF029 - the shape of a handler
+    async def handle(_call: Any, _services: Any) -> Any:
         raise NotImplementedError
 
     return Transaction(
@@ -55,7 +55,9 @@ def form(identity: Callable[..., Any]) -> FhirForm:
     return FhirForm(signer=identity("p256", "gateway").signer, limits=Limits(), base=BASE)
 
 
-def raw(path: str = "/Thing", query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Raw:
+def raw(
+    path: str = "/Thing", query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str
+) -> Raw:
     return Raw(
         method=method,
         path=f"/fhir{path}",
@@ -91,7 +93,9 @@ def test_parameters_keep_their_order_and_lose_those_of_the_binding(form: FhirFor
     assert opened.parameters == (("b", "1"), ("a", "é, x"), ("b", ""))
 
 
-@pytest.mark.parametrize("query", ["a", "a=%zz", "a=%", "a=%ff", "a=é", "a=1&&b=2", "a=%00", "a=%0a", "%09=1"])
+@pytest.mark.parametrize(
+    "query", ["a", "a=%zz", "a=%", "a=%ff", "a=é", "a=1&&b=2", "a=%00", "a=%0a", "%09=1"]
+)
 def test_queries_that_cannot_be_read(form: FhirForm, query: str) -> None:
     with pytest.raises(errors.Malformed):
         form.open(raw(query=query))
@@ -193,7 +197,8 @@ def test_a_binary_has_a_type_of_its_own(form: FhirForm, catalogue: Catalogue) ->
 
 
 def test_what_is_proven(form: FhirForm) -> None:
-    proven = form.prove(form.open(raw(query="a=1", prefer='return=minimal; handling="strict"')), None, None)  # type: ignore[arg-type]
+    envelope = form.open(raw(query="a=1", prefer='return=minimal; handling="strict"'))
+    proven = form.prove(envelope, None, None)  # type: ignore[arg-type]
     assert proven.payload.parameters == (("a", "1"),)
     assert proven.payload.base == BASE
     assert proven.payload.strict
@@ -203,12 +208,14 @@ def test_what_is_proven(form: FhirForm) -> None:
 # --- seal and fault ------------------------------------------------------------------------------
 
 
-def test_replies_are_bound_to_their_request(form: FhirForm, identity: Callable[..., Any], now: datetime) -> None:
+def test_replies_are_bound_to_their_request(
+    form: FhirForm, identity: Callable[..., Any], now: datetime
+) -> None:
     ours, theirs = identity("p256", "gateway"), identity("p256", "node")
     url = f"{BASE}/Thing"
     signed = sign_request(Request("GET", url, {}), b"", theirs.signer, now)
     request = Request("GET", url, signed)
-    envelope = form.open(raw(**{name.lower().replace("-", "_"): value for name, value in signed.items()}))
+    envelope = form.open(replace(raw(), headers={name.lower(): value for name, value in signed.items()}))
     reply = FhirReply(200, "application/fhir+json", Octets(b"{}"), {"x-more": "1"})
     sealed = form.seal(reply, declared("GET", "/Thing"), envelope, now, TRACE)
     assert sealed.headers["x-more"] == "1"

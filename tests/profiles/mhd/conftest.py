@@ -99,10 +99,11 @@ def entry(number: int, **changes: Any) -> DocumentEntry:
     return replace(full, **changes)
 
 
+LABORATORY = Code("11502-2", LOINC, "Laboratory report")
 DOCUMENTS: tuple[tuple[DocumentEntry, bytes], ...] = (
     (entry(1), b"Hello"),
     (entry(2, creation_time="20250601", authors=(Author("^Zorba^Welby"),), events=()), b"old"),
-    (entry(3, type_code=Code("11502-2", LOINC, "Laboratory report"), service_start=None, service_stop=None), b"new"),
+    (entry(3, type_code=LABORATORY, service_start=None, service_stop=None), b"new"),
     (entry(4, mime_type="text/html", reference_ids=()), b"<script>alert(1)</script>"),
     (entry(5, confidentiality=(Code("R", HL7_CONFIDENTIALITY, "restricted"),)), b"secret"),
     (entry(6, patient=BRUNO), b"of another"),
@@ -134,7 +135,8 @@ class Answer:
 
     @property
     def ids(self) -> list[str]:
-        return [each["resource"]["id"] for each in self.json.get("entry", ()) if each["search"]["mode"] == "match"]
+        entries = self.json.get("entry", ())
+        return [each["resource"]["id"] for each in entries if each["search"]["mode"] == "match"]
 
     @property
     def issue(self) -> str:
@@ -238,7 +240,8 @@ async def _fill(gateway: Gateway) -> None:
     work = UnitOfWork()
     everything = Scope(unrestricted=True)
     patients = gateway.engine.services.patients
-    keys = {identity: patients.add(work, everything, identity, Demographics(), NOW) for identity in (ANNA, BRUNO)}
+    told = Demographics()
+    keys = {identity: patients.add(work, everything, identity, told, NOW) for identity in (ANNA, BRUNO)}
     opposed = to_json(PatientRights(opposed=True))
     work.write(
         insert(tables.patient_rights), {"patient_key": keys[BRUNO], "rights": opposed, "changed_at": 0}
@@ -269,15 +272,19 @@ async def _provide(
 
 
 def _submission(document: DocumentEntry, number: int) -> Submission:
-    links = [Association(id="a1", relation=Relation.HAS_MEMBER, source="set", target=document.id, member_status="Original")]
-    if number == 3:
-        links.append(
-            Association(id="a2", relation=Relation.REPLACE, source=document.id, target=f"urn:uuid:{uuid(2)}")
+    links = [
+        Association(
+            id="a1",
+            relation=Relation.HAS_MEMBER,
+            source="set",
+            target=document.id,
+            member_status="Original",
         )
-    if number == 4:
-        links.append(
-            Association(id="a3", relation=Relation.APPEND, source=document.id, target=f"urn:uuid:{uuid(1)}")
-        )
+    ]
+    for at, relation, target in ((3, Relation.REPLACE, 2), (4, Relation.APPEND, 1)):
+        if number == at:
+            aimed = f"urn:uuid:{uuid(target)}"
+            links.append(Association(id="a2", relation=relation, source=document.id, target=aimed))
     return Submission(
         submission_set=SubmissionSet(
             id="set",

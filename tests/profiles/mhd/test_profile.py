@@ -8,9 +8,9 @@ import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
+from gateway.declare.bindings import Raw
 from gateway.errors import MessageStale, NodeRefused, TooLarge
 from gateway.pipeline.run import refuse
-from gateway.declare.bindings import Raw
 from gateway.record.people import Code
 from profiles.mhd.profile import PROFILE
 
@@ -162,7 +162,8 @@ def test_the_statement_tells_of_every_transaction(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(TooLarge("body too large"), 413), (NodeRefused("x"), 403), (MessageStale("x"), 401)]
+    ("error", "status"),
+    [(TooLarge("body too large"), 413), (NodeRefused("x"), 403), (MessageStale("x"), 401)],
 )
 def test_refusals_of_the_transport(bench: Any, error: Any, status: int) -> None:
     raw = Raw(method="POST", path="/fhir/x", target="https://localhost:8443/fhir/x")

@@ -1,0 +1,317 @@
+"""A second, independent SOAP stack against a running gateway: zeep reads its contracts and uses them.
+
+    python conformance/interop/zeep_client.py --endpoints endpoints.json \
+        --certificate tester.pem --key tester.key --trust ca.pem
+
+Announces a patient of its own (ITI-8), provides a document (ITI-41), finds it (ITI-18), fetches it (ITI-43).
+What zeep lacks is added outside of it: wsa:ReplyTo and mustUnderstand, registry objects (it knows no
+substitution groups), MTOM packages for requests. Nothing of the system's own code is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import secrets
+import socket
+import ssl
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import zeep
+from lxml import etree
+from zeep.exceptions import Fault
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+SOAP = "http://www.w3.org/2003/05/soap-envelope"
+WSA = "http://www.w3.org/2005/08/addressing"
+RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
+XDSB = "urn:ihe:iti:xds-b:2007"
+XOP = "http://www.w3.org/2004/08/xop/include"
+SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
+FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
+LETTER = b"Conformance letter, written by zeep."
+OPERATIONS = {
+    "registry": {
+        "DocumentRegistry_RegistryStoredQuery": "urn:ihe:iti:2007:RegistryStoredQuery",
+        "DocumentRegistry_RegisterDocumentSet-b": "urn:ihe:iti:2007:RegisterDocumentSet-b",
+    },
+    "repository": {
+        "DocumentRepository_ProvideAndRegisterDocumentSet-b": (
+            "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+        ),
+        "DocumentRepository_RetrieveDocumentSet": "urn:ihe:iti:2007:RetrieveDocumentSet",
+    },
+}
+WAIT = 20
+
+
+class UnexpectedError(Exception):
+    """The system answered something else than it had to."""
+
+
+def expect(*, holds: bool, otherwise: str) -> None:
+    """UnexpectedError unless something holds."""
+    if not holds:
+        raise UnexpectedError(otherwise)
+
+
+@dataclass
+class Complete(zeep.Plugin):  # type: ignore[misc]  # zeep has no types
+    """Completes what zeep writes: addressing headers, and registry objects where they belong."""
+
+    objects: list[etree._Element] = field(default_factory=list)
+
+    def egress(
+        self, envelope: etree._Element, http_headers: dict[str, str], operation: Any, options: Any
+    ) -> tuple[etree._Element, dict[str, str]]:
+        """An envelope on its way out."""
+        del operation, options
+        header = envelope.find(f"{{{SOAP}}}Header")
+        action = envelope.find(f"{{{SOAP}}}Header/{{{WSA}}}Action")
+        if header is not None and action is not None:
+            action.set(f"{{{SOAP}}}mustUnderstand", "true")
+            reply_to = etree.SubElement(header, f"{{{WSA}}}ReplyTo")
+            etree.SubElement(reply_to, f"{{{WSA}}}Address").text = f"{WSA}/anonymous"
+        for place in envelope.iter(f"{{{RIM}}}RegistryObjectList"):
+            place.extend(self.objects)
+        return envelope, http_headers
+
+
+class MtomTransport(zeep.Transport):  # type: ignore[misc]  # zeep has no types
+    """Sends every request as an MTOM package, with each document in a part of its own."""
+
+    def post_xml(self, address: str, envelope: etree._Element, headers: Mapping[str, str]) -> Any:
+        """One request: base64 text leaves the envelope."""
+        parts: list[tuple[str, bytes]] = []
+        for document in envelope.iter(f"{{{XDSB}}}Document"):
+            name = f"{uuid.uuid4()}@zeep"
+            parts.append((name, base64.b64decode(document.text or "")))
+            document.text = None
+            etree.SubElement(document, f"{{{XOP}}}Include", href=f"cid:{name}")
+        action = envelope.findtext(f"{{{SOAP}}}Header/{{{WSA}}}Action") or ""
+        boundary = f"zeep-{secrets.token_hex(16)}"
+        content_type = (
+            f'multipart/related; type="application/xop+xml"; start="<root@zeep>"; '
+            f'start-info="application/soap+xml"; boundary="{boundary}"; action="{action}"'
+        )
+        body = package(etree.tostring(envelope, encoding="UTF-8"), parts, boundary)
+        return self.post(address, body, {**headers, "Content-Type": content_type})
+
+
+def package(root: bytes, parts: list[tuple[str, bytes]], boundary: str) -> bytes:
+    """A multipart/related body with XOP root."""
+    kind = 'application/xop+xml; charset=UTF-8; type="application/soap+xml"'
+    named = [("root@zeep", kind, root), *((name, "application/octet-stream", data) for name, data in parts)]
+    return (
+        b"".join(
+            f"--{boundary}\r\nContent-Type: {media}\r\nContent-Transfer-Encoding: binary\r\n"
+            f"Content-ID: <{name}>\r\n\r\n".encode()
+            + data
+            + b"\r\n"
+            for name, media, data in named
+        )
+        + f"--{boundary}--\r\n".encode()
+    )
+
+
+def new_oid() -> str:
+    """A fresh OID below the UUID arc."""
+    return f"2.25.{uuid.uuid4().int}"
+
+
+@dataclass(kw_only=True)
+class Interop:
+    """The steps, in the order in which they depend on each other."""
+
+    endpoints: Mapping[str, str]
+    certificate: Path
+    key: Path
+    trust: Path
+    clients: dict[str, zeep.Client] = field(default_factory=dict)
+    complete: Complete = field(default_factory=Complete)
+    patient: str = ""
+    unique_id: str = field(default_factory=new_oid)
+
+    def contract(self, name: str) -> None:
+        """The live contract of one endpoint: its operations and their soapAction."""
+        session = requests.Session()
+        session.cert, session.verify = (str(self.certificate), str(self.key)), str(self.trust)
+        session.trust_env = False
+        kind = MtomTransport if name == "repository" else zeep.Transport
+        client = zeep.Client(
+            f"{self.endpoints[name]}?wsdl",
+            transport=kind(session=session, timeout=WAIT, operation_timeout=WAIT),
+            settings=zeep.Settings(strict=False, forbid_external=True),
+            plugins=[self.complete],
+        )
+        found = {
+            operation.name: operation.soapaction
+            for service in client.wsdl.services.values()
+            for port in service.ports.values()
+            for operation in port.binding.all().values()
+        }
+        missing = {key: found.get(key) for key, told in OPERATIONS[name].items() if found.get(key) != told}
+        expect(holds=not missing, otherwise=f"operations missing or with another soapAction: {missing}")
+        self.clients[name] = client
+
+    def feed(self) -> None:
+        """ITI-8: a fresh patient, so that no run disturbs another."""
+        self.patient = f"Z{uuid.uuid4().int % 10**12}^^^&{self.endpoints['patient_id_root']}&ISO"
+        text = (DATA / "feed-a01.hl7").read_text(encoding="utf-8").replace("$pid$", self.patient)
+        text = text.replace("CONFORMANCE-1", secrets.token_hex(8)).strip().replace("\n", "\r")
+        context = ssl.create_default_context(cafile=str(self.trust))
+        context.load_cert_chain(self.certificate, self.key)
+        host, _, port = self.endpoints["mllp"].rpartition(":")
+        with (
+            socket.create_connection((host, int(port)), WAIT) as plain,
+            context.wrap_socket(plain, server_hostname=host) as line,
+        ):
+            line.sendall(b"\x0b" + text.encode() + b"\r\x1c\r")
+            reply = b""
+            while not reply.endswith(b"\x1c\r"):
+                more = line.recv(65_536)
+                expect(holds=bool(more), otherwise="the connection was closed without an acknowledgement")
+                reply += more
+        expect(holds=b"\rMSA|AA|" in reply, otherwise=f"the feed was answered {reply!r}")
+
+    def provide(self) -> None:
+        """ITI-41 with one document, as attachment."""
+        entry = f"urn:uuid:{uuid.uuid4()}"
+        text = (DATA / "provide-one-document.xml").read_text(encoding="utf-8")
+        values = {"$pid$": self.patient, "$doc$": self.unique_id, "$set$": new_oid(), "$entry$": entry}
+        for token, value in values.items():
+            text = text.replace(token, value.replace("&", "&amp;"))
+        found = etree.fromstring(text.encode()).find(f".//{{{RIM}}}RegistryObjectList")
+        self.complete.objects = [] if found is None else list(found)
+        try:
+            answer = self._call(
+                "repository",
+                "DocumentRepository_ProvideAndRegisterDocumentSet-b",
+                SubmitObjectsRequest={"RegistryObjectList": {}},
+                Document=[{"_value_1": LETTER, "id": entry}],
+            )
+        finally:
+            self.complete.objects = []
+        expect_success(answer)
+
+    def find(self) -> None:
+        """ITI-18 FindDocuments: exactly the document provided."""
+        answer = self._query("LeafClass", f"'{self.patient}'")
+        expect_success(answer)
+        ids = [
+            item.get("value")
+            for element in raw_elements(answer["RegistryObjectList"])
+            for item in element.iter(f"{{{RIM}}}ExternalIdentifier")
+        ]
+        expect(holds=self.unique_id in ids, otherwise=f"the document is not among {ids}")
+
+    def find_references(self) -> None:
+        """The same as ObjectRef: one."""
+        answer = self._query("ObjectRef", f"'{self.patient}'")
+        expect_success(answer)
+        count = len(raw_elements(answer["RegistryObjectList"]))
+        expect(holds=count == 1, otherwise=f"{count} references came, expected 1")
+
+    def retrieve(self) -> None:
+        """ITI-43: the octets, unchanged."""
+        wanted = {
+            "RepositoryUniqueId": self.endpoints["repository_unique_id"],
+            "DocumentUniqueId": self.unique_id,
+        }
+        answer = self._call("repository", "DocumentRepository_RetrieveDocumentSet", DocumentRequest=[wanted])
+        expect_success(answer["RegistryResponse"])
+        document = answer["DocumentResponse"][0]["Document"]
+        expect(holds=document == LETTER, otherwise=f"other octets came back: {document!r}")
+
+    def refuse(self) -> None:
+        """A query that breaks the schema is a SOAP fault of the sender, without a value of the message."""
+        try:
+            answer = self._query("NoSuchReturnType", "'Doe^^^&2.999&ISO'")
+        except Fault as fault:
+            expect(holds=str(fault.code).endswith(":Sender"), otherwise=f"the fault code is {fault.code}")
+            expect(
+                holds="NoSuchReturnType" not in str(fault.message),
+                otherwise=f"the fault repeats a value: {fault.message}",
+            )
+            return
+        raise UnexpectedError(f"no fault, but status {answer['status']}")
+
+    def _query(self, return_type: str, patient: str) -> Any:
+        slots = {"$XDSDocumentEntryPatientId": patient, "$XDSDocumentEntryStatus": f"('{APPROVED}')"}
+        return self._call(
+            "registry",
+            "DocumentRegistry_RegistryStoredQuery",
+            ResponseOption={"returnType": return_type, "returnComposedObjects": True},
+            AdhocQuery={
+                "id": FIND_DOCUMENTS,
+                "Slot": [{"name": name, "ValueList": {"Value": [value]}} for name, value in slots.items()],
+            },
+        )
+
+    def _call(self, name: str, operation: str, **content: Any) -> Any:
+        return self.clients[name].service[operation](**content)
+
+
+def raw_elements(item: Any) -> list[etree._Element]:
+    """What zeep could not give a type, because it knows no substitution groups."""
+    return list(getattr(item, "_raw_elements", None) or [])
+
+
+def expect_success(answer: Any) -> None:
+    """The registry response says Success."""
+    errors = answer["RegistryErrorList"] or {}
+    expect(holds=answer["status"] == SUCCESS, otherwise=f"status {answer['status']}, {errors}")
+
+
+def run(interop: Interop) -> int:
+    """Every step, one line each; the number that failed."""
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("contract of the registry", lambda: interop.contract("registry")),
+        ("contract of the repository", lambda: interop.contract("repository")),
+        ("ITI-8   a patient is announced", interop.feed),
+        ("ITI-41  one document as attachment", interop.provide),
+        ("ITI-18  FindDocuments, objects", interop.find),
+        ("ITI-18  FindDocuments, references", interop.find_references),
+        ("ITI-43  the document comes back", interop.retrieve),
+        ("ITI-18  a body that breaks the schema", interop.refuse),
+    ]
+    failed = 0
+    for title, step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a step is its result
+            failed += 1
+            print(f"failed  {title}: {type(error).__name__}: {error}")
+        else:
+            print(f"passed  {title}")
+    print(f"{len(steps) - failed} passed, {failed} failed")
+    return failed
+
+
+def main() -> int:
+    """Read the arguments, run, 1 if anything failed."""
+    reader = argparse.ArgumentParser(description="zeep against a running gateway")
+    reader.add_argument(
+        "--endpoints", type=Path, required=True, help="as `passerelle endpoints --json` prints"
+    )
+    for name in ("certificate", "key", "trust"):
+        reader.add_argument(f"--{name}", type=Path, required=True, help="PEM file")
+    told = reader.parse_args()
+    endpoints = json.loads(told.endpoints.read_text(encoding="utf-8"))
+    if urlsplit(endpoints["registry"]).scheme != "https":
+        reader.error("the endpoints are not https")
+    interop = Interop(endpoints=endpoints, certificate=told.certificate, key=told.key, trust=told.trust)
+    return 1 if run(interop) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
