@@ -1,6 +1,6 @@
 """The skeleton of a WSDL 1.1 document, written by spyne 2.14; the only module that imports spyne.
 
-spyne was last released before Python 3.12: what it misses there is lent to it first. Of its output only the
+spyne was last released before Python 3.12: what it misses since is lent to it first. Of its output only the
 structure is used, because its schemas cannot refer to elements of other namespaces (see wsdl.py).
 """
 
@@ -64,16 +64,16 @@ def _operation(spyne: Any, name: str, title: str, port: str) -> Any:
 
 
 def _spyne() -> Any:
-    if sys.version_info >= (3, 12) and "spyne" not in sys.modules:
+    if "spyne" not in sys.modules:
         lend_modules()
     return import_module("spyne")
 
 
 def lend_modules() -> None:
-    """Puts in place what spyne 2.14 imports and Python 3.12 or 3.13 no longer has.
+    """Puts in place what spyne 2.14 imports and later Pythons no longer have.
 
-    Its own copy of six finds no submodules there, so that the installed six stands for it; `cgi` is gone, of
-    which it needs one function.
+    Its own copy of six hooks into imports in a way that ended with Python 3.12: the installed six stands for
+    it. Python 3.13 has no `cgi`, of which it needs one function.
     """
     if find_spec("cgi") is None:
         cgi = ModuleType("cgi")

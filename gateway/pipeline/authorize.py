@@ -76,9 +76,8 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
     for naming in target.named:
         keys |= await engine.services.registry.owners(naming.kind, naming.by, naming.values)
     if keys:
-        owners = await patients.identities(tuple(sorted(keys)))
-        others = [each for each in dict.fromkeys(owners.values()) if each not in target.patients]
-        found += [(identity, await patients.find(identity)) for identity in others]
+        owners = await patients.owners(sorted(keys))
+        found += [(each.shown, each) for each in owners if each.shown not in target.patients]
     return found
 
 

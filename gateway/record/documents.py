@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, unique
 
+from gateway.errors import Problem
 from gateway.record.people import Code, PatientId
 
 
@@ -158,7 +159,8 @@ class Submission:
     documents: tuple[DocumentEntry, ...] = ()
     folders: tuple[Folder, ...] = ()
     associations: tuple[Association, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[Problem, ...] = ()
+    """What was left out; told to the sender with the success."""
 
     @property
     def patients(self) -> tuple[PatientId, ...]:

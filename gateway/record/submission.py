@@ -128,11 +128,13 @@ async def admit(
     for each Approved folder of a replaced document (ITI TF-2 3.42.4.1.3.5).
     """
     marked = digest(submission)
+    sent = {item.lower() for item in submission.ids if is_uuid(item)}
     submission = assign_ids(submission, new_id)
     _refuse_any(_own_problems(submission))
     inside = set(submission.ids)
     outside = {end for item in submission.associations for end in (item.source, item.target)} - inside
-    standing = await view.standing(sorted({*outside, *inside}))
+    # Ids made here cannot be taken; only those that were sent are looked up.
+    standing = await view.standing(sorted(outside | (inside & sent)))
     _refuse_any(_taken_ids(inside, standing) + _reference_problems(submission, standing, keys))
     replaced = tuple(dict.fromkeys(item.target for item in submission.associations if item.relation.replaces))
     required = tuple(

@@ -51,10 +51,51 @@ def async_url(url: str) -> str:
 
 
 def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
-    """The same sequence for both databases; PostgreSQL runs it inside SQLAlchemy's greenlet bridge."""
-    for unit in units:
-        for step in unit.steps:
-            _write_one(connection, step)
+    """The same sequence for both databases; PostgreSQL runs it inside SQLAlchemy's greenlet bridge.
+
+    First what is added, the rows of all units together; then changes that must find what they expect; then
+    conditions that must hold now. Nothing added by one unit is changed by another.
+    """
+    steps = [step for unit in units for step in unit.steps]
+    added: dict[int, list[Write]] = {}
+    for step in steps:
+        if isinstance(step, Write) and step.rows and step.expect is None:
+            added.setdefault(id(step.statement), []).append(step)
+    for group in added.values():
+        _add(connection, group)
+    for step in steps:
+        if isinstance(step, Write) and not (step.rows and step.expect is None):
+            _change(connection, step)
+    for step in steps:
+        if isinstance(step, Check) and connection.execute(step.query).first() is None:
+            raise step.otherwise
+    _write_journal(connection, units)
+
+
+def _add(connection: Connection, group: Sequence[Write]) -> None:
+    """Rows for one statement. A group of several units is taken apart by the committer if it fails."""
+    try:
+        connection.execute(group[0].statement, [row for step in group for row in step.rows])
+    except IntegrityError:
+        if group[0].otherwise is None:
+            raise
+        raise group[0].otherwise from None
+
+
+def _change(connection: Connection, step: Write) -> None:
+    try:
+        rows = step.rows or ({},)
+        touched = sum(connection.execute(step.statement, row).rowcount for row in rows)
+    except IntegrityError:
+        if step.otherwise is None:
+            raise
+        raise step.otherwise from None
+    if step.expect is not None and touched != step.expect and step.otherwise is not None:
+        raise step.otherwise
+
+
+def _write_journal(connection: Connection, units: Sequence[UnitOfWork]) -> None:
+    """Audit rows and replay memory of all units."""
     journal: dict[int, tuple[Any, list[Values]]] = {}
     for unit in units:
         for statement, row in unit.journal:
@@ -67,30 +108,6 @@ def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
             if clash is None:
                 raise
             raise clash from None
-
-
-def _write_one(connection: Connection, step: Write | Check) -> None:
-    if isinstance(step, Check):
-        if connection.execute(step.query).first() is None:
-            raise step.otherwise
-        return
-    try:
-        touched = _execute(connection, step)
-    except IntegrityError:
-        if step.otherwise is None:
-            raise
-        raise step.otherwise from None
-    if step.expect is not None and touched != step.expect and step.otherwise is not None:
-        raise step.otherwise
-
-
-def _execute(connection: Connection, step: Write) -> int:
-    if step.expect is None:
-        connection.execute(step.statement, list(step.rows) or None)
-        return 0
-    if not step.rows:
-        return connection.execute(step.statement).rowcount
-    return sum(connection.execute(step.statement, row).rowcount for row in step.rows)
 
 
 def _as_refusal(error: DBAPIError) -> GatewayError:

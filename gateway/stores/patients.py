@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import Defect, Meaning, Problem, Refused
@@ -52,7 +52,41 @@ def _context(key: int) -> bytes:
     return b"demographics|%d" % key
 
 
+def _by_keys() -> Any:
+    """As `_find`, for record keys; one row for every identity of each record."""
+    asked, head, member = (tables.patient.alias(name) for name in ("asked", "head", "member"))
+    return (
+        select(
+            head.c.key,
+            head.c.key.label("head"),
+            head.c.root,
+            head.c.extension,
+            member.c.key.label("member"),
+            tables.patient_rights.c.rights,
+        )
+        .distinct()
+        .join(head, head.c.key == asked.c.head)
+        .join(member, member.c.head == asked.c.head)
+        .outerjoin(tables.patient_rights, tables.patient_rights.c.patient_key == asked.c.head)
+        .where(asked.c.key.in_(bindparam("keys", expanding=True)))
+    )
+
+
+def _record(rows: Sequence[Row[Any]]) -> PatientRecord:
+    first = rows[0]
+    shown = PatientId(extension=first.extension, root=first.root)
+    return PatientRecord(
+        key=first.key,
+        head=first.head,
+        identity=shown,
+        shown=shown,
+        keys=tuple(row.member for row in rows),
+        rights=first.rights,
+    )
+
+
 _FIND = _find()
+_BY_KEYS = _by_keys()
 _SEALED = _sealed()
 _INSERT = insert(tables.patient)
 _INSERT_KEY = insert(tables.record_key)
@@ -81,16 +115,13 @@ class PatientStore:
             rights=first.rights,
         )
 
-    async def identities(self, keys: tuple[int, ...]) -> dict[int, PatientId]:
-        """The surviving identifier for each record key."""
-        asked, head = tables.patient.alias("asked"), tables.patient.alias("head")
-        query = (
-            select(asked.c.key, head.c.root, head.c.extension)
-            .join(head, head.c.key == asked.c.head)
-            .where(asked.c.key.in_(keys))
-        )
-        rows = await self._database.fetch(query)
-        return {row.key: PatientId(extension=row.extension, root=row.root) for row in rows}
+    async def owners(self, keys: Sequence[int]) -> list[PatientRecord]:
+        """The records that some record keys belong to, each once, under its surviving identifier."""
+        rows = await self._database.fetch(_BY_KEYS, {"keys": list(keys)})
+        members: dict[int, list[Row[Any]]] = {}
+        for row in rows:
+            members.setdefault(row.head, []).append(row)
+        return [_record(each) for each in members.values()]
 
     async def demographics(self, scope: Scope, record: PatientRecord) -> Demographics:
         """What the feeds told about the person."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, text, update
+from sqlalchemy import Select, bindparam, exists, insert, literal, select, text, update
 
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
-from gateway.record.documents import DocumentEntry, EntryType, Relation, Status
+from gateway.record.documents import DocumentEntry, EntryType, Status, Submission
 from gateway.record.submission import Admission, Membership, Standing
+from gateway.stores import reads, tables
 from gateway.stores import rows as row_of
-from gateway.stores import tables
 from gateway.stores.database import Database, Rows
 from gateway.stores.rows import Fragments
 from gateway.stores.search import ASSOCIATION, ENTRY, FOLDER, KINDS, SUBMISSION_SET, Condition, Kind, Searcher
@@ -79,87 +79,49 @@ class RegistryStore:
     async def owners(self, kind: str, by: str, values: Sequence[str]) -> set[int]:
         """Record keys of the patients to whom some named objects belong; input of the decision."""
         column = "uuid" if by == "uuid" else "unique_id"
-        kinds = KINDS.values() if kind == "any" else (KINDS[kind],)
+        kinds = tuple(KINDS) if kind == "any" else (kind,)
         found: set[int] = set()
-        for item in kinds:
-            if column in item.table.c:
-                table = item.table.c
-                query = select(table.patient_key).where(table[column].in_(values)).distinct()
-                found |= {row.patient_key for row in await self._database.fetch(query)}
+        for name in kinds:
+            query = reads.OWNERS.get((name, column))
+            if query is not None:
+                rows = await self._database.fetch(query, {"names": list(values)})
+                found |= {row.patient_key for row in rows}
         return found
 
     async def named_documents(self, names: Sequence[str]) -> list[NamedDocument]:
         """The documents some uniqueIds or entryUUIDs stand for; input of the decision on each."""
-        table = tables.entry.c
-        query = select(
-            table.uuid,
-            table.unique_id,
-            table.patient_key,
-            table.rank,
-            table.document_class,
-            table.organisation,
-        ).where(or_(table.unique_id.in_(names), table.uuid.in_(names)))
-        return [NamedDocument(*tuple(row)) for row in await self._database.fetch(query)]
+        rows = await self._database.fetch(reads.NAMED_DOCUMENTS, {"names": list(names)})
+        return [NamedDocument(*tuple(row)) for row in rows]
 
     async def submitted(self, unique_id: str) -> str | None:
         """The digest of the submission whose SubmissionSet has this uniqueId."""
-        table = tables.submission_set.c
-        rows = await self._database.fetch(select(table.digest).where(table.unique_id == unique_id))
+        rows = await self._database.fetch(reads.SUBMITTED, {"names": [unique_id]})
         return rows[0].digest if rows else None
 
     async def claims(self, unique_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         """(hash, size) of the octets that document uniqueIds already stand for."""
-        table = tables.claim.c
-        query = select(table.unique_id, table.hash, table.size).where(table.unique_id.in_(unique_ids))
-        return {row.unique_id: (row.hash, row.size) for row in await self._database.fetch(query)}
+        rows = await self._database.fetch(reads.CLAIMS, {"names": list(unique_ids)})
+        return {row.unique_id: (row.hash, row.size) for row in rows}
 
     async def standing(self, ids: Sequence[str]) -> Mapping[str, Standing]:
         """The registered objects among some entryUUIDs, with merged record keys."""
         found: dict[str, Standing] = {}
-        for kind in KINDS.values():
-            table = kind.table.c
-            columns = [table.uuid, table.status, tables.patient.c.head]
-            if kind.ranked:
-                columns.append(table.type)
-            query = (
-                select(*columns)
-                .join(tables.patient, tables.patient.c.key == table.patient_key)
-                .where(table.uuid.in_(ids))
-            )
-            for row in await self._database.fetch(query):
+        for kind in KINDS.values() if ids else ():
+            rows = await self._database.fetch(reads.STANDING[kind.name], {"names": list(ids)})
+            for row in rows:
                 entry_type = EntryType(row.type) if kind.ranked else None
                 found[row.uuid] = Standing(row.uuid, kind.name, row.head, Status(row.status), entry_type)
         return found
 
     async def memberships(self, documents: Sequence[str]) -> Sequence[Membership]:
         """Approved folder memberships of documents."""
-        held, folder = tables.association.c, tables.folder.c
-        query = (
-            select(held.source, held.target)
-            .join(tables.folder, folder.uuid == held.source)
-            .where(
-                held.relation == Relation.HAS_MEMBER.value,
-                held.status == APPROVED,
-                folder.status == APPROVED,
-                held.target.in_(documents),
-            )
-        )
-        return [Membership(row.source, row.target) for row in await self._database.fetch(query)]
+        rows = await self._database.fetch(reads.MEMBERSHIPS, {"names": list(documents)})
+        return [Membership(row.source, row.target) for row in rows]
 
     async def dependents(self, documents: Sequence[str]) -> Sequence[str]:
         """Approved documents that append or transform documents."""
-        held, entry = tables.association.c, tables.entry.c
-        query = (
-            select(held.source)
-            .join(tables.entry, entry.uuid == held.source)
-            .where(
-                held.relation.in_([Relation.APPEND.value, Relation.TRANSFORM.value]),
-                entry.status == APPROVED,
-                held.target.in_(documents),
-            )
-            .distinct()
-        )
-        return [row.source for row in await self._database.fetch(query)]
+        rows = await self._database.fetch(reads.DEPENDENTS, {"names": list(documents)})
+        return [row.source for row in rows]
 
     def register(
         self,
@@ -174,6 +136,7 @@ class RegistryStore:
         if patient_key not in scope.grants:
             raise PermissionError("this scope does not allow registering for the patient")
         submission = admission.submission
+        _check_unused(work, submission)
         self._add_set(work, admission, fragments, patient_key)
         self._add_entries(work, admission, fragments, patient_key)
         for folder in submission.folders:
@@ -209,6 +172,35 @@ class RegistryStore:
             )
             _write_values(work, _INSERT_ENTRY_VALUE, "entry_key", key, row_of.entry_values(item))
             _claim(work, item)
+
+
+def _unused() -> Select[Any]:
+    """One row, unless a uniqueId is in use by an object of another kind."""
+    tables_of = {"sets": SUBMISSION_SET.table, "folders": FOLDER.table, "documents": ENTRY.table}
+    free = [
+        ~exists().where(table.c.unique_id.in_(bindparam(f"not_{name}", expanding=True)))
+        for name, table in tables_of.items()
+    ]
+    return select(literal(1)).where(*free)
+
+
+_UNUSED = _unused()
+
+
+def _check_unused(work: UnitOfWork, submission: Submission) -> None:
+    """A uniqueId stands for an object of one kind (ITI TF-2 3.42.4.1.3.3.7)."""
+    sets = [submission.submission_set.unique_id]
+    folders = [item.unique_id for item in submission.folders]
+    documents = [item.unique_id for item in submission.documents]
+    query = _UNUSED.params(
+        not_sets=folders + documents, not_folders=sets + documents, not_documents=sets + folders
+    )
+    used = Problem(
+        Meaning.DUPLICATE_IN_REGISTRY,
+        "a uniqueId of this submission is already used in this registry by an object of another kind",
+        sets[0],
+    )
+    work.check(query, Refused(used))
 
 
 def _claim(work: UnitOfWork, item: DocumentEntry) -> None:

@@ -18,11 +18,13 @@ from sqlalchemy import Row, insert, select
 from gateway.crypto import envelope
 from gateway.errors import Busy, Defect, Meaning, Problem, Refused
 from gateway.record.access import Scope
-from gateway.stores import tables
+from gateway.stores import reads, tables
 from gateway.stores.database import Database
 from gateway.stores.search import visible
 from gateway.stores.work import UnitOfWork
 
+_LARGE = 1024 * 1024
+"""Octets from which a document is opened in another thread, so that it holds nobody up."""
 _INSERT = insert(tables.content)
 
 
@@ -177,14 +179,8 @@ class RepositoryStore:
 
     async def measured(self, unique_ids: Sequence[str]) -> dict[str, Measured]:
         """What is stored under some uniqueIds."""
-        table = tables.content.c
-        query = select(table.unique_id, table.sha1, table.sha256, table.size).where(
-            table.unique_id.in_(unique_ids)
-        )
-        return {
-            row.unique_id: Measured(row.sha1, row.sha256, row.size)
-            for row in await self._database.fetch(query)
-        }
+        rows = await self._database.fetch(reads.MEASURED, {"names": list(unique_ids)})
+        return {row.unique_id: Measured(row.sha1, row.sha256, row.size) for row in rows}
 
     async def read(self, scope: Scope, unique_ids: Sequence[str]) -> dict[str, Stored | Problem]:
         """The documents in scope; a Problem for each whose octets do not open. Others are absent."""
@@ -192,25 +188,19 @@ class RepositoryStore:
         allowed = await self._allowed(scope, unique_ids)
         if not allowed:
             return found
-        table = tables.content.c
-        query = (
-            select(tables.content, tables.record_key.c.wrapped.label("record_wrapped"))
-            .join(tables.record_key, tables.record_key.c.patient_key == table.record_key)
-            .where(table.unique_id.in_(sorted(allowed)))
-        )
-        for row in await self._database.fetch(query):
-            found[row.unique_id] = await asyncio.to_thread(self._open, row)
+        rows = await self._database.fetch(reads.CONTENTS, {"names": sorted(allowed)})
+        for row in rows:
+            large = row.size > _LARGE
+            found[row.unique_id] = await asyncio.to_thread(self._open, row) if large else self._open(row)
         return found
 
     async def _allowed(self, scope: Scope, unique_ids: Sequence[str]) -> set[str]:
         """A document is read through an entry: one that the grants of the scope show."""
-        table = tables.entry.c
-        query = select(
-            table.unique_id, table.patient_key, table.rank, table.document_class, table.organisation
-        ).where(table.unique_id.in_(unique_ids), table.patient_key.in_(scope.patients))
+        asked = {"names": list(unique_ids), "patients": list(scope.patients)}
+        rows = await self._database.fetch(reads.READABLE, asked)
         return {
             row.unique_id
-            for row in await self._database.fetch(query)
+            for row in rows
             if visible(
                 scope.grants[row.patient_key],
                 rank=row.rank,
@@ -241,8 +231,7 @@ class RepositoryStore:
         return await asyncio.to_thread(self._blobs.sweep, known, older_than)
 
     async def _record_key(self, patient_key: int) -> bytes:
-        table = tables.record_key.c
-        rows = await self._database.fetch(select(table.wrapped).where(table.patient_key == patient_key))
+        rows = await self._database.fetch(reads.RECORD_KEY, {"names": [patient_key]})
         if not rows:
             raise Defect("a patient has no record key; the record was erased")
         return self._keys.record_key(rows[0].wrapped)

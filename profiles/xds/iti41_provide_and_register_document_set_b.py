@@ -77,11 +77,10 @@ async def handle(call: Call[ProvideRequest], services: Services) -> Provided:
         _completed(item, measured[item.id], services.domain) for item in request.submission.documents
     )
     submission = replace(request.submission, documents=documents)
-    if await already_registered(submission, services):
-        return Provided()
-    await _store(call, documents, services)
-    await register(call, submission, services)
-    return Provided()
+    if not await already_registered(submission, services):
+        await _store(call, documents, services)
+        await register(call, submission, services)
+    return Provided(problems=submission.warnings)
 
 
 def _compare(submission: Submission, measured: Mapping[str, Measured]) -> None:

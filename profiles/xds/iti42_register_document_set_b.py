@@ -72,7 +72,7 @@ async def handle(call: Call[RegisterRequest], services: Services) -> Registered:
     submission = call.request.submission
     if not await already_registered(submission, services):
         await register(call, submission, services)
-    return Registered()
+    return Registered(problems=submission.warnings)
 
 
 async def already_registered(submission: Submission, services: Services) -> bool:

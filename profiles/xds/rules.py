@@ -18,6 +18,7 @@ _OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _HASH = re.compile(r"[0-9a-fA-F]{40}")
 _CX = re.compile(r"[^^&]+\^\^\^&(0|[1-9]\d*)(\.(0|[1-9]\d*))+&ISO")
 _CXI = re.compile(r"[^^]+\^\^\^([^^]*)\^[^^]+(\^[^^]*)?")
+_HOME = re.compile(r"urn:oid:[0-9.]+")
 _UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _PID_FIELD = re.compile(r"PID-(\d+)\|.*", re.DOTALL)
@@ -25,6 +26,7 @@ _PID_NOT_ALLOWED = frozenset({"2", "4", "12", "19"})
 _OID_LIMIT = 64
 _TITLE_LIMIT = 128
 _UNIQUE_ID_LIMIT = 128
+_MIME_TYPE_LIMIT = 256
 
 Found = Iterator[Problem]
 
@@ -44,6 +46,8 @@ def check(submission: Submission, column: Column, domain: Domain) -> list[Proble
         problems += _entry_problems(entry, column, domain)
     for folder in submission.folders:
         problems += _folder_problems(folder)
+    for association in submission.associations:
+        problems += _identity(association.id)
     problems += _patient_problems(submission)
     problems += _unique_id_problems(submission)
     return problems
@@ -84,6 +88,7 @@ def _set_problems(item: SubmissionSet) -> Found:
         ),
     )
     yield from _times(item.id, iter((("submissionTime", item.submission_time or None),)))
+    yield from _identity(item.id, item.home)
     yield from _oid(item.id, "XDSSubmissionSet.uniqueId", item.unique_id)
     yield from _oid(item.id, "XDSSubmissionSet.sourceId", item.source_id)
     if item.limited:
@@ -93,6 +98,15 @@ def _set_problems(item: SubmissionSet) -> Found:
 def _oid(owner: str, name: str, value: str) -> Found:
     if value and (len(value) > _OID_LIMIT or not _OID.fullmatch(value)):
         yield _invalid(f"{name} is not an OID of at most {_OID_LIMIT} characters", owner)
+
+
+def _identity(owner: str, home: str | None = None) -> Found:
+    """An id is a UUID or symbolic; homeCommunityId is an OID URN (ITI TF-3 4.2.3.2.12)."""
+    if owner.startswith("urn:uuid:"):
+        yield from _form(owner, "@id", owner, _UUID, "a UUID")
+    if home is not None:
+        yield from _form(owner, "@home", home, _HOME, "of the form urn:oid:OID")
+        yield from _oid(owner, "@home", home.removeprefix("urn:oid:"))
 
 
 def _folder_problems(item: Folder) -> Found:
@@ -108,6 +122,7 @@ def _folder_problems(item: Folder) -> Found:
             )
         ),
     )
+    yield from _identity(item.id, item.home)
     yield from _oid(item.id, "XDSFolder.uniqueId", item.unique_id)
     if item.logical_id is not None and item.logical_id != item.id:
         yield _invalid("lid differs from id, which only a metadata update may send", item.id)
@@ -180,8 +195,9 @@ def _entry_kind(entry: DocumentEntry) -> Found:
         yield _invalid("lid differs from id, which only a metadata update may send", entry.id)
     if entry.limited:
         yield _invalid("limitedMetadata is not taken by this registry", entry.id)
-    if entry.id.startswith("urn:uuid:") and not _UUID.fullmatch(entry.id):
-        yield _invalid("ExtrinsicObject/@id is not a UUID", entry.id)
+    if len(entry.mime_type) > _MIME_TYPE_LIMIT:
+        yield _invalid(f"mimeType is longer than {_MIME_TYPE_LIMIT} characters", entry.id)
+    yield from _identity(entry.id, entry.home)
 
 
 def _entry_codes(entry: DocumentEntry, domain: Domain) -> Found:

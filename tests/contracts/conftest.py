@@ -6,25 +6,35 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import re
 import shutil
 import sqlite3
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from xml.sax.saxutils import escape
 
 import pytest
 from lxml import etree
 
-from gateway.cli.compose import Gateway, compose
+from gateway.bindings.addressing import WSA
+from gateway.cli.compose import Gateway
+from gateway.cli.compose import compose as make_gateway
 from gateway.cli.init import create
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.client import xds
 from gateway.client.soap import SoapClient
+from gateway.client.token import issue_assertion
 from gateway.config import Settings
-from gateway.crypto.xmldsig import c14n
-from gateway.declare.bindings import Raw, Sealed
+from gateway.crypto.keys import load_signer
+from gateway.crypto.xmldsig import Attached, HeaderBlock, c14n, compose, names, sign_assertion
+from gateway.crypto.xmldsig.signature import reference_xml, signature_xml
+from gateway.declare.bindings import Attachment, Raw, Sealed
 from gateway.declare.transaction import AnyTransaction
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import WireForm
@@ -34,6 +44,8 @@ from gateway.stores.migrate import upgrade
 
 PATIENT, OTHER = "CONTRACT-1", "CONTRACT-2"
 RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
+FIND = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 
 
 @pytest.fixture(scope="session")
@@ -85,18 +97,29 @@ class House:
             return connection.execute(statement).fetchall()
 
 
-@pytest.fixture
-def house(installation: Settings, tmp_path: Path) -> Iterator[House]:
-    database = tmp_path / "record.db"
-    shutil.copy(installation.database.url.removeprefix("sqlite:///"), database)
+def standing(installation: Settings, folder: Path, record: Path, content: Path | None = None) -> House:
+    """A house in a folder of its own, with a copy of a record."""
+    database = folder / "record.db"
+    shutil.copy(record, database)
+    if content is not None:
+        shutil.copytree(content, folder / "content")
     settings = replace(
         installation,
         database=replace(installation.database, url=f"sqlite:///{database}"),
-        content=replace(installation.content, directory=tmp_path / "content"),
+        content=replace(installation.content, directory=folder / "content"),
     )
-    gateway = compose(settings)
-    yield House(gateway, settings)
-    asyncio.run(gateway.close())
+    return House(make_gateway(settings), settings)
+
+
+def empty_record(installation: Settings) -> Path:
+    return Path(installation.database.url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def house(installation: Settings, tmp_path: Path) -> Iterator[House]:
+    home = standing(installation, tmp_path, empty_record(installation))
+    yield home
+    asyncio.run(home.gateway.close())
 
 
 # --- one valid message for each transaction ------------------------------------------------------
@@ -268,17 +291,445 @@ def _feed(house: House, transaction: AnyTransaction) -> Raw:
     return hl7(house, trigger, "FRESH" if trigger != "A40" else PATIENT, OTHER if trigger == "A40" else None)
 
 
-@pytest.fixture
-def ready(house: House) -> Iterator[House]:
-    """The house with known patients and one stored document."""
-    transactions = {each.code: each for each in house.gateway.engine.catalogue.transactions()}
-    asyncio.run(prepare(house))
-    stored = write_soap(house, transactions["ITI-41"], provide_pieces(house, document(house, STORED)))
-    answer = asyncio.run(house.call("soap", stored))
+@pytest.fixture(scope="session")
+def furnished(installation: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a record of two known patients and one stored document."""
+    folder = tmp_path_factory.mktemp("furnished")
+    home = standing(installation, folder, empty_record(installation))
+    asyncio.run(prepare(home))
+    stored = write_soap(home, transaction_of(home, "ITI-41"), provide_pieces(home, document(home, STORED)))
+    answer = asyncio.run(home.call("soap", stored))
     assert b"ResponseStatusType:Success" in b"".join(answer.pieces), answer
-    yield house
+    asyncio.run(home.gateway.close())
+    return folder
+
+
+@pytest.fixture
+def ready(installation: Settings, furnished: Path, tmp_path: Path) -> Iterator[House]:
+    """The house with known patients and one stored document."""
+    home = standing(installation, tmp_path, furnished / "record.db", furnished / "content")
+    yield home
+    asyncio.run(home.gateway.close())
+
+
+def transaction_of(house: House, code: str) -> AnyTransaction:
+    return next(each for each in house.gateway.engine.catalogue.transactions() if each.code == code)
 
 
 @pytest.fixture
 def message_of() -> Callable[[House, AnyTransaction], tuple[str, Raw]]:
     return message
+
+
+# --- attacks: valid messages changed in one place, and what must be true of every refusal ---------
+
+SECRETS = ("CONTRACT-", "PRIVATE KEY", "Traceback", "lxml", "libxml", "sqlite", ".py", "/work", "/tmp", "/root")  # noqa: S108
+LIFE = timedelta(seconds=300)
+DEFAULT: object = object()
+
+
+@dataclass(frozen=True)
+class Told:
+    """One audit row: EventID, first EventTypeCode, outcome, and the whole message."""
+
+    event: str
+    type: str
+    outcome: int
+    message: str
+
+    @property
+    def kind(self) -> tuple[str, str, int]:
+        return self.event, self.type, self.outcome
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came back, and what was told to the audit."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    audit: list[Told]
+    seconds: float
+
+    @property
+    def fault(self) -> tuple[int, str, str | None]:
+        """HTTP status, local name of the SOAP fault code, subcode."""
+        values = [each.decode() for each in re.findall(rb"<env:Value>([^<]+)</env:Value>", self.body)]
+        code = values[0].removeprefix("env:") if values else ""
+        return self.status, code, values[1] if len(values) > 1 else None
+
+    @property
+    def codes(self) -> list[str]:
+        """The errorCodes of a registry response."""
+        return [each.decode() for each in re.findall(rb'errorCode="([^"]+)"', self.body)]
+
+    @property
+    def response(self) -> str:
+        """Success, PartialSuccess or Failure."""
+        found = re.search(rb"ResponseStatusType:(\w+)", self.body)
+        return found[1].decode() if found else ""
+
+    @property
+    def kinds(self) -> list[tuple[str, str, int]]:
+        return [each.kind for each in self.audit]
+
+
+class Heard:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.lines.append(f"{event} {fields}")
+
+    error = warning
+
+
+def told(house: House, after: int) -> list[Told]:
+    rows = house._query("SELECT message, outcome FROM audit ORDER BY id")[after:]
+    return [_told(str(message), int(str(outcome))) for message, outcome in rows]
+
+
+def _told(message: str, outcome: int) -> Told:
+    root = etree.fromstring(message)
+    kind = root.find(".//EventTypeCode")
+    assert root.find("EventIdentification").get("EventOutcomeIndicator") == str(outcome)
+    return Told(
+        root.find(".//EventID").get("csd-code"),
+        "" if kind is None else kind.get("csd-code"),
+        outcome,
+        message,
+    )
+
+
+class Forge:
+    """Writes messages of a partner, whole or broken, and sends them through the whole pipeline."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.acting = house.partner("hospital", "physician")
+
+    # --- assertions ---
+
+    def assertion(
+        self,
+        change: Callable[[etree._Element], None] | None = None,
+        *,
+        partner: str = "hospital",
+        role: str = "physician",
+        signer: object = None,
+        signed: bool = True,
+        **options: object,
+    ) -> bytes:
+        """An assertion of the test issuer; `change` alters the tree before it is signed."""
+        told_of, acting = self.house.settings.assertions, self.house.partner(partner, role)
+        signer = signer or load_signer(told_of.test_issuer_key, told_of.test_issuer_certificate)
+        defaults: dict[str, object] = {
+            "issuer": told_of.issuers[0].entity_id,
+            "subject": "dr.weber",
+            "name": "Dr Anne Weber",
+            "role": acting._role(),
+            "organisation": "2.999.2.1",
+            "organisation_name": "Test Hospital",
+            "purpose": Code("TREAT", "2.16.840.1.113883.5.8", "treatment"),
+            "audience": told_of.audience[0],
+            "patient": None,
+            "confirmation": acting.identity.signer.certificate,
+            "now": datetime.now(UTC),
+        }
+        root = etree.fromstring(issue_assertion(signer=signer, **{**defaults, **options}))
+        if change is None and signed:
+            return etree.tostring(root)
+        root.remove(root.find(names.SIGNATURE))
+        if change is not None:
+            change(root)
+        text = etree.tostring(root)
+        return sign_assertion(text, signer) if signed else text
+
+    # --- messages ---
+
+    def envelope(
+        self,
+        code: str,
+        pieces: list,
+        *,
+        partner: str = "hospital",
+        role: str = "physician",
+        assertion: object = DEFAULT,
+        headers: dict[str, object] | None = None,
+        more: tuple[HeaderBlock, ...] = (),
+        now: datetime | None = None,
+        signer: object = DEFAULT,
+    ) -> bytes:
+        """A signed envelope. `headers` replaces the content of wsa headers; None leaves one out."""
+        acting, transaction = self.house.partner(partner, role), transaction_of(self.house, code)
+        wanted: dict[str, object] = {
+            "Action": transaction.binding.action,
+            "MessageID": f"urn:uuid:{uuid.uuid4()}",
+            "ReplyTo": f"<wsa:Address>{WSA}/anonymous</wsa:Address>".encode(),
+            "To": self.url(code),
+            **(headers or {}),
+        }
+        blocks = [
+            HeaderBlock(f"{{{WSA}}}{name}", value)
+            if isinstance(value, bytes)
+            else HeaderBlock.of_text(f"{{{WSA}}}{name}", str(value), must_understand=name == "Action")
+            for name, value in wanted.items()
+            if value is not None
+        ]
+        content = [
+            each if isinstance(each, bytes) else Attached(each.content_id, each.content) for each in pieces
+        ]
+        return compose(
+            [*blocks, *more],
+            content,
+            acting.identity.signer if signer is DEFAULT else signer,
+            now=now or datetime.now(UTC),
+            assertion=self.assertion(partner=partner, role=role) if assertion is DEFAULT else assertion,
+        )
+
+    def url(self, code: str) -> str:
+        path = self.house.gateway.engine.catalogue.endpoint(transaction_of(self.house, code))
+        return f"{self.house.settings.server.public_url}{path}"
+
+    def raw(self, code: str, content_type: str, body: bytes, partner: str = "hospital") -> Raw:
+        path = self.house.gateway.engine.catalogue.endpoint(transaction_of(self.house, code))
+        return soap_raw(self.house, path, content_type, body, partner)
+
+    def simple(self, code: str, body: bytes, partner: str = "hospital", *, kind: str | None = None) -> Raw:
+        action = transaction_of(self.house, code).binding.action
+        content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
+        return self.raw(code, kind or content_type, body, partner)
+
+    def query(self, *, body: bytes | None = None, partner: str = "hospital", **options: object) -> Raw:
+        """An ITI-18, by default the valid one."""
+        pieces = [body or query_body(self.house)]
+        return self.simple("ITI-18", self.envelope("ITI-18", pieces, partner=partner, **options), partner)
+
+    def asked(self, identifier: str, *slots: tuple[str, str], returned: str = "LeafClass") -> bytes:
+        """The Body of an ITI-18 with these slots, each with one text as its value."""
+        listed = "".join(
+            f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList>'
+            "</rim:Slot>"
+            for name, value in slots
+        )
+        return (
+            '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
+            f'<query:ResponseOption returnComposedObjects="true" returnType="{returned}">'
+            f'</query:ResponseOption><rim:AdhocQuery xmlns:rim="{RIM}" id="{identifier}">{listed}'
+            "</rim:AdhocQuery></query:AdhocQueryRequest>"
+        ).encode()
+
+    def packaged(self, text: bytes, parts: list[tuple[str, bytes]], *, boundary: str = "edge") -> bytes:
+        """A multipart body by hand: the root, then parts as (header lines, octets)."""
+        root = 'Content-Type: application/xop+xml; charset=UTF-8; type="application/soap+xml"\r\n'
+        pieces = [(f"{root}Content-ID: <root>\r\n", text), *parts]
+        joined = b"".join(
+            f"--{boundary}\r\n{head}\r\n".encode() + data + b"\r\n" for head, data in pieces
+        )
+        return joined + f"--{boundary}--\r\n".encode()
+
+    def package(self, code: str, body: bytes, *, boundary: str | None = "edge") -> Raw:
+        action = transaction_of(self.house, code).binding.action
+        marked = "" if boundary is None else f'boundary="{boundary}"; '
+        kind = (
+            f'multipart/related; type="application/xop+xml"; start="<root>"; {marked}'
+            f'start-info="application/soap+xml"; action="{action}"'
+        )
+        return self.raw(code, kind, body)
+
+    def provide(
+        self,
+        *documents: xds.Document,
+        edit: Callable[[etree._Element], None] | None = None,
+        parts: Callable[[list], list[tuple[str, bytes]]] | None = None,
+        **options: object,
+    ) -> Raw:
+        """An ITI-41. `edit` changes the request before it is signed, `parts` what goes beside it."""
+        given = documents or (document(self.house, xds.new_oid()),)
+        pieces = provide_pieces(self.house, *given)
+        if edit is not None:
+            pieces = edited(pieces, edit)
+        text = self.envelope("ITI-41", pieces, **options)
+        attachments = [each for each in pieces if not isinstance(each, bytes)]
+        written = parts(attachments) if parts else [part_of(each) for each in attachments]
+        return self.package("ITI-41", self.packaged(text, written))
+
+    def register(self, edit: Callable[[etree._Element], None] | None = None, **options: object) -> Raw:
+        """An ITI-42."""
+        body = register_body(self.house, xds.new_oid())
+        if edit is not None:
+            root = etree.fromstring(body)
+            edit(root)
+            body = c14n(root)
+        return self.simple("ITI-42", self.envelope("ITI-42", [body], **options))
+
+    def retrieve(self, *documents: str, repository: str = "2.999.1.3", **options: object) -> Raw:
+        """An ITI-43."""
+        body = xds.retrieve_body([(repository, each) for each in documents])
+        return self.package("ITI-43", self.packaged(self.envelope("ITI-43", [body], **options), []))
+
+    # --- changes after signing ---
+
+    def changed(self, raw: Raw, old: bytes, new: bytes, times: int = 1) -> Raw:
+        """Octets replaced after signing."""
+        assert old in raw.body, f"nothing to change: {old!r}"
+        return replace(raw, body=raw.body.replace(old, new, times))
+
+    def bent(self, raw: Raw, change: Callable[[etree._Element], None]) -> Raw:
+        """The tree of a plain envelope changed after signing."""
+        root = etree.fromstring(raw.body)
+        change(root)
+        return replace(raw, body=etree.tostring(root))
+
+    def resigned(self, raw: Raw, *names_signed: str, signer: object = None) -> Raw:
+        """The Signature made anew over the elements with these ids only."""
+        signer = signer or self.acting.identity.signer
+
+        def change(root: etree._Element) -> None:
+            by_id = {each.get(names.WSU_ID): each for each in root.iter() if each.get(names.WSU_ID)}
+            references = [
+                reference_xml(name, hashlib.sha256(c14n(by_id[name])).digest()) for name in names_signed
+            ]
+            old = root.find(f".//{names.SECURITY}/{names.SIGNATURE}")
+            info = b"".join(etree.tostring(each) for each in old.find(names.KEY_INFO))
+            fresh = etree.fromstring(signature_xml(references, info, signer))
+            old.getparent().replace(old, fresh)
+
+        return self.bent(raw, change)
+
+    # --- sending ---
+
+    def send(
+        self, raw: Raw, form: str = "soap", *, unchanged: bool = True, secret: bool = True, **engine: object
+    ) -> Outcome:
+        """Through the pipeline. Checks state, silence of answer and log; gives answer and audit rows."""
+        house, heard = self.house, Heard()
+        state, rows = house.state(), house.audit_rows()
+        began = time.perf_counter()
+        answer = asyncio.run(
+            house.call(form, raw, replace(house.gateway.engine, log=heard, **engine))  # type: ignore[arg-type]
+        )
+        took = time.perf_counter() - began
+        found = Outcome(answer.status, dict(answer.headers), b"".join(answer.pieces), told(house, rows), took)
+        assert (house.state() == state) is unchanged, "state changed" if unchanged else "nothing was done"
+        assert took < 1.0, "a worker was busy for too long"
+        if secret:
+            check_silent(f"{found.headers}{found.body.decode('utf-8', 'replace')}", house)
+        check_silent("".join(heard.lines), house)
+        return found
+
+    def refused(self, raw: Raw, fault: tuple[int, str, str | None], *told_of: object, **how: object) -> Outcome:
+        """A SOAP fault, exactly one audit row of this kind, no effect, no word too much."""
+        found = self.send(raw, **how)
+        assert found.fault == fault, found.body
+        assert found.kinds == list(told_of)
+        return found
+
+    def failed(self, raw: Raw, code: str, *told_of: object, **how: object) -> Outcome:
+        """A registry Failure with this errorCode, one audit row, no effect."""
+        found = self.send(raw, **how)
+        assert found.response == "Failure", found.body
+        assert set(found.codes) == {code}, found.body
+        assert found.kinds == list(told_of)
+        return found
+
+    def accepted(self, raw: Raw, *, form: str = "soap", **how: object) -> Outcome:
+        """Success, told with outcome 0. What is remembered of a message changes the state."""
+        found = self.send(raw, form, unchanged=False, secret=False, **how)
+        assert found.status == 200, found.body
+        assert found.response == "Success", found.body
+        assert [each.outcome for each in found.audit] == [0]
+        return found
+
+    @contextlib.contextmanager
+    def limited(self, **limits: object) -> Iterator[Forge]:
+        """The same house under other limits."""
+        settings = replace(self.house.settings, limits=replace(self.house.settings.limits, **limits))
+        with self.under(settings) as forge:
+            yield forge
+
+    @contextlib.contextmanager
+    def under(self, settings: Settings) -> Iterator[Forge]:
+        """The same record served under other settings."""
+        gateway = make_gateway(settings)
+        try:
+            yield Forge(House(gateway, settings))
+        finally:
+            asyncio.run(gateway.close())
+
+
+def check_silent(text: str, house: House) -> None:
+    for word in (*SECRETS, str(house.settings.folder)):
+        assert word not in text, f"{word} in {text[:500]}"
+
+
+def edited(pieces: list, change: Callable[[etree._Element], None]) -> list:
+    """The pieces of an ITI-41 with the request changed; attachments stay where their marks are."""
+    attachments = [each for each in pieces if not isinstance(each, bytes)]
+    marks = iter(range(len(attachments)))
+    text = b"".join(each if isinstance(each, bytes) else b"-mark-%d-" % next(marks) for each in pieces)
+    root = etree.fromstring(text)
+    change(root)
+    cut: list = []
+    for piece in re.split(rb"(-mark-\d+-)", c14n(root)):
+        number = re.fullmatch(rb"-mark-(\d+)-", piece)
+        cut.append(attachments[int(number[1])] if number else piece)
+    return cut
+
+
+def part_of(attachment: Attachment) -> tuple[str, bytes]:
+    head = (
+        f"Content-Type: {attachment.media_type}\r\nContent-Transfer-Encoding: binary\r\n"
+        f"Content-ID: <{attachment.content_id}>\r\n"
+    )
+    return head, b"".join(attachment.content.chunks())
+
+
+MESSAGE, ABUSE, NODE = "message-security", "protocol-abuse", "110126"
+
+
+def sender(subcode: str | None = None) -> tuple[int, str, str | None]:
+    return 400, "Sender", subcode
+
+
+@pytest.fixture
+def forge(ready: House) -> Forge:
+    return Forge(ready)
+
+
+@pytest.fixture
+def fresh(house: House) -> Forge:
+    """A forge in front of an empty record."""
+    return Forge(house)
+
+
+@pytest.fixture
+def words() -> SimpleNamespace:
+    """Expected answers and audit rows in the words of the cases, and the helpers of this file."""
+    return SimpleNamespace(
+        sender=sender,
+        wsse=lambda name: sender(f"wsse:{name}"),
+        wsa=lambda name: sender(f"wsa:{name}"),
+        bare=lambda status: (status, "", None),
+        message=("110113", MESSAGE, 8),
+        abuse=("110113", ABUSE, 4),
+        node=("110113", NODE, 8),
+        login=("110114", "110122", 8),
+        query=lambda outcome: ("110112", "ITI-18", outcome),
+        provided=lambda outcome: ("110107", "ITI-41", outcome),
+        registered=lambda outcome: ("110107", "ITI-42", outcome),
+        retrieved=lambda outcome: ("110106", "ITI-43", outcome),
+        document=document,
+        part_of=part_of,
+        hl7=hl7,
+        fhir=fhir,
+        STORED=STORED,
+        PATIENT=PATIENT,
+        OTHER=OTHER,
+        RIM=RIM,
+        FIND=FIND,
+        APPROVED=APPROVED,
+    )

@@ -59,9 +59,7 @@ def target(request: Query) -> Target:
         if (identity := patient_id(value)) is not None
     )
     named = tuple(
-        Naming(kind, by, request.values(name))
-        for name, (kind, by) in NAMES_BY.items()
-        if request.given(name)
+        Naming(kind, by, request.values(name)) for name, (kind, by) in NAMES_BY.items() if request.given(name)
     )
     return Target(patients=patients, named=named, query=QueryText(request.definition.id, request.text))
 

@@ -118,9 +118,7 @@ def _items(name: str, text: str, *, several: bool) -> Iterator[str]:
         return
     if not _LIST.fullmatch(text):
         raise Refused(
-            Problem(
-                Meaning.GENERAL, f"{name}: expected values of the form ('a','b') in parentheses", name
-            )
+            Problem(Meaning.GENERAL, f"{name}: expected values of the form ('a','b') in parentheses", name)
         )
     yield from (_unquoted(item) for item in _ITEM.findall(text[1:-1]))
 
@@ -159,10 +157,7 @@ def _check_given(definition: Definition, slots: Mapping[str, object]) -> None:
     missing = [name for name in definition.required if name not in slots]
     if missing:
         raise Refused(
-            *(
-                Problem(Meaning.MISSING_PARAMETER, f"{definition.name} needs {name}", name)
-                for name in missing
-            )
+            *(Problem(Meaning.MISSING_PARAMETER, f"{definition.name} needs {name}", name) for name in missing)
         )
     if definition.one_of:
         given = [name for name in definition.one_of if name in slots]

@@ -69,9 +69,7 @@ _ROWS = (
         ),
         optional=_FIND_FILTERS,
         patients=("$XDSDocumentEntryPatientId",),
-        steps=(
-            Step(ENTRY, ("$XDSDocumentEntryReferenceIdList", "$XDSDocumentEntryStatus", *_FIND_FILTERS)),
-        ),
+        steps=(Step(ENTRY, ("$XDSDocumentEntryReferenceIdList", "$XDSDocumentEntryStatus", *_FIND_FILTERS)),),
     ),
     Definition(
         id="urn:uuid:f26abbcb-ac74-4422-8a30-edb644bbc1a9",

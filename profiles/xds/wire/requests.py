@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from lxml import etree
@@ -52,8 +52,9 @@ def expect_root(payload: SoapPayload, name: str) -> etree._Element:
     expected = etree.QName(name)
     if payload.element.tag != name:
         found = etree.QName(payload.element).localname
+        namespace = " of another namespace" if found == expected.localname else ""
         raise ActionMismatch(
-            f"the Body holds {found}, the action promises {expected.localname}", location="Body"
+            f"the Body holds {found}{namespace}, the action promises {expected.localname}", location="Body"
         )
     schemas.validate(_SCHEMAS[expected.namespace or ""], payload.element)
     return payload.element
@@ -71,9 +72,9 @@ def read_submit_request(
     if submission is not None:
         problems += check(submission, column, domain)
     problems += extra
-    if problems or submission is None:
+    if submission is None or not all(problem.warning for problem in problems):
         raise Refused(*problems)
-    return submission
+    return replace(submission, warnings=tuple(problems))
 
 
 def submit_request_of(request: etree._Element) -> etree._Element:

@@ -1,0 +1,225 @@
+"""Synthetic metadata, and the stores of a record on a database of one test."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from gateway.crypto.envelope import KeyTree
+from gateway.record.access import HIGHEST_RANK, Grant, Scope
+from gateway.record.documents import (
+    Association,
+    Author,
+    DocumentEntry,
+    Folder,
+    Relation,
+    Submission,
+    SubmissionSet,
+)
+from gateway.record.patients import Demographics
+from gateway.record.people import Code, PatientId
+from gateway.record.submission import Admission, admit
+from gateway.stores.committer import GroupCommitter
+from gateway.stores.database import Database, open_database
+from gateway.stores.journal import Journal
+from gateway.stores.keys import key_maker
+from gateway.stores.patients import PatientStore
+from gateway.stores.registry import RegistryStore
+from gateway.stores.repository import BlobStore, RepositoryStore
+from gateway.stores.work import UnitOfWork
+
+AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+ROOT = "2.999.1.1"
+PATIENT = PatientId("PAT-1", ROOT)
+RANKS = {"N": 1, "R": 2, "V": 3}
+ResultT = TypeVar("ResultT")
+
+
+class Maker:
+    """Valid objects with ids of their own; every field can be given instead."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def uuid(self) -> str:
+        return f"urn:uuid:00000000-0000-4000-8000-{next(self._numbers):012x}"
+
+    def oid(self) -> str:
+        return f"2.999.7.{next(self._numbers)}"
+
+    def code(self, code: str, scheme: str = "2.999.5") -> Code:
+        return Code(code, scheme, code.title())
+
+    def entry(self, **changes: Any) -> DocumentEntry:
+        given: dict[str, Any] = {
+            "id": self.uuid(),
+            "unique_id": self.oid(),
+            "patient": PATIENT,
+            "mime_type": "text/xml",
+            "title": "Letter",
+            "class_code": self.code("class"),
+            "type_code": self.code("type"),
+            "format_code": self.code("format"),
+            "facility_type": self.code("hospital"),
+            "practice_setting": self.code("surgery"),
+            "confidentiality": (Code("N", "2.16.840.1.113883.5.25", "normal"),),
+            "authors": (Author(person="1^Doe^Jo", institutions=("Clinic^^^^^^^^^2.999.2.1",)),),
+            "creation_time": "20260101",
+            "language": "en-GB",
+            "source_patient_id": "S-1^^^&2.999.2.1&ISO",
+            "repository": "2.999.1.3",
+            "hash": "a" * 40,
+            "size": 12,
+        }
+        return DocumentEntry(**(given | changes))
+
+    def submission_set(self, **changes: Any) -> SubmissionSet:
+        given: dict[str, Any] = {
+            "id": self.uuid(),
+            "unique_id": self.oid(),
+            "source_id": "2.999.2.1",
+            "submission_time": "20260102030405",
+            "patient": PATIENT,
+            "content_type": self.code("summary"),
+            "authors": (Author(person="1^Doe^Jo"),),
+        }
+        return SubmissionSet(**(given | changes))
+
+    def folder(self, **changes: Any) -> Folder:
+        given: dict[str, Any] = {
+            "id": self.uuid(),
+            "unique_id": self.oid(),
+            "patient": PATIENT,
+            "codes": (self.code("episode"),),
+            "title": "Episode",
+        }
+        return Folder(**(given | changes))
+
+    def link(self, relation: Relation, source: str, target: str, **changes: Any) -> Association:
+        return Association(id=self.uuid(), relation=relation, source=source, target=target, **changes)
+
+    def member(self, source: str, target: str, status: str | None = None) -> Association:
+        return self.link(Relation.HAS_MEMBER, source, target, member_status=status)
+
+    def submission(
+        self,
+        *documents: DocumentEntry,
+        folders: Sequence[Folder] = (),
+        links: Sequence[Association] = (),
+        **of_set: Any,
+    ) -> Submission:
+        """With the memberships that the set owes: documents, folders and folder memberships among `links`."""
+        head = self.submission_set(**of_set)
+        held = [self.member(head.id, item.id, "Original") for item in documents]
+        held += [self.member(head.id, item.id) for item in folders]
+        held += [
+            self.member(head.id, item.id)
+            for item in links
+            if item.relation is Relation.HAS_MEMBER and item.source != head.id
+        ]
+        return Submission(
+            submission_set=head,
+            documents=tuple(documents),
+            folders=tuple(folders),
+            associations=(*held, *links),
+        )
+
+
+@dataclass
+class Record:
+    """The stores over one database; `run` finishes a coroutine in the loop they belong to."""
+
+    database: Database
+    content: Path
+    loop: asyncio.AbstractEventLoop
+    new_key: Callable[[], int] = field(default_factory=key_maker)
+    keys: KeyTree = field(default_factory=lambda: KeyTree(os.urandom(32)))
+
+    def __post_init__(self) -> None:
+        self.registry = RegistryStore(self.database, self.new_key, lambda code, _scheme: RANKS.get(code, 1))
+        self.patients = PatientStore(self.database, self.keys, self.new_key)
+        self.repository = RepositoryStore(self.database, self.keys, BlobStore(self.content))
+        self.journal = Journal(self.database, self.new_key)
+        self.committer = GroupCommitter(self.database)
+
+    def run(self, awaitable: Awaitable[ResultT]) -> ResultT:
+        return self.loop.run_until_complete(_finish(awaitable))
+
+    def all(self, *awaitables: Awaitable[Any]) -> list[Any]:
+        """What each gives or raises, run at once."""
+        return self.run(asyncio.gather(*awaitables, return_exceptions=True))
+
+    def commit(self, work: UnitOfWork) -> None:
+        self.run(self.committer.commit(work))
+
+    def feed(self, identity: PatientId = PATIENT, told: Demographics | None = None) -> int:
+        """A known patient; its record key."""
+        work = UnitOfWork()
+        key = self.patients.add(work, Scope(unrestricted=True), identity, told or Demographics(), AT)
+        self.commit(work)
+        return key
+
+    def scope(self, *identities: PatientId, **of_grant: Any) -> Scope:
+        """Everything of some patients, or what a grant leaves of it."""
+        grant = Grant(**({"rank": HIGHEST_RANK} | of_grant))
+        grants, shown = {}, {}
+        for identity in identities or (PATIENT,):
+            record = self.run(self.patients.find(identity))
+            assert record is not None
+            grants |= dict.fromkeys(record.keys, grant)
+            shown |= dict.fromkeys(record.keys, record.shown)
+        return Scope(grants=grants, identities=shown)
+
+    async def admitted(self, submission: Submission, scope: Scope, make: Maker) -> Admission:
+        return await admit(submission, self.registry, scope.keys, make.uuid)
+
+    def prepared(
+        self,
+        submission: Submission,
+        make: Maker,
+        scope: Scope | None = None,
+        fragments: Mapping[str, str] | None = None,
+    ) -> UnitOfWork:
+        """The unit of work of a registration that was admitted, not yet committed."""
+        scope = scope or self.scope(*submission.patients)
+        admission = self.run(self.admitted(submission, scope, make))
+        work = UnitOfWork()
+        written = fragments or {name: f"<{name}/>" for name in admission.submission.ids}
+        self.registry.register(work, scope, admission, written, scope.keys[submission.patients[0]], AT)
+        return work
+
+    def register(self, submission: Submission, make: Maker) -> Submission:
+        self.commit(self.prepared(submission, make))
+        return submission
+
+    def close(self) -> None:
+        self.run(self.committer.close())
+        self.run(self.database.close())
+        self.loop.close()
+
+
+async def _finish(awaitable: Awaitable[ResultT]) -> ResultT:
+    return await awaitable
+
+
+@pytest.fixture
+def make() -> Maker:
+    return Maker()
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable[[str, Path], Record]:
+    """opened(url, folder for blobs): the stores on a database that has the newest schema."""
+
+    def opening(url: str, content: Path) -> Record:
+        return Record(open_database(url), content, asyncio.new_event_loop())
+
+    return opening
