@@ -155,7 +155,11 @@ class Record:
 
     def all(self, *awaitables: Awaitable[Any]) -> list[Any]:
         """What each gives or raises, run at once."""
-        return self.run(asyncio.gather(*awaitables, return_exceptions=True))
+
+        async def together() -> list[Any]:
+            return await asyncio.gather(*awaitables, return_exceptions=True)
+
+        return self.run(together())
 
     def commit(self, work: UnitOfWork) -> None:
         self.run(self.committer.commit(work))

@@ -240,7 +240,7 @@ def hl7(house: House, trigger: str, patient: str, merged: str | None = None) -> 
 
 def fhir(house: House, path: str, query: str = "", *, with_token: bool = True) -> Raw:
     base = f"{house.settings.server.public_url}/fhir"
-    headers = {"accept": "application/fhir+json"}
+    headers = {"accept": "*/*"}
     if with_token:
         token = base64.urlsafe_b64encode(house.partner("hospital", "physician").assertion()).rstrip(b"=")
         headers["authorization"] = f"Bearer {token.decode()}"

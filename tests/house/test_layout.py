@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOP = {
     "gateway", "profiles", "schemas", "tests", "conformance", "config", "docs", ".ci",
-    "pyproject.toml", "README.md", "LICENSE", "run", "requirements.lock", "requirements-test.lock", ".gitignore",
+    "pyproject.toml", "README.md", "LICENSE", "run", "requirements.lock", "requirements-test.lock",
+    ".gitignore",
 }  # fmt: skip
 ALWAYS = {"__init__.py", "profile.py", "README.md"}
 SOMETIMES = {"wire", "rules", "codes", "errors"}
@@ -17,7 +18,14 @@ TRANSACTION = re.compile(r"(iti|pharm|lab|fhir)\d*_[a-z0-9_]+")
 PROFILES = sorted(
     path for path in (ROOT / "profiles").iterdir() if path.is_dir() and path.name != "__pycache__"
 )
-SOURCES = sorted([*(ROOT / "gateway").rglob("*.py"), *(ROOT / "profiles").rglob("*.py")])
+MIGRATIONS = ROOT / "gateway/stores/migrations/versions"
+"""Written by Alembic, one function for all tables; never edited by hand once they have run."""
+SOURCES = sorted(
+    path
+    for folder in ("gateway", "profiles")
+    for path in (ROOT / folder).rglob("*.py")
+    if MIGRATIONS not in path.parents
+)
 SOFT_LIMIT, HARD_LIMIT, LONGEST_FUNCTION = 400, 600, 80
 
 

@@ -21,6 +21,7 @@ from gateway.stores.search import (
     visible,
 )
 
+PATIENT = PatientId("PAT-1", "2.999.1.1")
 OTHER = PatientId("PAT-2", "2.999.1.1")
 SCHEME = "2.16.840.1.113883.5.25"
 FIVE = ("20250101", "20260101", "202602", "2026030405", "20270101000000")
@@ -113,7 +114,7 @@ def test_a_statement_is_built_once_for_each_shape() -> None:
 
 @pytest.fixture
 def graded(record: Any, make: Any) -> Submission:
-    """A normal, a restricted and a very restricted document, the last by another organisation."""
+    """A normal, a restricted and a very restricted document, each by another organisation."""
     record.feed()
     entries = [
         make.entry(
@@ -147,10 +148,8 @@ def test_a_grant_narrows_documents_and_the_associations_that_name_them(
     record: Any, graded: Submission, grant: dict[str, Any], expected: str
 ) -> None:
     named = dict(zip("NRV", graded.documents, strict=True))
-    for name in ("lifted", "hidden"):
-        if name in grant:
-            grant |= {name: frozenset({named[grant[name]].unique_id})}
-    scope = record.scope(**grant)
+    by_id = {name: frozenset({named[grant[name]].unique_id}) for name in ("lifted", "hidden") if name in grant}
+    scope = record.scope(**(grant | by_id))
     wanted = [named[letter].id for letter in expected]
     assert find(record, ENTRY, scope=scope) == wanted
     members = record.run(record.registry.find(scope, ASSOCIATION, (), 100))
@@ -207,11 +206,7 @@ def test_an_association_to_a_document_of_a_patient_outside_is_not_found(
     touching = Condition("source", Ask.EITHER_END, (target, submission.submission_set.id))
     assert find(record, ASSOCIATION, touching, scope=record.scope(OTHER)) == []
     assert reference.id not in find(record, ASSOCIATION, touching, scope=record.scope())
-    assert reference.id in find(record, ASSOCIATION, touching, scope=record.scope(OTHER, record_patient()))
-
-
-def record_patient() -> PatientId:
-    return PatientId("PAT-1", "2.999.1.1")
+    assert reference.id in find(record, ASSOCIATION, touching, scope=record.scope(OTHER, PATIENT))
 
 
 def test_either_end_of_an_association(record: Any, make: Any) -> None:
@@ -254,17 +249,15 @@ def test_sets_and_folders_by_their_own_fields(record: Any, make: Any) -> None:
 )
 def test_the_search_and_the_decision_on_one_document_agree(
     record: Any,
-    make: Any,
+    graded: Submission,
     rank: int,
     classes: frozenset[str] | None,
     lifted: frozenset[str],
     hidden: frozenset[str],
     organisation: str | None,
 ) -> None:
-    if record.run(record.patients.find(record_patient())) is None:
-        graded.__wrapped__(record, make)
     everything = record.run(record.registry.find(record.scope(), ENTRY, (), 100))
-    ids = {row.document_class: row.unique_id for row in everything}
+    ids = dict(zip("NRV", (item.unique_id for item in graded.documents), strict=True))
     grant = Grant(
         rank=rank,
         classes=classes,
