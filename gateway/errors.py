@@ -96,12 +96,24 @@ class SignerRefused(GatewayError):
     """The signer or issuer is not the one that is trusted here (wsse:FailedAuthentication)."""
 
 
+class KeyNotHeld(SignerRefused):
+    """An assertion names a key that its sender does not hold: it was made for somebody else."""
+
+
+class OtherPatient(SignerRefused):
+    """The assertion was issued for another patient than the one that the request names."""
+
+
 class MessageStale(GatewayError):
     """The message timestamp is outside its window (wsse:MessageExpired)."""
 
 
 class TokenInvalid(GatewayError):
     """An assertion or token breaks its conditions or structure (wsse:InvalidSecurityToken)."""
+
+
+class TokenAbused(TokenInvalid):
+    """An assertion that was used before, or is written so that two readers would see different texts."""
 
 
 class TokenUnsupported(GatewayError):

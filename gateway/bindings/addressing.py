@@ -27,32 +27,37 @@ _OUR_ROLES = frozenset({None, f"{SOAP}/role/next", f"{SOAP}/role/ultimateReceive
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressing:
-    """The headers used. `to` may be absent, `reply_to` None is anonymous."""
+    """What routes a message: the action, and the id that its answer relates to, if it has one."""
 
     action: str
-    message_id: str
-    to: str | None
-    reply_to: str | None
+    message_id: str | None
 
 
-def read_addressing(header: etree._Element | None, path: str) -> Addressing:
-    """The addressing of a request to the endpoint with this path; AddressingInvalid if it is not usable."""
-    blocks = list(header) if header is not None else []
-    found = {str(block.tag): block for block in blocks}
-    addressing = Addressing(
-        action=_required(found, "Action"),
-        message_id=_required(found, "MessageID"),
-        to=_text(found.get(f"{_W}To")),
-        reply_to=_address(found.get(f"{_W}ReplyTo"), "ReplyTo"),
-    )
-    _check_to(addressing.to, path)
+def read_addressing(header: etree._Element | None) -> Addressing:
+    """The addressing of a request; AddressingInvalid without an action."""
+    found = _blocks(header)
+    action = _text(found.get(f"{_W}Action"))
+    if not action:
+        raise AddressingInvalid("wsa:Action is missing", location="wsa:Action")
+    return Addressing(action=action, message_id=_text(found.get(f"{_W}MessageID")) or None)
+
+
+def check_addressing(header: etree._Element | None, path: str) -> None:
+    """AddressingInvalid unless a request to the endpoint with this path has an id and asks to be answered here."""
+    found = _blocks(header)
+    if not _text(found.get(f"{_W}MessageID")):
+        raise AddressingInvalid("wsa:MessageID is missing", location="wsa:MessageID")
+    _check_to(_text(found.get(f"{_W}To")), path)
     for name in ("ReplyTo", "FaultTo"):
         if _address(found.get(f"{_W}{name}"), name) not in {None, ANONYMOUS}:
             raise AddressingInvalid(
                 f"wsa:{name} is not anonymous; answers are given on the same connection only",
                 location=f"wsa:{name}",
             )
-    return addressing
+
+
+def _blocks(header: etree._Element | None) -> dict[str, etree._Element]:
+    return {str(block.tag): block for block in (header if header is not None else ())}
 
 
 def refuse_unknown_headers(header: etree._Element | None) -> None:
@@ -61,13 +66,6 @@ def refuse_unknown_headers(header: etree._Element | None) -> None:
         mandatory = block.get(_MUST_UNDERSTAND) in {"true", "1"} and block.get(_ROLE) in _OUR_ROLES
         if mandatory and block.tag not in _UNDERSTOOD:
             raise HeaderNotUnderstood("a mandatory header is not understood", location=str(block.tag))
-
-
-def _required(found: dict[str, etree._Element], name: str) -> str:
-    value = _text(found.get(f"{_W}{name}"))
-    if not value:
-        raise AddressingInvalid(f"wsa:{name} is missing", location=f"wsa:{name}")
-    return value
 
 
 def _text(block: etree._Element | None) -> str | None:

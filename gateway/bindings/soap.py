@@ -12,7 +12,14 @@ from typing import Protocol
 from lxml import etree
 
 from gateway.bindings import soapfault
-from gateway.bindings.addressing import SOAP, WSA, Addressing, read_addressing, refuse_unknown_headers
+from gateway.bindings.addressing import (
+    SOAP,
+    WSA,
+    Addressing,
+    check_addressing,
+    read_addressing,
+    refuse_unknown_headers,
+)
 from gateway.bindings.mtom import MimeType, PackageLimits, mime_type, pack, unpack
 from gateway.crypto.keys import Signer
 from gateway.crypto.safexml import XmlLimits, parse
@@ -78,12 +85,10 @@ class SoapForm:
             raise EnvelopeVersion("a SOAP 1.1 envelope was sent; expected SOAP 1.2")
         if root.tag != _ENVELOPE:
             raise Malformed("the root element is not a SOAP 1.2 Envelope", location="Envelope")
-        header = root.find(_HEADER)
-        refuse_unknown_headers(header)
         return Envelope(
             root=root,
             attachments=attachments,
-            addressing=read_addressing(header, raw.path),
+            addressing=read_addressing(root.find(_HEADER)),
             action_parameter=content_type.parameters.get("action"),
             path=raw.path,
             packaged=content_type.type == _PACKAGE,
@@ -114,7 +119,13 @@ class SoapForm:
         return catalogue.find(("soap", envelope.path, action))
 
     def prove(self, envelope: Envelope, node: Node, now: datetime) -> Proven:
-        """The Body's child, signed by the node itself where it is signed at all."""
+        """The Body's child, signed by the node itself where it is signed at all.
+
+        Headers are judged here, not when the message is opened: then it is known what was asked for.
+        """
+        header = envelope.root.find(_HEADER)
+        refuse_unknown_headers(header)
+        check_addressing(header, envelope.path)
         parts = verify_envelope(
             envelope.root,
             parts={name: part.content for name, part in envelope.attachments.items()},

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gateway.declare.actions import Action
 from gateway.declare.transaction import Target
-from gateway.errors import Denied, Meaning, Problem, Refused, SignerRefused
+from gateway.errors import Denied, Meaning, OtherPatient, Problem, Refused
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
 from gateway.policy.engine import decide as decide_one
@@ -29,7 +29,7 @@ async def decide(
     if not action.of_record:
         return _without_record(principal, action, engine, at)
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
-        raise SignerRefused("the assertion was issued for another patient", location="resource-id")
+        raise OtherPatient("the assertion was issued for another patient", location="resource-id")
     records = await _records(target, engine)
     decided = [
         (identity, record, _ask(principal, action, identity, record, target, engine, at))
@@ -106,13 +106,13 @@ def _ask(
 
 def _refuse_unknown(decided: list[_Decided]) -> None:
     """A feed must have made the patient known; only then does the rights decision count."""
-    for identity, record, _ in decided:
+    for _, record, _ in decided:
         if record is None or record.subsumed:
             raise Refused(
                 Problem(
                     Meaning.UNKNOWN_PATIENT,
-                    f"patient {identity} is not known in this affinity domain; a patient identity feed "
-                    "must come first",
+                    "the patient is not known in this affinity domain; a patient identity feed must "
+                    "come first",
                     "patientId",
                 )
             )

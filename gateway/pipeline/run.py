@@ -50,9 +50,7 @@ async def _repeat(x: Exchange, engine: Engine, repeated: Repeated) -> Sealed:
     if repeated.answer is None:
         problem = Problem(Meaning.DUPLICATE_KEY, "this message id came before with other content", "MSH^1^10")
         return await _refuse(x, engine, Refused(problem))
-    answer = Sealed(pieces=(repeated.answer,))
-    note = Refused(Problem(Meaning.GENERAL, "repeated message; the first answer was given again"))
-    return await _close(x, engine, note, answer)
+    return await _close(x, engine, repeated, Sealed(pieces=(repeated.answer,)))
 
 
 async def _refuse(x: Exchange, engine: Engine, error: Exception) -> Sealed:

@@ -12,7 +12,7 @@ from gateway.errors import (
     NodeRefused,
     SecurityHeaderInvalid,
     SignatureBroken,
-    TokenInvalid,
+    TokenAbused,
     TokenMissing,
 )
 from gateway.identity.systems import system_principal
@@ -76,7 +76,7 @@ async def identify_user(x: Exchange, engine: Engine) -> None:
             bearer_allowed=x.node.bearer_allowed,
         )
         if principal.one_time and await engine.journal.seen(principal.issuer, principal.token_id or ""):
-            raise TokenInvalid("the assertion was for one use and was used before", location="OneTimeUse")
+            raise TokenAbused("the assertion was for one use and was used before", location="OneTimeUse")
         x.principal = principal
     elif x.form.carries_assertions and x.node.must_assert and not x.transaction.action.of_server:
         raise TokenMissing("no user assertion came with the message; this node must send one")
@@ -145,7 +145,7 @@ def _remember_token(x: Exchange, engine: Engine) -> None:
         digest=principal.token_digest or b"",
         expires=(principal.expires or x.at) + timedelta(seconds=engine.replay_seconds),
         answer=None,
-        otherwise=TokenInvalid("the assertion was for one use and was used before", location="OneTimeUse"),
+        otherwise=TokenAbused("the assertion was for one use and was used before", location="OneTimeUse"),
     )
 
 

@@ -22,16 +22,22 @@ from gateway.declare import events
 from gateway.declare.events import EventAction, ObjectKind, Outcome
 from gateway.declare.transaction import AnyTransaction, Target
 from gateway.errors import (
+    ActionMismatch,
     AlgorithmRefused,
     GatewayError,
+    KeyNotHeld,
     Malformed,
+    Meaning,
     MediaTypeUnsupported,
     MessageStale,
     NodeNotPermitted,
     NodeRefused,
+    OtherPatient,
+    Refused,
     SecurityHeaderInvalid,
     SignatureBroken,
     SignerRefused,
+    TokenAbused,
     TokenInvalid,
     TokenMissing,
     TokenUnsupported,
@@ -40,6 +46,7 @@ from gateway.errors import (
 )
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.verdict import Verdict
 from gateway.record.people import Code, Principal, SubjectKind
 from gateway.stores.journal import AuditRow
@@ -48,14 +55,28 @@ from gateway.stores.work import UnitOfWork
 _NODE_FAILURES = (NodeRefused, NodeNotPermitted)
 _USER_FAILURES = (TokenInvalid, TokenMissing, TokenUnsupported, SignerRefused)
 _MESSAGE_FAILURES = (
+    ActionMismatch,
     AlgorithmRefused,
+    KeyNotHeld,
     Malformed,
     MediaTypeUnsupported,
     MessageStale,
     SecurityHeaderInvalid,
     SignatureBroken,
+    TokenAbused,
 )
 _ABUSE = (TooLarge, TooComplex)
+_SERIOUS = frozenset(
+    {
+        Meaning.DUPLICATE_IN_MESSAGE,
+        Meaning.MISSING_DOCUMENT,
+        Meaning.MISSING_METADATA,
+        Meaning.PATIENT_MISMATCH,
+    }
+)
+"""What a request could not mean by mistake of form alone, though it is seen while the request is read."""
+_MINOR = frozenset({Meaning.TOO_MANY_RESULTS, Meaning.UNKNOWN_PATIENT})
+"""What the caller can put right, though it is seen after the request was read."""
 
 
 def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
@@ -167,8 +188,8 @@ _REPORT = document_object("", None).id_type
 def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
     """A failed login, a security alert, or the transaction's own event with its failure."""
     transaction: AnyTransaction | None = x.known("transaction")
-    kind = _alert_kind(error)
-    if isinstance(error, _USER_FAILURES) and x.known("target") is None:
+    kind = _alert_kind(x, error)
+    if kind is None and isinstance(error, _USER_FAILURES) and x.known("target") is None:
         facts = user_authentication(
             events.LOGIN,
             at=x.at,
@@ -189,34 +210,57 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
             description=_described(error),
         )
     else:
-        facts = _refused_transaction(x, engine, transaction)
+        facts = _refused_transaction(x, engine, transaction, error)
     return replace(facts, description=_described(error), trace_id=x.trace_id)
 
 
 def _described(error: Exception) -> str:
+    if isinstance(error, Repeated):
+        return "repeated message; the first answer was given again"
     return error.detail if isinstance(error, GatewayError) else "internal error"
 
 
-def _refused_transaction(x: Exchange, engine: Engine, transaction: AnyTransaction) -> AuditFacts:
+def _refused_transaction(
+    x: Exchange, engine: Engine, transaction: AnyTransaction, error: Exception
+) -> AuditFacts:
     facts = _transaction_facts(
         x, engine, transaction, x.known("target"), x.known("principal"), x.known("verdict")
     )
-    return replace(facts, outcome=_outcome(x))
+    objects = facts.objects
+    if isinstance(error, OtherPatient):
+        decision = decision_object("PATIENT_MISMATCH", "resource-id", engine.policies.current().version)
+        objects += (decision,)
+    return replace(facts, outcome=_outcome(x, error), objects=objects)
 
 
-def _alert_kind(error: Exception) -> Code | None:
+def _alert_kind(x: Exchange, error: Exception) -> Code | None:
     if isinstance(error, _NODE_FAILURES):
         return events.NODE_AUTHENTICATION
-    if isinstance(error, _MESSAGE_FAILURES):
+    if isinstance(error, _MESSAGE_FAILURES) or _meanings(error) == {Meaning.DUPLICATE_KEY}:
+        return events.MESSAGE_SECURITY
+    if isinstance(error, SignerRefused) and x.known("proven") is None:
+        # the signer of the message itself, not the issuer of an assertion
         return events.MESSAGE_SECURITY
     if isinstance(error, _ABUSE):
         return events.PROTOCOL_ABUSE
     return None
 
 
-def _outcome(x: Exchange) -> Outcome:
+def _outcome(x: Exchange, error: Exception) -> Outcome:
     """A request that could not be read is a minor failure; one refused after that a serious one."""
-    return Outcome.MINOR_FAILURE if x.known("target") is None else Outcome.SERIOUS_FAILURE
+    if isinstance(error, Repeated):
+        return Outcome.SUCCESS
+    meanings = _meanings(error)
+    if meanings & _SERIOUS:
+        return Outcome.SERIOUS_FAILURE
+    if x.known("target") is None or (meanings and meanings <= _MINOR):
+        return Outcome.MINOR_FAILURE
+    return Outcome.SERIOUS_FAILURE
+
+
+def _meanings(error: Exception) -> set[Meaning]:
+    problems = error.problems if isinstance(error, Refused) else ()
+    return {problem.meaning for problem in problems if not problem.warning}
 
 
 # --- how it is kept ------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from lxml import etree
 from gateway.crypto.keys import key_bytes
 from gateway.crypto.xmldsig.names import DS, KEY_INFO, X509_CERTIFICATE, X509_DATA
 from gateway.crypto.xmldsig.structure import base64_of
-from gateway.errors import SignatureBroken, SignerRefused, TokenInvalid
+from gateway.errors import KeyNotHeld, SignatureBroken, SignerRefused, TokenInvalid
 from gateway.identity.saml.policy import AssertionPolicy, check_window, saml
 
 HOLDER_OF_KEY, BEARER = "holder-of-key", "bearer"
@@ -47,7 +47,7 @@ def confirmed_by(
     if bearer and BEARER in by_method:
         return _in_force(BEARER, by_method[BEARER][0], policy, now)
     if HOLDER_OF_KEY in by_method:
-        raise SignerRefused("the sender does not hold the key of the subject", location="SubjectConfirmation")
+        raise KeyNotHeld("the sender does not hold the key of the subject", location="SubjectConfirmation")
     raise SignerRefused("this subject must be confirmed by its key", location="SubjectConfirmation")
 
 

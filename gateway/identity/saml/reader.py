@@ -15,7 +15,7 @@ from lxml import etree
 from gateway.crypto.keys import PublicKey, key_bytes, usable_key
 from gateway.crypto.xmldsig import c14n, verify_enveloped
 from gateway.crypto.xmldsig.names import ASSERTION
-from gateway.errors import SignerRefused, TokenInvalid, TokenUnsupported
+from gateway.errors import SignerRefused, TokenAbused, TokenInvalid, TokenUnsupported
 from gateway.identity.saml.attributes import Attributes, read_attributes
 from gateway.identity.saml.conditions import Validity, read_validity
 from gateway.identity.saml.confirmation import BEARER, HOLDER_OF_KEY, confirmed_by
@@ -148,7 +148,7 @@ def _check_kind(assertion: etree._Element) -> None:
         raise TokenInvalid("an assertion must have an ID", location="Assertion")
     if _COMMENTED(assertion):
         # the digest passes over comments, readers may stop at them
-        raise TokenInvalid("a comment in an assertion", location="Assertion")
+        raise TokenAbused("a comment in an assertion", location="Assertion")
 
 
 def _principal(
@@ -156,8 +156,10 @@ def _principal(
 ) -> Principal:
     name_id = only_child(only_child(assertion, "Subject"), "NameID")
     subject = plain_text(name_id)
-    if not subject or _CDATA in etree.tostring(name_id, with_tail=False):
-        raise TokenInvalid("NameID must hold one plain text", location="NameID")
+    if _CDATA in etree.tostring(name_id, with_tail=False):
+        raise TokenAbused("NameID must hold one plain text", location="NameID")
+    if not subject:
+        raise TokenInvalid("NameID is empty", location="NameID")
     attributes = read_attributes(assertion)
     return Principal(
         kind=_kind(attributes, policy),
