@@ -7,16 +7,18 @@ thread. Its writes run in one writer thread, so that waiting for the disk stops 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, text
+from sqlalchemy import Connection, Engine, Executable, Row, Select, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from gateway.errors import Busy, GatewayError
+from gateway.stores.prepared import Preparer
 from gateway.stores.work import Check, UnitOfWork, Values, Write
 
 Rows = Sequence[Row[Any]]
@@ -124,10 +126,14 @@ class SqliteDatabase:
         event.listen(self._write, "begin", _take_write_lock)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._connection = self._read.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+        self._preparer = Preparer(self._read.dialect)
 
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
-        """All rows of a query."""
-        return self._connection.execute(query, values).fetchall()
+        """All rows of a query. One with values is one that comes often, and is prepared."""
+        if values is None or not isinstance(query, Select):
+            return self._connection.execute(query, values).fetchall()
+        return self._preparer.prepare(query, values).run(self._driver, values)
 
     async def apply(self, units: Sequence[UnitOfWork]) -> None:
         """One transaction in the writer thread."""
@@ -137,7 +143,7 @@ class SqliteDatabase:
         try:
             with self._write.connect() as connection, connection.begin():
                 _write_all(connection, units)
-        except OperationalError as error:
+        except (OperationalError, IntegrityError) as error:
             raise _as_refusal(error) from error
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, text
 
 from gateway.errors import GatewayError
 from gateway.stores import tables
@@ -14,6 +14,10 @@ from gateway.stores.database import Database, Rows
 from gateway.stores.work import UnitOfWork
 
 _FRONTIER = "audit-frontier"
+_KEEP = text(
+    "INSERT INTO meta (name, value) VALUES (:name, :value)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 _INSERT_AUDIT = insert(tables.audit)
 _INSERT_SEEN = insert(tables.seen_message)
 _INSERT_LEAF = insert(tables.audit_leaf)
@@ -109,10 +113,9 @@ class Journal:
         rows = await self._database.fetch(select(tables.meta.c.value).where(tables.meta.c.name == _FRONTIER))
         return rows[0].value if rows else None
 
-    def keep_frontier(self, work: UnitOfWork, text: str) -> None:
+    def keep_frontier(self, work: UnitOfWork, value: str) -> None:
         """Notes the frontier beside the leaves it belongs to."""
-        work.write(delete(tables.meta).where(tables.meta.c.name == _FRONTIER))
-        work.write(insert(tables.meta), {"name": _FRONTIER, "value": text})
+        work.write(_KEEP, {"name": _FRONTIER, "value": value})
 
     def seal(self, work: UnitOfWork, leaves: Sequence[tuple[int, int, bytes]]) -> None:
         """Notes leaves (position, audit id, hash)."""

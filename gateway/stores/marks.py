@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-STATUS = "\x01s"
-PATIENT = "\x01p"
-LAST_UPDATE = "\x01t"
+_MARK = "\x01"
+STATUS = f"{_MARK}s"
+PATIENT = f"{_MARK}p"
+LAST_UPDATE = f"{_MARK}t"
 
 
 def fill(fragment: str, *, status: str, patient: str, last_update: str = "") -> str:
     """A stored fragment with the present status, patient identifier and lastUpdateTime."""
-    filled = fragment.replace(STATUS, status).replace(PATIENT, patient)
-    return filled.replace(LAST_UPDATE, last_update) if last_update else filled
+    values = {"s": status, "p": patient, "t": last_update}
+    head, *marked = fragment.split(_MARK)
+    return head + "".join([values[part[0]] + part[1:] for part in marked])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -80,7 +81,7 @@ def _record(rows: Sequence[Row[Any]]) -> PatientRecord:
         head=first.head,
         identity=shown,
         shown=shown,
-        keys=tuple(row.member for row in rows),
+        keys=(first.head, *(row.member for row in rows if row.member != first.head)),
         rights=first.rights,
     )
 
@@ -105,15 +106,7 @@ class PatientStore:
         rows = await self._database.fetch(_FIND, {"root": identity.root, "extension": identity.extension})
         if not rows:
             return None
-        first = rows[0]
-        return PatientRecord(
-            key=first.key,
-            head=first.head,
-            identity=identity,
-            shown=PatientId(extension=first.extension, root=first.root),
-            keys=(first.head, *(row.member for row in rows if row.member != first.head)),
-            rights=first.rights,
-        )
+        return replace(_record(rows), identity=identity)
 
     async def owners(self, keys: Sequence[int]) -> list[PatientRecord]:
         """The records that some record keys belong to, each once, under its surviving identifier."""

@@ -85,7 +85,7 @@ def test_closing_waits_for_what_was_noted(record: Any) -> None:
         task = asyncio.create_task(record.committer.commit(noted("last")))
         await asyncio.sleep(0)
         await record.committer.close()
-        assert task.done()
+        await asyncio.wait_for(task, 1)
 
     record.run(closing())
     assert names(record) == {"last"}

@@ -108,8 +108,10 @@ def test_a_merge_makes_one_record_of_two(record: Any) -> None:
     assert {find(record, identity).shown for identity in (ONE, TWO, THREE)} == {THREE}
     assert find(record, ONE).keys[0] == keys[THREE]
     assert set(find(record, ONE).keys) == set(keys.values())
-    shown = record.run(record.patients.identities(tuple(keys.values())))
-    assert shown == dict.fromkeys(keys.values(), THREE)
+    (owner,) = record.run(record.patients.owners([keys[ONE], keys[TWO]]))
+    assert (owner.key, owner.identity, owner.shown) == (keys[THREE], THREE, THREE)
+    assert owner.keys[0] == keys[THREE]
+    assert set(owner.keys) == set(keys.values())
 
 
 def test_the_rights_are_those_of_the_surviving_identity(record: Any) -> None:

@@ -37,11 +37,13 @@ def test_all_units_of_a_call_or_none(record: Any) -> None:
     assert names(record) == ["a", "b", "c"]
 
 
-def test_a_broken_constraint_that_nobody_foresaw_is_no_refusal(record: Any) -> None:
-    with pytest.raises(Exception, match=r"(?i)unique|duplicate") as caught:
-        record.run(record.database.apply([noted("a", "a")]))
-    assert not isinstance(caught.value, Busy) or record.database.__class__.__name__ == "PostgresDatabase"
-    assert names(record) == []
+def test_the_refusal_of_a_broken_constraint_is_the_one_foreseen(record: Any) -> None:
+    record.run(record.database.apply([noted("a")]))
+    with pytest.raises(Busy, match="lost"):
+        record.run(record.database.apply([noted("b", "a", otherwise=LOST)]))
+    with pytest.raises(Busy, match="did not take"):
+        record.run(record.database.apply([noted("a")]))
+    assert names(record) == ["a"]
 
 
 @pytest.mark.parametrize(("expect", "kept"), [(1, True), (2, False), (0, False)])
