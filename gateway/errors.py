@@ -45,6 +45,10 @@ class Malformed(GatewayError):
     """The message is not well-formed: XML, MIME, JSON or HL7 v2 syntax."""
 
 
+class Incomplete(Malformed):
+    """The connection ended before the message did: nobody is left to be answered."""
+
+
 class MediaTypeUnsupported(GatewayError):
     """Content type, charset or content encoding that this endpoint does not take."""
 

@@ -43,7 +43,7 @@ def read_addressing(header: etree._Element | None) -> Addressing:
 
 
 def check_addressing(header: etree._Element | None, path: str) -> None:
-    """AddressingInvalid unless a request is for the endpoint with this path, has an id and is answered here."""
+    """AddressingInvalid unless a request has an id, is for this path and wants its answer here."""
     found = _blocks(header)
     if not _text(found.get(f"{_W}MessageID")):
         raise AddressingInvalid("wsa:MessageID is missing", location="wsa:MessageID")

@@ -117,8 +117,10 @@ def _pieces(body: bytes, delimiter: bytes, limits: PackageLimits) -> Iterator[me
 def _part(piece: memoryview, limits: PackageLimits) -> _Part:
     head = bytes(piece[: limits.header + 4])
     end = head.find(b"\r\n\r\n")
+    if end < 0 and len(piece) > len(head):
+        raise TooComplex(f"a part header is longer than {limits.header} octets")
     if end < 0:
-        raise TooComplex(f"a part header is longer than {limits.header} octets or has no end")
+        raise Malformed("a part header has no end", location="part header")
     headers = _headers(head[2:end] if end else b"")
     data = bytes(piece[end + 4 :])
     return _Part(

@@ -34,9 +34,15 @@ async def run(raw: Raw, form: WireForm, engine: Engine) -> Sealed:
     return answer
 
 
-async def refuse(raw: Raw, form: WireForm, engine: Engine, error: GatewayError) -> Sealed:
-    """The audited refusal of a message that a transport did not read to its end."""
-    return await _refuse(Exchange(raw, form, engine.clock(), engine.new_trace()), engine, error)
+async def refuse(
+    raw: Raw, form: WireForm, engine: Engine, error: GatewayError, answer: Sealed | None = None
+) -> Sealed:
+    """The audited refusal of a message that a transport did not read to its end.
+
+    `answer` is the transport's own, for what came to no wire form: a path or a method that nothing takes.
+    """
+    x = Exchange(raw, form, engine.clock(), engine.new_trace())
+    return await (_refuse(x, engine, error) if answer is None else _close(x, engine, error, answer))
 
 
 async def _pass(x: Exchange, engine: Engine, stages: Sequence[Stage]) -> None:

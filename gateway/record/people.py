@@ -42,7 +42,10 @@ class SubjectKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is calling. Times are aware UTC; digests are raw SHA-256 (32 bytes)."""
+    """Who is calling. Times are aware UTC; digests are raw SHA-256 (32 bytes).
+
+    `expires` is the last moment at which the token is taken here, the skew of clocks included.
+    """
 
     kind: SubjectKind
     subject: str

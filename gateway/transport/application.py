@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.declare.bindings import Raw, Sealed
-from gateway.errors import GatewayError, NodeRefused
+from gateway.errors import GatewayError, Incomplete, MethodRefused, NodeRefused, TransactionUnknown
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import refuse, run
@@ -38,6 +38,7 @@ class Application:
 
     def __init__(self, engine: Engine, doors: tuple[Door, ...], public_url: str) -> None:
         self._engine = engine
+        self._first = doors[0]
         self._exact = {door.path: door for door in doors}
         self._below = tuple(door for door in doors if door.below)
         self._public_url = public_url
@@ -47,27 +48,26 @@ class Application:
         await _send(send, await self._answer(scope, receive))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Sealed:
-        path, method = str(scope["path"]), str(scope["method"])
-        door = self._exact.get(path) or next(
-            (each for each in self._below if path.startswith(f"{each.path}/")), None
-        )
-        if door is None:
-            return _plain(404, "nothing answers at this path")
-        if door.document is not None and method == "GET" and scope["query_string"].lower() == b"wsdl":
-            return Sealed(headers={"content-type": "text/xml; charset=utf-8"}, pieces=(door.document(),))
-        if method not in door.methods:
-            return _plain(405, "this method is not taken here", allow=", ".join(sorted(door.methods)))
-        return await self._through(door, scope, receive)
-
-    async def _through(self, door: Door, scope: Scope, receive: Receive) -> Sealed:
-        """A peer that must not be served is refused before its body is read."""
+        """A peer that must not be served is refused first, then what no door takes; then a body is read."""
         raw = self._raw(scope)
+        door = self._door(raw.path)
+        form = (door or self._first).form
         try:
             self._admit(scope, raw)
-            body = await read_body(receive, door.largest, scope["headers"])
+            contract = _contract(door, raw)
+            if contract is not None:
+                return contract
+            body = await read_body(receive, _taking(door, raw.method).largest, scope["headers"])
+        except Incomplete as error:
+            # Nothing was read of it; where the transport ended it for a reason, it has told the audit.
+            return _plain(400, error.detail)
         except GatewayError as error:
-            return await refuse(raw, door.form, self._engine, error)
-        return await run(_with_body(raw, body), door.form, self._engine)
+            return await refuse(raw, form, self._engine, error, _own_answer(error))
+        return await run(_with_body(raw, body), form, self._engine)
+
+    def _door(self, path: str) -> Door | None:
+        below = (each for each in self._below if path.startswith(f"{each.path}/"))
+        return self._exact.get(path) or next(below, None)
 
     def _admit(self, scope: Scope, raw: Raw) -> None:
         peer: Peer = scope[PEER]
@@ -88,6 +88,33 @@ class Application:
             peer_certificate=peer.certificate or None,
             peer_host=peer.host,
         )
+
+
+def _contract(door: Door | None, raw: Raw) -> Sealed | None:
+    """The service contract, where it is asked for."""
+    if door is None or door.document is None or raw.method != "GET" or raw.query.lower() != "wsdl":
+        return None
+    return Sealed(headers={"content-type": "text/xml; charset=utf-8"}, pieces=(door.document(),))
+
+
+def _taking(door: Door | None, method: str) -> Door:
+    """The door, if there is one and it takes the method."""
+    if door is None:
+        raise TransactionUnknown("nothing answers at this path")
+    if method not in door.methods:
+        raise MethodRefused("this method is not taken here", allowed=tuple(sorted(door.methods)))
+    return door
+
+
+def _own_answer(error: GatewayError) -> Sealed | None:
+    """The answer to what never came to a wire form; None where the form has its own."""
+    match error:
+        case TransactionUnknown():
+            return _plain(404, error.detail)
+        case MethodRefused():
+            return _plain(405, error.detail, allow=", ".join(error.allowed))
+        case _:
+            return None
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from gateway.errors import Malformed, MediaTypeUnsupported, TooLarge
+from gateway.errors import Incomplete, Malformed, MediaTypeUnsupported, TooLarge
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Headers = Iterable[tuple[bytes, bytes]]
@@ -59,7 +59,7 @@ async def _received(receive: Receive) -> AsyncIterator[bytes]:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Malformed("the connection ended before the body was complete")
+            raise Incomplete("the connection ended before the body was complete")
         more = message.get("more_body", False)
         if chunk := message.get("body", b""):
             yield chunk

@@ -12,16 +12,19 @@ from gateway.record.domain import Domain
 from gateway.record.people import Code
 from profiles.xds.wire.read import doubled
 
-_DTM = re.compile(r"\d{4}((0[1-9]|1[0-2])((0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?)?)?")
-_OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+_DTM = re.compile(
+    r"\d{4}((0[1-9]|1[0-2])((0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?)?)?",
+    re.ASCII,
+)
+_OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
 """Not narrower than what partners send: test systems use arcs that no authority gave out."""
 _HASH = re.compile(r"[0-9a-fA-F]{40}")
-_CX = re.compile(r"[^^&]+\^\^\^&(0|[1-9]\d*)(\.(0|[1-9]\d*))+&ISO")
+_CX = re.compile(r"[^^&]+\^\^\^&(0|[1-9]\d*)(\.(0|[1-9]\d*))+&ISO", re.ASCII)
 _CXI = re.compile(r"[^^]+\^\^\^([^^]*)\^[^^]+(\^[^^]*)?")
-_HOME = re.compile(r"urn:oid:[0-9.]+")
+_HOME = re.compile(r"urn:oid:.*", re.DOTALL)
 _UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
-_PID_FIELD = re.compile(r"PID-(\d+)\|.*", re.DOTALL)
+_PID_FIELD = re.compile(r"PID-(\d+)\|.*", re.DOTALL | re.ASCII)
 _PID_NOT_ALLOWED = frozenset({"2", "4", "12", "19"})
 _OID_LIMIT = 64
 _TITLE_LIMIT = 128

@@ -1,4 +1,4 @@
-"""A whole gateway in the process, on a fresh database, with one valid message for each declared transaction."""
+"""A whole gateway in the process, valid messages of every transaction, and ways to break them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from xml.sax.saxutils import escape
@@ -261,7 +261,7 @@ async def prepare(house: House) -> None:
 
 
 def entry_uuid(house: House) -> str:
-    found = house._query(f"SELECT uuid FROM entry WHERE unique_id = '{STORED}'")
+    found = house._query(f"SELECT uuid FROM entry WHERE unique_id = '{STORED}'")  # noqa: S608
     return str(found[0][0]).removeprefix("urn:uuid:")
 
 
@@ -323,8 +323,18 @@ def message_of() -> Callable[[House, AnyTransaction], tuple[str, Raw]]:
 
 # --- attacks: valid messages changed in one place, and what must be true of every refusal ---------
 
-SECRETS = ("CONTRACT-", "PRIVATE KEY", "Traceback", "lxml", "libxml", "sqlite", ".py", "/work", "/tmp", "/root")  # noqa: S108
-LIFE = timedelta(seconds=300)
+SECRETS = (
+    "CONTRACT-",
+    "PRIVATE KEY",
+    "Traceback",
+    "lxml",
+    "libxml",
+    "sqlite",
+    ".py",
+    "/work",
+    "/tmp",  # noqa: S108
+    "/root",
+)
 DEFAULT: object = object()
 
 
@@ -509,11 +519,12 @@ class Forge:
         return self.simple("ITI-18", self.envelope("ITI-18", pieces, partner=partner, **options), partner)
 
     def asked(self, identifier: str, *slots: tuple[str, str], returned: str = "LeafClass") -> bytes:
-        """The Body of an ITI-18 with these slots, each with one text as its value."""
+        """The Body of an ITI-18 with these slots; a line of a text is a value of its own."""
         listed = "".join(
-            f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList>'
-            "</rim:Slot>"
-            for name, value in slots
+            f'<rim:Slot name="{name}"><rim:ValueList>'
+            + "".join(f"<rim:Value>{escape(value)}</rim:Value>" for value in text.split("\n"))
+            + "</rim:ValueList></rim:Slot>"
+            for name, text in slots
         )
         return (
             '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
@@ -526,19 +537,19 @@ class Forge:
         """A multipart body by hand: the root, then parts as (header lines, octets)."""
         root = 'Content-Type: application/xop+xml; charset=UTF-8; type="application/soap+xml"\r\n'
         pieces = [(f"{root}Content-ID: <root>\r\n", text), *parts]
-        joined = b"".join(
-            f"--{boundary}\r\n{head}\r\n".encode() + data + b"\r\n" for head, data in pieces
-        )
+        joined = b"".join(f"--{boundary}\r\n{head}\r\n".encode() + data + b"\r\n" for head, data in pieces)
         return joined + f"--{boundary}--\r\n".encode()
 
-    def package(self, code: str, body: bytes, *, boundary: str | None = "edge") -> Raw:
+    def package(
+        self, code: str, body: bytes, partner: str = "hospital", *, boundary: str | None = "edge"
+    ) -> Raw:
         action = transaction_of(self.house, code).binding.action
         marked = "" if boundary is None else f'boundary="{boundary}"; '
         kind = (
             f'multipart/related; type="application/xop+xml"; start="<root>"; {marked}'
             f'start-info="application/soap+xml"; action="{action}"'
         )
-        return self.raw(code, kind, body)
+        return self.raw(code, kind, body, partner)
 
     def provide(
         self,
@@ -566,10 +577,12 @@ class Forge:
             body = c14n(root)
         return self.simple("ITI-42", self.envelope("ITI-42", [body], **options))
 
-    def retrieve(self, *documents: str, repository: str = "2.999.1.3", **options: object) -> Raw:
+    def retrieve(self, *documents: str, partner: str = "hospital", **options: object) -> Raw:
         """An ITI-43."""
+        repository = self.house.settings.domain.repository_unique_id
         body = xds.retrieve_body([(repository, each) for each in documents])
-        return self.package("ITI-43", self.packaged(self.envelope("ITI-43", [body], **options), []))
+        text = self.envelope("ITI-43", [body], partner=partner, **options)
+        return self.package("ITI-43", self.packaged(text, []), partner)
 
     # --- changes after signing ---
 
@@ -621,7 +634,9 @@ class Forge:
         check_silent("".join(heard.lines), house)
         return found
 
-    def refused(self, raw: Raw, fault: tuple[int, str, str | None], *told_of: object, **how: object) -> Outcome:
+    def refused(
+        self, raw: Raw, fault: tuple[int, str, str | None], *told_of: object, **how: object
+    ) -> Outcome:
         """A SOAP fault, exactly one audit row of this kind, no effect, no word too much."""
         found = self.send(raw, **how)
         assert found.fault == fault, found.body
@@ -642,6 +657,8 @@ class Forge:
         assert found.status == 200, found.body
         assert found.response == "Success", found.body
         assert [each.outcome for each in found.audit] == [0]
+        if found.audit[0].event == "110112":
+            assert b"ExtrinsicObject" in found.body, "an empty answer is a refusal in disguise"
         return found
 
     @contextlib.contextmanager

@@ -123,9 +123,7 @@ def test_saml_05_one_time_use_on_a_second_node(forge: Any, words: Any) -> None:
     assertion = forge.assertion(one_time=True)
     with forge.under(forge.house.settings) as second:
         forge.accepted(forge.query(assertion=assertion))
-        second.refused(
-            second.query(assertion=assertion), words.wsse("InvalidSecurityToken"), words.message
-        )
+        second.refused(second.query(assertion=assertion), words.wsse("InvalidSecurityToken"), words.message)
 
 
 @pytest.fixture
@@ -269,7 +267,7 @@ def test_saml_13_encrypted_assertion_in_an_unsigned_message(forge: Any, words: A
     forge.refused(forge.bent(raw, change), words.wsse("FailedCheck"), words.message)
 
 
-def saml_11(forge: Any) -> bytes:
+def saml_11(_forge: Any) -> bytes:
     return f'<s:Assertion xmlns:s="{names.SAML_1}" MajorVersion="1" MinorVersion="1"/>'.encode()
 
 
@@ -289,9 +287,7 @@ def test_no_assertion_at_all(forge: Any, words: Any) -> None:
 
 def test_a_refusal_tells_nothing_of_the_assertion(forge: Any, words: Any) -> None:
     assertion = forge.assertion(**ended(61))
-    found = forge.refused(
-        forge.query(assertion=assertion), words.wsse("InvalidSecurityToken"), words.login
-    )
+    found = forge.refused(forge.query(assertion=assertion), words.wsse("InvalidSecurityToken"), words.login)
     told = found.body + found.audit[0].message.encode()
     assert b"dr.weber" not in found.body
     assert b64decode(etree.fromstring(assertion).findtext(f".//{names.SIGNATURE_VALUE}")) not in told

@@ -1,4 +1,4 @@
-"""SIG-01 to SIG-19 through the whole pipeline: valid messages of a signing partner, each changed in one place."""
+"""SIG-01 to SIG-19 through the whole pipeline: messages of a signing partner, changed in one place."""
 
 from __future__ import annotations
 
@@ -203,9 +203,7 @@ WRAPPINGS = {
 
 @pytest.mark.parametrize("name", WRAPPINGS)
 def test_sig_06_to_11_wrapped_assertions(forge: Any, words: Any, name: str) -> None:
-    found = forge.refused(
-        carrying(forge, *WRAPPINGS[name](forge)), words.wsse("FailedCheck"), words.message
-    )
+    found = forge.refused(carrying(forge, *WRAPPINGS[name](forge)), words.wsse("FailedCheck"), words.message)
     assert "dr.evil" not in found.audit[0].message
 
 

@@ -178,7 +178,7 @@ def _principal(
         confirmation=HOLDER_OF_KEY,
         token_id=assertion.get("ID"),
         token_digest=digest,
-        expires=validity.end,
+        expires=validity.end + policy.skew,
         one_time=validity.one_time,
     )
 

@@ -26,6 +26,8 @@ from gateway.record.people import Code, PatientId
 from profiles.xds import codes
 
 _R = f"{{{codes.RIM}}}"
+_MOST_SLOTS = 200
+"""More than the standard names, several times; each is kept with the object for ever."""
 _CX = re.compile(r"([^^&]+)\^\^\^&([^&^]+)&ISO")
 _SIZE = re.compile(r"[0-9]{1,18}")
 _RELATIONS = {urn: Relation(name) for name, urn in codes.ASSOCIATION_TYPES.items()}
@@ -231,6 +233,8 @@ def _extra(carrier: Carrier, known: frozenset[str], problems: Problems) -> Extra
             kept.append((name, values))
         else:
             problems.not_saved(f"slot {name[:64]} is no URN and is not kept", carrier.id)
+    if len(carrier.slots) > _MOST_SLOTS:
+        problems.invalid(f"{len(carrier.slots)} slots, expected at most {_MOST_SLOTS}", carrier.id)
     return tuple(kept)
 
 
@@ -298,8 +302,8 @@ def _uri(carrier: Carrier) -> str | None:
         return None
     if len(values) == 1:
         return values[0]
-    pieces = sorted((value.partition("|")[0], value.partition("|")[2]) for value in values)
-    return "".join(text for _, text in pieces)
+    pieces = [value.partition("|") for value in values]
+    return "".join(text for _, _, text in sorted(pieces, key=lambda piece: (len(piece[0]), piece[0])))
 
 
 def _submission_set(carrier: Carrier, problems: Problems) -> SubmissionSet:

@@ -44,7 +44,7 @@ def entry_fragment(entry: DocumentEntry) -> str:
         _localized("rim:Description", entry.comments),
         _version(entry.version),
         *_classifications(entry.id, _entry_codes(entry)),
-        *_authors(entry.id, codes.ENTRY_AUTHOR, entry.authors, start=100),
+        *_authors(entry.id, codes.ENTRY_AUTHOR, entry.authors),
         _identifier(entry.id, codes.ENTRY_PATIENT, PATIENT) if entry.patient else "",
         _identifier(entry.id, codes.ENTRY_UNIQUE_ID, entry.unique_id),
     )
@@ -68,7 +68,7 @@ def set_fragment(item: SubmissionSet) -> str:
         _version(1),
         _label(item.id, codes.SUBMISSION_SET_NODE),
         *_classifications(item.id, ((codes.CONTENT_TYPE, item.content_type),)),
-        *_authors(item.id, codes.SET_AUTHOR, item.authors, start=100),
+        *_authors(item.id, codes.SET_AUTHOR, item.authors),
         _identifier(item.id, codes.SET_PATIENT, PATIENT) if item.patient else "",
         _identifier(item.id, codes.SET_SOURCE, item.source_id),
         _identifier(item.id, codes.SET_UNIQUE_ID, item.unique_id),
@@ -184,9 +184,9 @@ def _version(number: int) -> str:
     return element("rim:VersionInfo", (("versionName", str(number)),))
 
 
-def _part(owner: str, number: int) -> str:
+def _part(owner: str, name: str) -> str:
     """An id for a part of an object; derived, so that a fragment is the same whenever it is written."""
-    return f"{owner}.{number}"
+    return f"{owner}.{name}"
 
 
 def _label(owner: str, node: str) -> str:
@@ -195,7 +195,7 @@ def _label(owner: str, node: str) -> str:
         (
             ("classificationNode", node),
             ("classifiedObject", owner),
-            ("id", _part(owner, 99)),
+            ("id", _part(owner, "label")),
             ("objectType", f"{codes.OBJECT_TYPE_PREFIX}Classification"),
         ),
     )
@@ -209,7 +209,7 @@ def _classifications(owner: str, pairs: Iterable[tuple[str, Code | None]]) -> It
                 (
                     ("classificationScheme", scheme),
                     ("classifiedObject", owner),
-                    ("id", _part(owner, number)),
+                    ("id", _part(owner, f"code{number}")),
                     ("nodeRepresentation", code.code),
                     ("objectType", f"{codes.OBJECT_TYPE_PREFIX}Classification"),
                 ),
@@ -218,14 +218,14 @@ def _classifications(owner: str, pairs: Iterable[tuple[str, Code | None]]) -> It
             )
 
 
-def _authors(owner: str, scheme: str, authors: Iterable[Author], *, start: int) -> Iterator[str]:
-    for number, author in enumerate(authors, start):
+def _authors(owner: str, scheme: str, authors: Iterable[Author]) -> Iterator[str]:
+    for number, author in enumerate(authors):
         yield element(
             "rim:Classification",
             (
                 ("classificationScheme", scheme),
                 ("classifiedObject", owner),
-                ("id", _part(owner, number)),
+                ("id", _part(owner, f"author{number}")),
                 ("nodeRepresentation", ""),
                 ("objectType", f"{codes.OBJECT_TYPE_PREFIX}Classification"),
             ),

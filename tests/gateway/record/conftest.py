@@ -1,0 +1,20 @@
+"""A record on a SQLite database of one test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from gateway.stores.tables import METADATA
+
+
+@pytest.fixture
+def record(tmp_path: Path, opened: Callable[[str, Path], Any]) -> Iterator[Any]:
+    url = f"sqlite:///{tmp_path}/record.db"
+    METADATA.create_all(create_engine(url))
+    found = opened(url, tmp_path / "content")
+    found.feed()
+    yield found
+    found.close()
