@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gateway.audit.alerts import security_alert, user_authentication
-from gateway.audit.evidence import EvidenceRecord, digest_of, seal_evidence
 from gateway.audit.objects import (
     AuditObject,
     decision_object,
@@ -16,8 +15,7 @@ from gateway.audit.objects import (
     query_object,
     submission_set_object,
 )
-from gateway.audit.record import AuditFacts, Participant, audit_message, human_of
-from gateway.crypto.keys import fingerprint
+from gateway.audit.record import AuditFacts, Participant, human_of
 from gateway.declare import events
 from gateway.declare.events import EventAction, ObjectKind, Outcome
 from gateway.declare.transaction import AnyTransaction, Target
@@ -46,10 +44,10 @@ from gateway.errors import (
 )
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.keeping import Circumstances, keep
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.verdict import Verdict
 from gateway.record.people import Code, Principal, SubjectKind
-from gateway.stores.journal import AuditRow
 from gateway.stores.work import UnitOfWork
 
 _NODE_FAILURES = (NodeRefused, NodeNotPermitted)
@@ -263,88 +261,27 @@ def _meanings(error: Exception) -> set[Meaning]:
     return {problem.meaning for problem in problems if not problem.warning}
 
 
-# --- how it is kept ------------------------------------------------------------------------------
+# --- about what it is kept -----------------------------------------------------------------------
 
 
 def _append(
     x: Exchange, engine: Engine, work: UnitOfWork, facts: AuditFacts, verdict: Verdict | None, reply: bytes
 ) -> int:
-    message = audit_message(facts)
-    decision = verdict.receipt() if verdict is not None else None
-    principal: Principal | None = x.known("principal")
     node = x.known("node")
     transaction: AnyTransaction | None = x.known("transaction")
-    leading = verdict.leading if verdict is not None else None
-    certificate = x.raw.peer_certificate
-    sealed = seal_evidence(
-        EvidenceRecord(
-            trace_id=x.trace_id,
-            at=x.at,
-            environment=engine.services.domain.environment,
-            node=node.name if node is not None else "unknown",
-            node_certificate_sha256=fingerprint(certificate) if certificate else None,
-            transaction=transaction.code if transaction is not None else "-",
-            request_sha256=hashlib.sha256(x.raw.body or x.raw.target.encode()).digest(),
-            reply_sha256=reply,
-            token_sha256=principal.token_digest if principal else None,
-            token_id=principal.token_id if principal else None,
-            subject=principal.subject if principal else None,
-            reason=leading.reason if leading else None,
-            rule=leading.rule if leading else None,
-            policy_version=leading.policy_version if leading else None,
-            decision_sha256=digest_of(decision) if decision is not None else None,
-            outcome=facts.outcome.value,
-            audit_sha256=digest_of(message),
-        ),
-        engine.signer,
-    )
-    row = AuditRow(
-        trace_id=x.trace_id,
-        at=x.at,
+    about = Circumstances(
+        node=node.name if node is not None else "unknown",
+        node_certificate=x.raw.peer_certificate,
         transaction=transaction.code if transaction is not None else "-",
-        outcome=facts.outcome.value,
-        message=message,
-        evidence=sealed.text,
-        evidence_signature=sealed.signature,
-        decision=decision,
+        request=hashlib.sha256(x.raw.body or x.raw.target.encode()).digest(),
+        reply=reply,
+        principal=x.known("principal"),
+        verdict=verdict,
     )
-    return engine.journal.append(work, row)
+    return keep(facts, about, x.trace_id, engine, work)
 
 
 def tell_alone(facts: AuditFacts, engine: Engine, work: UnitOfWork) -> int:
     """Notes an audit row that belongs to no message: start, stop, failed handshakes."""
-    message = audit_message(facts)
-    trace_id = facts.trace_id or engine.new_trace()
-    sealed = seal_evidence(
-        EvidenceRecord(
-            trace_id=trace_id,
-            at=facts.at,
-            environment=engine.services.domain.environment,
-            node=facts.source.user_id,
-            node_certificate_sha256=None,
-            transaction="-",
-            request_sha256=hashlib.sha256(b"").digest(),
-            reply_sha256=None,
-            token_sha256=None,
-            token_id=None,
-            subject=None,
-            reason=None,
-            rule=None,
-            policy_version=None,
-            decision_sha256=None,
-            outcome=facts.outcome.value,
-            audit_sha256=digest_of(message),
-        ),
-        engine.signer,
-    )
-    row = AuditRow(
-        trace_id=trace_id,
-        at=facts.at,
-        transaction="-",
-        outcome=facts.outcome.value,
-        message=message,
-        evidence=sealed.text,
-        evidence_signature=sealed.signature,
-        decision=None,
-    )
-    return engine.journal.append(work, row)
+    about = Circumstances(node=facts.source.user_id)
+    return keep(facts, about, facts.trace_id or engine.new_trace(), engine, work)

@@ -1,0 +1,79 @@
+"""How an event is kept: its audit message, the evidence of its exchange, the decision receipt, as one row."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from gateway.audit.evidence import EvidenceRecord, digest_of, seal_evidence
+from gateway.audit.record import AuditFacts, audit_message
+from gateway.crypto.keys import fingerprint
+from gateway.pipeline.engine import Engine
+from gateway.pipeline.verdict import Verdict
+from gateway.record.people import Principal
+from gateway.stores.journal import AuditRow
+from gateway.stores.work import UnitOfWork
+
+_NOTHING = hashlib.sha256(b"").digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What the evidence says beside the event. Digests are raw SHA-256; None is unknown or absent."""
+
+    node: str
+    node_certificate: bytes | None = None
+    transaction: str = "-"
+    request: bytes = _NOTHING
+    reply: bytes | None = None
+    principal: Principal | None = None
+    verdict: Verdict | None = None
+
+
+def keep(facts: AuditFacts, about: Circumstances, trace_id: str, engine: Engine, work: UnitOfWork) -> int:
+    """Notes the audit row of an event in a unit of work; gives its id."""
+    message = audit_message(facts)
+    decision = about.verdict.receipt() if about.verdict is not None else None
+    sealed = seal_evidence(_evidence(facts, about, trace_id, message, decision, engine), engine.signer)
+    row = AuditRow(
+        trace_id=trace_id,
+        at=facts.at,
+        transaction=about.transaction,
+        outcome=facts.outcome.value,
+        message=message,
+        evidence=sealed.text,
+        evidence_signature=sealed.signature,
+        decision=decision,
+    )
+    return engine.journal.append(work, row)
+
+
+def _evidence(
+    facts: AuditFacts,
+    about: Circumstances,
+    trace_id: str,
+    message: str,
+    decision: str | None,
+    engine: Engine,
+) -> EvidenceRecord:
+    certificate, principal = about.node_certificate, about.principal
+    leading = about.verdict.leading if about.verdict is not None else None
+    return EvidenceRecord(
+        trace_id=trace_id,
+        at=facts.at,
+        environment=engine.services.domain.environment,
+        node=about.node,
+        node_certificate_sha256=fingerprint(certificate) if certificate else None,
+        transaction=about.transaction,
+        request_sha256=about.request,
+        reply_sha256=about.reply,
+        token_sha256=principal.token_digest if principal else None,
+        token_id=principal.token_id if principal else None,
+        subject=principal.subject if principal else None,
+        reason=leading.reason if leading else None,
+        rule=leading.rule if leading else None,
+        policy_version=leading.policy_version if leading else None,
+        decision_sha256=digest_of(decision) if decision is not None else None,
+        outcome=facts.outcome.value,
+        audit_sha256=digest_of(message),
+    )
