@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.settings import load_settings
+from gateway.errors import SettingsInvalid
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -47,6 +48,8 @@ def write_export(
 ) -> None:
     """Write the trail so that it can be verified without this installation."""
     count = 0
+    if output.exists():
+        raise SettingsInvalid("the file is there already; nothing was written", location=str(output))
     with output.open("xb") as file:
         for line in _exported(config):
             file.write(line)

@@ -146,7 +146,7 @@ def domain_of(settings: Settings) -> Domain:
         home_community=domain.home_community_id,
         repository=domain.repository_unique_id,
         base_url=settings.server.public_url,
-        patient_roots=frozenset(domain.patient_roots.values()),
+        authorities=dict(domain.patient_roots),
         max_objects=limits.query_objects,
         max_references=limits.query_references,
         max_values=limits.query_values,

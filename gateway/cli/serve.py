@@ -20,6 +20,7 @@ from gateway.config import Settings
 from gateway.declare import events
 from gateway.declare.bindings import Raw
 from gateway.declare.events import Outcome
+from gateway.errors import SettingsInvalid
 from gateway.pipeline.run import run
 from gateway.pipeline.telling import tell_alone
 from gateway.record.people import Code
@@ -51,10 +52,18 @@ def open_sockets(settings: Settings) -> Sockets:
     """All listeners of the settings."""
     server = settings.server
     return Sockets(
-        https=bind(server.host, server.port),
-        mllp=bind(server.host, server.mllp_port),
-        admin=bind(server.admin_host, server.admin_port),
+        https=_bound(server.host, server.port),
+        mllp=_bound(server.host, server.mllp_port),
+        admin=_bound(server.admin_host, server.admin_port),
     )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        return bind(host, port)
+    except OSError as error:
+        reason = error.strerror or "unknown reason"
+        raise SettingsInvalid(f"cannot listen on {host}, port {port}: {reason}") from error
 
 
 def serve(settings: Settings, workers: int, on_ready: Callable[[Sockets], None]) -> int:

@@ -16,7 +16,8 @@ class Domain:
     home_community: str
     repository: str
     base_url: str
-    patient_roots: frozenset[str] = frozenset()
+    authorities: Mapping[str, str] = field(default_factory=dict)
+    """Accepted assigning authorities beside the affinity domain: namespace → OID."""
     mime_types: frozenset[str] = frozenset()
     codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     confidentiality: Mapping[str, int] = field(default_factory=dict)
@@ -27,4 +28,10 @@ class Domain:
 
     def accepts(self, root: str) -> bool:
         """Whether patient identifiers of this assigning authority belong to the affinity domain."""
-        return root == self.affinity_root or root in self.patient_roots
+        return root == self.affinity_root or root in self.authorities.values()
+
+    def authority(self, namespace: str) -> str | None:
+        """The OID of an accepted assigning authority, by its namespace."""
+        if namespace == self.affinity_namespace:
+            return self.affinity_root
+        return self.authorities.get(namespace)

@@ -7,7 +7,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from asyncpg import PostgresError
+from sqlalchemy.exc import DBAPIError
 
+from gateway.errors import SettingsInvalid
 from gateway.stores.database import async_url
 
 
@@ -21,7 +24,11 @@ def configuration(url: str) -> Config:
 
 def upgrade(url: str) -> None:
     """Brings the database to the newest revision; does nothing when it is there already."""
-    command.upgrade(configuration(url), "head")
+    try:
+        command.upgrade(configuration(url), "head")
+    except (DBAPIError, PostgresError, OSError) as error:
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise SettingsInvalid(f"the database cannot be opened or migrated ({kind})") from error
 
 
 def newest() -> str:

@@ -93,8 +93,8 @@ def _authority(message: Message, path: str, domain: Domain, place: str) -> str |
         return domain.affinity_root
     namespace = message.value(f"{path}.1")
     oid = message.value(f"{path}.2") if message.value(f"{path}.3") == ISO else None
-    by_name = domain.affinity_root if namespace == domain.affinity_namespace else None
-    if namespace and oid and by_name != oid and domain.affinity_root in {by_name, oid}:
+    by_name = domain.authority(namespace) if namespace else None
+    if namespace and oid and by_name != oid and (by_name is not None or domain.accepts(oid)):
         raise refused(Meaning.UNKNOWN_KEY, "namespace and OID name two different authorities", place)
     return oid or by_name
 

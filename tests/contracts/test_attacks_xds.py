@@ -456,3 +456,19 @@ def test_xds_13_guessed_ids(forge: Any, words: Any) -> None:
     guessed = [f"2.25.{number}" for number in range(4700, 4711)]
     found = forge.failed(forge.retrieve(*guessed), "XDSDocumentUniqueIdError", words.retrieved(8))
     assert len(found.codes) == len(guessed)
+
+
+def test_xds_14_a_patient_merged_between_query_and_retrieve(forge: Any, words: Any) -> None:
+    """Who may see the survivor may see the document; one who asks for the old id gets nothing."""
+    given = words.document(forge.house, "2.25.1401", patient=cx(forge, words.OTHER))
+    forge.accepted(forge.provide(given))
+    merge = words.hl7(forge.house, "A40", words.PATIENT, words.OTHER)
+    assert b"\rMSA|AA" in forge.send(merge, "hl7v2", unchanged=False).body
+    found = forge.accepted(forge.retrieve("2.25.1401"))
+    assert DATA in found.body
+    assert "CONTRACT-1^^^" in found.audit[0].message
+    portal = forge.house.partner("patient-portal", "patient")
+    raw = forge.retrieve(
+        "2.25.1401", partner="patient-portal", assertion=portal.assertion(cx(forge, words.OTHER))
+    )
+    forge.failed(raw, "XDSDocumentUniqueIdError", words.retrieved(8))

@@ -137,7 +137,7 @@ def domain() -> Domain:
         home_community="2.999.1.2",
         repository="2.999.1.3",
         base_url="https://localhost:8443",
-        patient_roots=frozenset({OTHER_ROOT}),
+        authorities={"TEST-HOSPITAL": OTHER_ROOT},
     )
 
 
