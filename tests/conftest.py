@@ -220,6 +220,12 @@ def make() -> Maker:
 
 
 @pytest.fixture(scope="session")
+def maker() -> Callable[[], Maker]:
+    """For fixtures that outlive a test."""
+    return Maker
+
+
+@pytest.fixture(scope="session")
 def opened() -> Callable[[str, Path], Record]:
     """opened(url, folder for blobs): the stores on a database that has the newest schema."""
 

@@ -65,16 +65,15 @@ class _Progress:
 
 async def execute(query: Query, scope: Scope, services: Services) -> Found:
     """The objects a query selects; Refused when they are too many, or of several patients."""
-    definition, limit = query.definition, _limit(query, services.domain)
+    definition, most = query.definition, _limit(query, services.domain)
     anchors = (value for name in definition.anchors for value in query.values(name))
     progress = _Progress(named=frozenset(anchors))
     for step in definition.steps:
+        limit = most if step.shown else services.domain.max_references
         rows = await _search(step, query, scope, services, progress, limit)
         progress.keep(step, rows)
-        if len(rows) > limit or len(progress.shown) > limit:
-            raise Refused(
-                Problem(Meaning.TOO_MANY_RESULTS, f"more than {limit} objects match; ask for fewer")
-            )
+        if len(rows) > limit or len(progress.shown) > most:
+            raise Refused(Problem(Meaning.TOO_MANY_RESULTS, f"more than {most} objects match; ask for fewer"))
     _refuse_several_patients(query, scope, progress.shown)
     return Found(rows=progress.shown, references=query.references, identities=scope.identities)
 

@@ -79,7 +79,9 @@ def test_an_id_that_is_registered_already(record: Any, make: Any) -> None:
 
 @pytest.mark.parametrize("times", [0, 2])
 @pytest.mark.parametrize("which", ["document", "folder", "membership"])
-def test_everything_hangs_on_the_set_by_one_membership(record: Any, make: Any, which: str, times: int) -> None:
+def test_everything_hangs_on_the_set_by_one_membership(
+    record: Any, make: Any, which: str, times: int
+) -> None:
     entry, folder = make.entry(), make.folder()
     link = make.member(folder.id, entry.id)
     submission = make.submission(entry, folders=[folder], links=[link])
@@ -116,7 +118,11 @@ def test_a_set_is_never_a_target(record: Any, make: Any) -> None:
     ],
 )
 def test_the_set_tells_whether_a_member_came_along(
-    record: Any, make: Any, status: str | None, submitted: bool, right: bool  # noqa: FBT001
+    record: Any,
+    make: Any,
+    status: str | None,
+    submitted: bool,  # noqa: FBT001
+    right: bool,  # noqa: FBT001
 ) -> None:
     entry = make.entry()
     if submitted:
@@ -188,14 +194,12 @@ def test_the_source_of_a_relationship_is_submitted(record: Any, make: Any, relat
     one, two = make.entry(), make.entry()
     record.register(make.submission(one, two), make)
     link = make.link(relation, one.id, two.id)
-    assert refusals(record, make, make.submission(links=[link])) == [
-        (Meaning.UNRESOLVED_REFERENCE, link.id)
-    ]
+    assert refusals(record, make, make.submission(links=[link])) == [(Meaning.UNRESOLVED_REFERENCE, link.id)]
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_a_submitted_document_as_target(record: Any, make: Any, relation: Relation) -> None:
-    """What replaces, or is a snapshot, refers to what is registered; others may refer to their own submission."""
+    """What replaces, or is a snapshot, refers to what is registered; others may refer to what came along."""
     one, two, folder = make.entry(), make.entry(), make.folder()
     link = make.link(relation, one.id, two.id)
     submission = make.submission(one, two, links=[link])

@@ -63,7 +63,9 @@ def test_rows_wait_for_their_seal_in_order(record: Any) -> None:
         (1, first, b"a"),
     ]
     assert [item.position for item in record.run(record.journal.sealed_rows(1, 10))] == [1]
-    assert [(item.size, bytes(item.root)) for item in record.run(record.journal.checkpoints())] == [(2, b"root")]
+    assert [(item.size, bytes(item.root)) for item in record.run(record.journal.checkpoints())] == [
+        (2, b"root")
+    ]
 
 
 def test_a_leaf_without_its_row_is_still_told(record: Any) -> None:

@@ -234,9 +234,7 @@ def test_the_group_committer_settles_a_race_inside_one_group(known: Any, make: A
     works.append(known.prepared(make.submission(make.entry()), make))
 
     async def together() -> list[Any]:
-        return await asyncio.gather(
-            *(known.committer.commit(work) for work in works), return_exceptions=True
-        )
+        return await asyncio.gather(*(known.committer.commit(work) for work in works), return_exceptions=True)
 
     outcomes = known.run(together())
     assert outcomes[3] is None

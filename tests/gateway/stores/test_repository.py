@@ -34,9 +34,7 @@ def put(record: Any, unique_id: str, *pieces: bytes, work: UnitOfWork | None = N
     work = work or UnitOfWork()
     scope = record.scope()
     record.run(
-        record.repository.put(
-            work, scope, scope.patients[0], unique_id, "text/plain", Octets(*pieces), AT
-        )
+        record.repository.put(work, scope, scope.patients[0], unique_id, "text/plain", Octets(*pieces), AT)
     )
     return work
 
@@ -64,7 +62,8 @@ def known(record: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "pieces", [(), (b"",), (b"text",), (b"ab", b"", b"c"), (bytes(CHUNK),), (bytes(CHUNK - 1), bytes(CHUNK + 5))]
+    "pieces",
+    [(), (b"",), (b"text",), (b"ab", b"", b"c"), (bytes(CHUNK),), (bytes(CHUNK - 1), bytes(CHUNK + 5))],
 )
 def test_octets_come_back_as_they_were_put(known: Any, make: Any, pieces: tuple[bytes, ...]) -> None:
     unique_id, data = store(known, make, *pieces), b"".join(pieces)
@@ -157,7 +156,9 @@ def test_a_failed_unit_takes_its_blob_away(known: Any, make: Any) -> None:
 def test_storing_needs_the_patient_in_scope(known: Any) -> None:
     work = UnitOfWork()
     with pytest.raises(PermissionError):
-        known.run(known.repository.put(work, Scope(unrestricted=True), 1, "2.999", "text/plain", Octets(), AT))
+        known.run(
+            known.repository.put(work, Scope(unrestricted=True), 1, "2.999", "text/plain", Octets(), AT)
+        )
     assert blobs(known) == work.steps == []
 
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.record.access import Grant, Scope
-from gateway.record.documents import Author, Relation, Submission
+from gateway.record.documents import Author, Submission
 from gateway.record.people import Code, PatientId
 from gateway.stores.search import (
     ASSOCIATION,
@@ -27,7 +27,9 @@ SCHEME = "2.16.840.1.113883.5.25"
 FIVE = ("20250101", "20260101", "202602", "2026030405", "20270101000000")
 
 
-def find(record: Any, kind: Kind, *conditions: Condition, scope: Scope | None = None, limit: int = 100) -> Any:
+def find(
+    record: Any, kind: Kind, *conditions: Condition, scope: Scope | None = None, limit: int = 100
+) -> Any:
     rows = record.run(record.registry.find(scope or record.scope(), kind, conditions, limit))
     return [row.uuid for row in rows]
 
@@ -148,7 +150,9 @@ def test_a_grant_narrows_documents_and_the_associations_that_name_them(
     record: Any, graded: Submission, grant: dict[str, Any], expected: str
 ) -> None:
     named = dict(zip("NRV", graded.documents, strict=True))
-    by_id = {name: frozenset({named[grant[name]].unique_id}) for name in ("lifted", "hidden") if name in grant}
+    by_id = {
+        name: frozenset({named[grant[name]].unique_id}) for name in ("lifted", "hidden") if name in grant
+    }
     scope = record.scope(**(grant | by_id))
     wanted = [named[letter].id for letter in expected]
     assert find(record, ENTRY, scope=scope) == wanted
@@ -185,7 +189,8 @@ def test_each_patient_has_a_grant_of_its_own(record: Any, graded: Submission, ma
     )
     assert find(record, ENTRY, scope=scope) == [*(item.id for item in graded.documents), low.id]
     swapped = replace(
-        scope, grants={**dict.fromkeys(first.grants, Grant(rank=1)), **dict.fromkeys(second.grants, Grant(rank=3))}
+        scope,
+        grants={**dict.fromkeys(first.grants, Grant(rank=1)), **dict.fromkeys(second.grants, Grant(rank=3))},
     )
     assert find(record, ENTRY, scope=swapped) == [graded.documents[0].id, low.id, high.id]
 
@@ -198,11 +203,7 @@ def test_an_association_to_a_document_of_a_patient_outside_is_not_found(
     submission = make.submission(patient=OTHER)
     target = graded.documents[0].id
     reference = make.member(submission.submission_set.id, target, "Reference")
-    record.commit(
-        record.prepared(
-            replace(submission, associations=(reference,)), make, record.scope(OTHER)
-        )
-    )
+    record.commit(record.prepared(replace(submission, associations=(reference,)), make, record.scope(OTHER)))
     touching = Condition("source", Ask.EITHER_END, (target, submission.submission_set.id))
     assert find(record, ASSOCIATION, touching, scope=record.scope(OTHER)) == []
     assert reference.id not in find(record, ASSOCIATION, touching, scope=record.scope())
@@ -212,9 +213,7 @@ def test_an_association_to_a_document_of_a_patient_outside_is_not_found(
 def test_either_end_of_an_association(record: Any, make: Any) -> None:
     record.feed()
     entry, folder = make.entry(), make.folder()
-    submission = make.submission(
-        entry, folders=[folder], links=[make.member(folder.id, entry.id)]
-    )
+    submission = make.submission(entry, folders=[folder], links=[make.member(folder.id, entry.id)])
     record.register(submission, make)
     held = {(item.source, item.target): item.id for item in submission.associations}
 

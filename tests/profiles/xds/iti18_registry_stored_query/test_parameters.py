@@ -169,7 +169,12 @@ def test_an_unknown_query(domain: Domain) -> None:
 
 @pytest.mark.parametrize(
     ("return_type", "references"),
-    [("LeafClass", False), ("ObjectRef", True), ("RegistryObject", None), ("LeafClassWithRepositoryItem", None)],
+    [
+        ("LeafClass", False),
+        ("ObjectRef", True),
+        ("RegistryObject", None),
+        ("LeafClassWithRepositoryItem", None),
+    ],
 )
 def test_return_types(domain: Domain, return_type: str, references: bool | None) -> None:  # noqa: FBT001
     definition = BY_NAME["GetDocuments"]
@@ -222,7 +227,12 @@ def test_lists(domain: Domain, raw: tuple[str, ...], values: list[str]) -> None:
 def test_any_text_can_be_asked_for(texts: list[str]) -> None:
     """Quotes are doubled, everything else stays as it is."""
     domain = Domain(
-        environment="x", affinity_root="2.999", affinity_namespace="", home_community="", repository="", base_url=""
+        environment="x",
+        affinity_root="2.999",
+        affinity_namespace="",
+        home_community="",
+        repository="",
+        base_url="",
     )
     listed = ",".join("'{}'".format(text.replace("'", "''")) for text in texts)
     query = find(domain, ("$XDSDocumentEntryAuthorPerson", f"({listed})"))
@@ -232,7 +242,18 @@ def test_any_text_can_be_asked_for(texts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["", "a^^s", "'a^^s'", "()", "('a^^s'", "('a^^s',)", "('a^^s';'b^^s')", "('a''^^s)", "('a^^s')('b^^s')", "(a^^s)"],
+    [
+        "",
+        "a^^s",
+        "'a^^s'",
+        "()",
+        "('a^^s'",
+        "('a^^s',)",
+        "('a^^s';'b^^s')",
+        "('a''^^s)",
+        "('a^^s')('b^^s')",
+        "(a^^s)",
+    ],
 )
 def test_lists_of_another_form(domain: Domain, raw: str) -> None:
     (problem,) = refusal(domain, *BASE, ("$XDSDocumentEntryClassCode", raw))
@@ -310,7 +331,9 @@ def test_values_are_limited(domain: Domain) -> None:
     assert problem.meaning is Meaning.PARAMETER_COUNT
 
 
-@pytest.mark.parametrize("raw", ["('" + "''" * 50_000, "(" + "'a'," * 50_000, "(" + "a" * 200_000, "(" + "'',' " * 50_000])
+@pytest.mark.parametrize(
+    "raw", ["('" + "''" * 50_000, "(" + "'a'," * 50_000, "(" + "a" * 200_000, "(" + "'',' " * 50_000]
+)
 def test_no_text_takes_long_to_read(domain: Domain, raw: str) -> None:
     begun = process_time()
     refusal(domain, *BASE, ("$XDSDocumentEntryClassCode", raw))
@@ -333,7 +356,5 @@ def test_the_target_names_patients_or_objects(domain: Domain) -> None:
 
 @pytest.mark.parametrize("value", ["'PAT-1'", "'PAT-1^^^NAME&2.999&ISO'", "'^^^&2.999&ISO'", "PAT-1"])
 def test_a_malformed_patient_is_nobody(domain: Domain, value: str) -> None:
-    query = asked(
-        BY_NAME["FindDocuments"], domain, (PATIENT[0], value), ("$XDSDocumentEntryStatus", STATUS)
-    )
+    query = asked(BY_NAME["FindDocuments"], domain, (PATIENT[0], value), ("$XDSDocumentEntryStatus", STATUS))
     assert target(query).patients == ()

@@ -25,7 +25,9 @@ ERROR = Problem(Meaning.METADATA_INVALID, 'a < b & "c"', "urn:uuid:1")
 WARNING = Problem(Meaning.EXTRA_NOT_SAVED, "left out", None, warning=True)
 PROBLEMS = [[], [WARNING], [ERROR], [WARNING, ERROR]]
 TEXT = st.text(
-    st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n\r", exclude_characters="\ufffe\uffff"),
+    st.characters(
+        exclude_categories=("Cs", "Cc"), include_characters="\t\n\r", exclude_characters="\ufffe\uffff"
+    ),
     min_size=1,
     max_size=20,
 )

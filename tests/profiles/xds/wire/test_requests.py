@@ -42,7 +42,9 @@ def submit(make: Any, *documents: Any, extra: str = "") -> str:
     submission = make.submission(*documents)
     fragments = [set_fragment(submission.submission_set), *map(entry_fragment, documents)]
     fragments += map(association_fragment, submission.associations)
-    inside = fill("".join(fragments), status="x", patient="PAT-1^^^&amp;2.999.1.1&amp;ISO", last_update="2026")
+    inside = fill(
+        "".join(fragments), status="x", patient="PAT-1^^^&amp;2.999.1.1&amp;ISO", last_update="2026"
+    )
     return (
         f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM}" xmlns:rim="{RIM}">'
         f"<rim:RegistryObjectList>{inside}{extra}</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
@@ -95,7 +97,8 @@ def test_what_breaks_the_schema_is_a_fault(text: str) -> None:
 
 def test_a_query_is_read_in_order_and_raw() -> None:
     slots = (
-        "<r:Slot name='$b'><r:ValueList><r:Value>('1')</r:Value><r:Value>('2')</r:Value></r:ValueList></r:Slot>"
+        "<r:Slot name='$b'><r:ValueList><r:Value>('1')</r:Value><r:Value>('2')</r:Value></r:ValueList>"
+        "</r:Slot>"
         "<r:Slot name='$a'><r:ValueList/></r:Slot>"
         "<r:Slot name='$b'><r:ValueList><r:Value> 34 </r:Value></r:ValueList></r:Slot>"
     )
@@ -141,9 +144,7 @@ def test_a_warning_alone_does_not_refuse(make: Any, domain: Domain) -> None:
 def test_no_set_at_all(domain: Domain) -> None:
     text = f'<l:SubmitObjectsRequest xmlns:l="{LCM}" xmlns:rim="{RIM}">{{}}</l:SubmitObjectsRequest>'
     with pytest.raises(Refused):
-        read_submit_request(
-            payload(text.format("<rim:RegistryObjectList/>")).element, Column.SOURCE, domain
-        )
+        read_submit_request(payload(text.format("<rim:RegistryObjectList/>")).element, Column.SOURCE, domain)
     with pytest.raises(SchemaInvalid):
         read_submit_request(payload(text.format("")).element, Column.SOURCE, domain)
     with pytest.raises(SchemaInvalid):
@@ -204,7 +205,9 @@ def test_documents_and_entries_belong_together(
 ) -> None:
     missing = documents_of(
         payload(
-            provide("", "".join(f'<b:Document id="{name}">{INCLUDE.format("x")}</b:Document>' for name in unread))
+            provide(
+                "", "".join(f'<b:Document id="{name}">{INCLUDE.format("x")}</b:Document>' for name in unread)
+            )
         ).element,
         {},
     )[2]
@@ -219,7 +222,8 @@ def test_what_is_to_be_retrieved() -> None:
     text = (
         f'<b:RetrieveDocumentSetRequest xmlns:b="{XDSB}">'
         "<b:DocumentRequest><b:HomeCommunityId>urn:oid:2.999.1.2</b:HomeCommunityId>"
-        "<b:RepositoryUniqueId> 2.999.1.3 </b:RepositoryUniqueId><b:DocumentUniqueId>2.999.7</b:DocumentUniqueId>"
+        "<b:RepositoryUniqueId> 2.999.1.3 </b:RepositoryUniqueId>"
+        "<b:DocumentUniqueId>2.999.7</b:DocumentUniqueId>"
         "</b:DocumentRequest><b:DocumentRequest><b:RepositoryUniqueId>r</b:RepositoryUniqueId>"
         "<b:DocumentUniqueId>d</b:DocumentUniqueId></b:DocumentRequest></b:RetrieveDocumentSetRequest>"
     )

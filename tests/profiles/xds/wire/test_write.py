@@ -28,7 +28,9 @@ from profiles.xds.wire.write import association_fragment, entry_fragment, folder
 
 PATIENT = PatientId("PAT'1 <\">", "2.999.1.1")
 UPDATED = "20260304050607"
-XML = st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n\r", exclude_characters="\ufffe\uffff")
+XML = st.characters(
+    exclude_categories=("Cs", "Cc"), include_characters="\t\n\r", exclude_characters="\ufffe\uffff"
+)
 TEXT = st.text(XML, min_size=1, max_size=12)
 WORD = st.text("ab12.<&>\"'é", min_size=1, max_size=8)
 UUIDS = st.uuids().map(lambda value: f"urn:uuid:{value}")
@@ -195,7 +197,10 @@ def test_fragments_follow_the_official_schema(
     association: Association,
 ) -> None:
     listed = filled(
-        entry_fragment(entry) + set_fragment(head) + folder_fragment(folder) + association_fragment(association)
+        entry_fragment(entry)
+        + set_fragment(head)
+        + folder_fragment(folder)
+        + association_fragment(association)
     )
     text = (
         f'<query:AdhocQueryResponse xmlns:query="{codes.QUERY}" status="{codes.SUCCESS}">'
