@@ -13,7 +13,9 @@ from gateway.stores.tables import METADATA
 @pytest.fixture
 def record(tmp_path: Path, opened: Callable[[str, Path], Any]) -> Iterator[Any]:
     url = f"sqlite:///{tmp_path}/record.db"
-    METADATA.create_all(create_engine(url))
+    made = create_engine(url)
+    METADATA.create_all(made)
+    made.dispose()
     found = opened(url, tmp_path / "content")
     found.feed()
     yield found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -226,14 +226,15 @@ async def _awaited(pending: Awaitable[T]) -> T:
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder: Path = tmp_path_factory.mktemp("gateway") / "conf"
     create(folder, "integration", now=NOW)
     settings = load(folder / "passerelle.toml")
     upgrade(settings.database.url)
     gateway = compose(settings, clock=lambda: NOW)
     asyncio.run(_fill(gateway))
-    return Bench(gateway)
+    yield Bench(gateway)
+    asyncio.run(gateway.close())
 
 
 async def _fill(gateway: Gateway) -> None:

@@ -144,7 +144,9 @@ def domain() -> Domain:
 @pytest.fixture
 def gateway(tmp_path: Path, domain: Domain) -> Iterator[Gateway]:
     url = f"sqlite:///{tmp_path}/passerelle.db"
-    METADATA.create_all(create_engine(url))
+    made = create_engine(url)
+    METADATA.create_all(made)
+    made.dispose()
     certificate, signer = certified("hospital")
     nodes = tmp_path / "nodes"
     nodes.mkdir()

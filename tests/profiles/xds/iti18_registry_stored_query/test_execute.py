@@ -183,7 +183,9 @@ def grown(
 ) -> Iterator[tuple[World, Any]]:
     folder = tmp_path_factory.mktemp("world")
     url = f"sqlite:///{folder}/record.db"
-    METADATA.create_all(create_engine(url))
+    made = create_engine(url)
+    METADATA.create_all(made)
+    made.dispose()
     record = opened(url, folder / "content")
     for patient in PATIENTS:
         record.feed(patient)
