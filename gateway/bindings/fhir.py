@@ -123,7 +123,12 @@ class FhirForm:
         )
 
     def seal(
-        self, reply: FhirReply, transaction: AnyTransaction, envelope: Envelope, now: datetime, trace_id: str  # noqa: ARG002
+        self,
+        reply: FhirReply,
+        transaction: AnyTransaction,
+        envelope: Envelope,
+        now: datetime,
+        trace_id: str,  # noqa: ARG002
     ) -> Sealed:
         """The reply, signed together with the request it answers (RFC 9421)."""
         headers = {**fhirfault.retry_headers(reply.status), **reply.headers}
@@ -131,7 +136,12 @@ class FhirForm:
         return self._sealed(reply.status, reply.media_type, content, headers, envelope.request, now, trace_id)
 
     def fault(
-        self, error: Exception, raw: Raw, envelope: Envelope | None, now: datetime, trace_id: str  # noqa: ARG002
+        self,
+        error: Exception,
+        raw: Raw,
+        envelope: Envelope | None,
+        now: datetime,
+        trace_id: str,  # noqa: ARG002
     ) -> Sealed:
         """An OperationOutcome for any exception, whatever the caller accepts."""
         form = fhirfault.form_of(error, url_too_long=self._too_long(raw))

@@ -98,9 +98,7 @@ async def handle(call: Call[Search], services: Services) -> Found:
     limit = services.domain.max_objects
     rows = await services.registry.find(scope, ENTRY, search.conditions, limit)
     if len(rows) > limit:
-        raise Refused(
-            Problem(Meaning.TOO_MANY_RESULTS, f"more than {limit} documents match; ask for fewer")
-        )
+        raise Refused(Problem(Meaning.TOO_MANY_RESULTS, f"more than {limit} documents match; ask for fewer"))
     tests = [criterion.test for criterion in search.criteria if criterion.test is not None]
     matching = [row for row in rows if all(test(row) for test in tests)]
     shown = matching[::-1][: search.count]

@@ -112,9 +112,7 @@ def _period(name: str, value: str) -> Criterion:
     return Criterion(_bounds(name, asked, bounds), _has_period)
 
 
-def _bounds(
-    name: str, asked: Span, bounds: Mapping[str, tuple[Condition, ...]]
-) -> tuple[Condition, ...]:
+def _bounds(name: str, asked: Span, bounds: Mapping[str, tuple[Condition, ...]]) -> tuple[Condition, ...]:
     if asked.prefix not in bounds:
         raise unsupported(name, f"prefix {asked.prefix}; expected one of {', '.join(bounds)}")
     return bounds[asked.prefix]

@@ -177,7 +177,11 @@ def test_only_json_is_answered(form: FhirForm, catalogue: Catalogue, accept: str
     ],
 )
 def test_format_wins_over_accept(
-    form: FhirForm, catalogue: Catalogue, query: str, accept: str, taken: bool  # noqa: FBT001
+    form: FhirForm,
+    catalogue: Catalogue,
+    query: str,
+    accept: str,
+    taken: bool,  # noqa: FBT001
 ) -> None:
     envelope = form.open(raw(query=query, accept=accept))
     if taken:

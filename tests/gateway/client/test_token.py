@@ -65,7 +65,8 @@ def test_what_is_issued_is_read_back(
     assert (principal.emergency_reason, principal.on_behalf_of) == ("unconscious", "boss")
     assert principal.confirmation == "holder-of-key"
     assert principal.one_time
-    assert principal.expires == now + timedelta(seconds=120)
+    # with the clock skew that is tolerated
+    assert principal.expires == now + timedelta(seconds=180)
     assert len(principal.token_digest) == 32
     assert principal.token_id.startswith("_")
 

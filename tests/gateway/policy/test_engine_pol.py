@@ -157,7 +157,9 @@ def test_pol_11_an_opposed_patient_still_reads_the_own_record(ask: Ask, person: 
     rights = PatientRights(
         opposed=True, mandates=(Mandate("mother", Period(), "law"),), levels=(AccessLevel("dr-1", 3),)
     )
-    patient = person(kind=SubjectKind.PATIENT, role="PAT", purpose="PATRQT", subject=str(PATIENT), patient=PATIENT)
+    patient = person(
+        kind=SubjectKind.PATIENT, role="PAT", purpose="PATRQT", subject=str(PATIENT), patient=PATIENT
+    )
     assert ask(principal=patient, rights=rights).permitted
     for other in (person(), proxy(person), person(purpose="ETREAT", emergency_reason="unconscious")):
         assert ask(principal=other, rights=rights).reason == "CONSENT"

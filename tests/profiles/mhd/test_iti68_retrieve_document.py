@@ -83,6 +83,7 @@ def test_only_the_stored_type_is_answered(bench: Any, accept: str, status: int) 
 def test_reply_is_signed_for_this_request(bench: Any) -> None:
     answer = bench.send(f"/Binary/{bench.uuid(1)}")
     certificate = bench.gateway.signer.certificate
+
     def lookup(_keyid: str) -> Any:
         return x509.load_der_x509_certificate(certificate)
 
