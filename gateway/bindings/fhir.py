@@ -125,10 +125,10 @@ class FhirForm:
     def seal(
         self,
         reply: FhirReply,
-        transaction: AnyTransaction,
+        _transaction: AnyTransaction,
         envelope: Envelope,
         now: datetime,
-        trace_id: str,  # noqa: ARG002
+        trace_id: str,
     ) -> Sealed:
         """The reply, signed together with the request it answers (RFC 9421)."""
         headers = {**fhirfault.retry_headers(reply.status), **reply.headers}
@@ -139,9 +139,9 @@ class FhirForm:
         self,
         error: Exception,
         raw: Raw,
-        envelope: Envelope | None,
+        _envelope: Envelope | None,
         now: datetime,
-        trace_id: str,  # noqa: ARG002
+        trace_id: str,
     ) -> Sealed:
         """An OperationOutcome for any exception, whatever the caller accepts."""
         form = fhirfault.form_of(error, url_too_long=self._too_long(raw))

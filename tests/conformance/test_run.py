@@ -55,9 +55,7 @@ def run(
         "--endpoints", str(folder / "endpoints.json"), "--certificate", str(stub.certificate),
         "--key", str(stub.key), "--trust", str(stub.trust), *more,
     ]  # fmt: skip
-    return subprocess.run(  # noqa: S603
-        command, capture_output=True, text=True, check=False, timeout=60
-    )
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def query(name: str, file: str, status: str = "Success", **more: Any) -> dict[str, Any]:

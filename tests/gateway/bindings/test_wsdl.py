@@ -115,7 +115,7 @@ def test_the_address_is_the_public_one() -> None:
 
 
 def test_spyne_runs_with_the_modules_that_later_pythons_lack() -> None:
-    done = subprocess.run(  # noqa: S603 - our own interpreter
+    done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ON_LATER_PYTHON],
         cwd=ROOT,
         capture_output=True,
@@ -130,8 +130,6 @@ def test_spyne_runs_with_the_modules_that_later_pythons_lack() -> None:
 def test_spyne_is_not_imported_before_a_contract_is_asked_for() -> None:
     code = "import sys, gateway.bindings.wsdl; print('spyne' in sys.modules)"
 
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"

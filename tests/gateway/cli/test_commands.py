@@ -29,7 +29,7 @@ Run = Callable[..., Result]
 
 def passerelle(*arguments: str | Path) -> Result:
     """The command in a process of its own."""
-    return subprocess.run(  # noqa: S603 - ourselves
+    return subprocess.run(
         [sys.executable, "-m", "gateway.cli", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -68,7 +68,7 @@ def demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """The command, with a temporary directory of its own."""
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gateway.cli", "demo", *arguments]
-    return subprocess.Popen(  # noqa: S603 - ourselves
+    return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
@@ -128,7 +128,7 @@ def test_kept_it_serves_until_interrupted_and_leaves_the_folder(
     output = read_until(process, "starts it again")
     config = next(line for line in output.splitlines() if line.startswith("Configuration")).split()[1]
     pharmacist = ("--patient", "DEMO-1001", "--as", "pharmacy", "--role", "pharmacist")
-    asked = subprocess.run(  # noqa: S603 - ourselves
+    asked = subprocess.run(
         [sys.executable, "-m", "gateway.cli", "query", "--config", config, *pharmacist],
         cwd=ROOT,
         capture_output=True,

@@ -135,7 +135,7 @@ def test_tls_06_md5_signature_on_the_certificate(
 
 
 def _openssl(folder: Any, arguments: Any) -> None:
-    subprocess.run(["openssl", *arguments.split()], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607
+    subprocess.run(["openssl", *arguments.split()], cwd=folder, check=True, capture_output=True)
 
 
 def _openssl_certificate(folder: Any, authority: Any, digest: Any, kind: Any) -> Any:

@@ -36,7 +36,7 @@ class Program:
     """The program above, and the process numbers of its workers, all ready for signals."""
 
     def __init__(self, count: int, what: str) -> None:
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(count), what],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
