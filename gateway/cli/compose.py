@@ -25,7 +25,9 @@ from gateway.crypto.safexml import XmlLimits
 from gateway.crypto.xmldsig import SignaturePolicy
 from gateway.declare.catalogue import Catalogue, build
 from gateway.declare.services import Services
+from gateway.errors import SignerRefused
 from gateway.identity.nodes import NodeDirectory
+from gateway.identity.revocation import RevocationList
 from gateway.identity.saml import AssertionPolicy, AssertionReader
 from gateway.pipeline.engine import Engine, Log
 from gateway.pipeline.stages import STAGES
@@ -91,6 +93,10 @@ def compose(
         settings.environment,
         alert=lambda problem: log.error("node refused", reason=problem.detail, at=problem.location),
     )
+    revocations = RevocationList(
+        settings.tls.crl,
+        alert=lambda problem: log.error("crl refused", reason=problem.detail, at=problem.location),
+    )
     database = open_database(settings.database.url)
     new_key = key_maker()
     engine = Engine(
@@ -113,7 +119,7 @@ def compose(
     return Gateway(
         settings=settings,
         engine=engine,
-        soap=_soap(settings, signer, nodes),
+        soap=_soap(settings, signer, nodes, revocations),
         fhir=FhirForm(signer=signer, limits=settings.limits, base=f"{settings.server.public_url}/fhir"),
         hl7v2=Hl7Form(environment=settings.environment, limits=settings.limits),
         nodes=nodes,
@@ -175,12 +181,15 @@ def _assertion_policy(settings: Settings, policy: Policy) -> AssertionPolicy:
     )
 
 
-def _soap(settings: Settings, signer: Signer, nodes: NodeDirectory) -> SoapForm:
+def _soap(settings: Settings, signer: Signer, nodes: NodeDirectory, revocations: RevocationList) -> SoapForm:
     limits = settings.limits
 
     def signer_of(node: Node, der: bytes, now: datetime) -> x509.Certificate:
         nodes.trusted_signer(node, der, now)
-        return _certificate(der)
+        certificate = _certificate(der)
+        if revocations.revoked(certificate):
+            raise SignerRefused("the signing certificate is revoked")
+        return certificate
 
     return SoapForm(
         signer=signer,

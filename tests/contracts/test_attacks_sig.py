@@ -324,6 +324,32 @@ def test_sig_18_signer_certificate_expired(forge: Any, words: Any, tmp_path: Pat
         other.accepted(forge.query())
 
 
+def test_sig_18_signer_certificate_revoked(forge: Any, words: Any, tmp_path: Path) -> None:
+    """A second certificate of the node, for signatures only, that TLS never sees."""
+    settings, now = forge.house.settings, datetime.now(UTC)
+    authority = pki.load_authority(
+        settings.folder / "pki/authority.pem", settings.folder / "pki/authority.key", "integration"
+    )
+    key = pki.create_key()
+    certificate = pki.issue_client(authority, "hospital", "Test Hospital", key.public_key(), now)
+    folder, crl = tmp_path / "nodes", tmp_path / "crl.pem"
+    shutil.copytree(settings.nodes.directory, folder)
+    with (folder / "hospital.pem").open("ab") as file:
+        file.write(certificate.public_bytes(Encoding.PEM))
+    pki.write_pem(crl, pki.empty_crl(authority, now))
+    changed = replace(
+        settings,
+        nodes=replace(settings.nodes, directory=folder),
+        tls=replace(settings.tls, crl=crl),
+    )
+    with forge.under(changed) as other:
+        other.accepted(forge.query(signer=Signer.of(key, certificate)))
+    pki.write_pem(crl, pki.revoke(authority, pki.empty_crl(authority, now), certificate.serial_number, now))
+    with forge.under(changed) as other:
+        raw = forge.query(signer=Signer.of(key, certificate))
+        other.refused(raw, words.wsse("FailedAuthentication"), words.message)
+
+
 def test_sig_19_two_signatures(forge: Any, words: Any) -> None:
     def change(root: etree._Element) -> None:
         second = etree.fromstring(forge.resigned(forge.query(), "timestamp").body)
