@@ -97,7 +97,9 @@ def _slots(
             found[name] = (*found.get(name, ()), values)
         number = sum(len(slot) for slot in found.get(name, ()))
         if number > domain.max_values:
-            raise _count(name, f"{number} values, expected at most {domain.max_values}")
+            # The standard counts values of single parameters; a bound of ours has its general code.
+            text = f"{name}: {number} values, expected at most {domain.max_values}"
+            raise Refused(Problem(Meaning.GENERAL, text, name))
     return found
 
 
