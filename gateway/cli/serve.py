@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 import orjson
 
-from gateway.audit.alerts import application_activity, security_alert
-from gateway.audit.record import AuditFacts, Participant
+from gateway.audit.alerts import application_activity
+from gateway.audit.record import AuditFacts
+from gateway.cli.alarms import Alarms
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.doors import doors
 from gateway.cli.keeper import keep
@@ -19,14 +20,11 @@ from gateway.cli.operations import operations_app
 from gateway.config import Settings
 from gateway.declare import events
 from gateway.declare.bindings import Raw
-from gateway.declare.events import Outcome
 from gateway.errors import SettingsInvalid
 from gateway.pipeline.run import run
-from gateway.pipeline.telling import tell_alone
 from gateway.record.people import Code
-from gateway.stores.work import UnitOfWork
 from gateway.transport.application import Application
-from gateway.transport.gate import Failure, Peer, bind
+from gateway.transport.gate import Peer, bind
 from gateway.transport.https import HttpServer
 from gateway.transport.mllp import MllpServer
 from gateway.transport.tls import ServerTls
@@ -82,7 +80,7 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     tls = ServerTls(
         settings.tls, alert=lambda error: gateway.engine.log.error("tls files refused", reason=str(error))
     )
-    alarms = _Alarms(gateway)
+    alarms = Alarms(gateway)
     servers = _servers(gateway, tls, sockets, alarms, first=index == 0)
     for server in servers:
         server.start()
@@ -100,7 +98,7 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
 
 
 def _servers(
-    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: _Alarms, *, first: bool
+    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: Alarms, *, first: bool
 ) -> Sequence[HttpServer | MllpServer]:
     limits = gateway.settings.limits
     application = Application(gateway.engine, doors(gateway), gateway.settings.server.public_url)
@@ -135,50 +133,6 @@ def _hl7v2_handler(gateway: Gateway) -> Callable[[bytes, Peer], Awaitable[bytes]
         return b"".join((await run(raw, gateway.hl7v2, gateway.engine)).pieces)
 
     return handle
-
-
-class _Alarms:
-    """Tells the audit what happens outside messages: failed handshakes, broken framing, start, stop."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._running: set[asyncio.Task[None]] = set()
-
-    def failure(self, peer: Peer, failure: Failure, detail: str) -> None:
-        """A connection that did not come about."""
-        kind = events.PROTOCOL_ABUSE if failure.abuse else events.NODE_AUTHENTICATION
-        outcome = Outcome.MINOR_FAILURE if failure.abuse else Outcome.SERIOUS_FAILURE
-        self._later(kind, outcome, peer, f"{failure.value}: {detail}")
-
-    def abuse(self, peer: Peer, detail: str) -> None:
-        """A peer that broke a limit or the framing."""
-        self._later(events.PROTOCOL_ABUSE, Outcome.MINOR_FAILURE, peer, detail)
-
-    def _later(self, kind: Code, outcome: Outcome, peer: Peer, detail: str) -> None:
-        engine = self._gateway.engine
-        facts = security_alert(
-            kind,
-            at=engine.clock(),
-            outcome=outcome,
-            peer=Participant(peer.host, peer.host, is_requestor=True),
-            here=engine.here,
-            audit_source=engine.audit_source,
-            description=detail,
-            trace_id=engine.new_trace(),
-        )
-        task = asyncio.get_running_loop().create_task(self.tell(facts))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def tell(self, facts: AuditFacts) -> None:
-        """Writes one audit entry durably."""
-        work = UnitOfWork()
-        tell_alone(facts, self._gateway.engine, work)
-        await self._gateway.engine.committer.commit(work)
-
-    async def finish(self) -> None:
-        """Waits for entries still being written."""
-        await asyncio.gather(*self._running, return_exceptions=True)
 
 
 def _activity(gateway: Gateway, kind: Code) -> AuditFacts:
