@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -10,20 +9,28 @@ from datetime import datetime
 
 _EPOCH_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
+_COUNT_BITS = 12
 
 
 def key_maker(clock_ms: Callable[[], int] | None = None) -> Callable[[], int]:
-    """A function that gives a new key at each call: 41 bits of milliseconds, 10 of process, 12 of count.
+    """A function whose keys grow with each call: 41 bits of milliseconds, 10 of process, 12 of count.
 
-    The count starts anywhere and runs through all its values before one returns, so two keys of one
-    process differ as long as it makes fewer than 4,096 in a millisecond; the primary keys catch the rest.
+    The count of a millisecond starts anywhere in its lower half, because two processes can have drawn the
+    same number; the primary keys catch the rest. A count that runs over, or a clock that goes back, borrows
+    from the future.
     """
     now = clock_ms or (lambda: time.time_ns() // 1_000_000)
-    process = secrets.randbelow(1 << 10)
-    count = itertools.count(secrets.randbelow(1 << 12))
+    process = secrets.randbelow(1 << 10) << _COUNT_BITS
+    last, count = 0, 0
 
     def make() -> int:
-        return (now() - _EPOCH_MS) << 22 | process << 12 | (next(count) & 0xFFF)
+        nonlocal last, count
+        at = now() - _EPOCH_MS
+        count += 1
+        if at > last or count >> _COUNT_BITS:
+            last = at if at > last else last + 1
+            count = secrets.randbits(_COUNT_BITS - 1)
+        return last << 22 | process | count
 
     return make
 

@@ -13,6 +13,13 @@ def test_keys_of_one_millisecond_differ() -> None:
     assert len({make() for _ in range(4096)}) == 4096
 
 
+def test_keys_of_one_maker_always_grow() -> None:
+    times = iter([EPOCH_MS + 5] * 6_000 + [EPOCH_MS + 3] * 10 + [EPOCH_MS + 9] * 10)
+    make = key_maker(lambda: next(times))
+    keys = [make() for _ in range(6_020)]
+    assert keys == sorted(set(keys))
+
+
 def test_keys_of_two_processes_differ_mostly() -> None:
     makers = [key_maker(lambda: EPOCH_MS) for _ in range(20)]
     assert len({make() >> 12 for make in makers}) > 10
