@@ -36,11 +36,18 @@ class Relation(Enum):
     APPEND = "APND"
     SIGNS = "signs"
     SNAPSHOT = "IsSnapshotOf"
+    UPDATE_STATUS = "UpdateAvailabilityStatus"
+    SUBMIT = "SubmitAssociation"
 
     @property
     def replaces(self) -> bool:
         """Whether the target ends as Deprecated."""
         return self in {Relation.REPLACE, Relation.TRANSFORM_REPLACE}
+
+    @property
+    def updates(self) -> bool:
+        """Whether it is an instruction of a metadata update, which is not kept (ITI TF-2 3.57)."""
+        return self in {Relation.UPDATE_STATUS, Relation.SUBMIT}
 
 
 Extra = tuple[tuple[str, tuple[str, ...]], ...]
@@ -139,7 +146,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Association:
-    """An Association (ITI TF-3 4.2.2). `member_status` is SubmissionSetStatus: Original or Reference."""
+    """An Association (ITI TF-3 4.2.2). `member_status` is SubmissionSetStatus: Original or Reference.
+
+    The four fields after `reason` are the slots of a metadata update, as they were sent (ITI TF-2 3.57).
+    """
 
     id: str
     relation: Relation
@@ -148,6 +158,10 @@ class Association:
     status: Status = Status.APPROVED
     member_status: str | None = None
     reason: Code | None = None
+    previous_version: str | None = None
+    propagation: str | None = None
+    original_status: str | None = None
+    new_status: str | None = None
     extra: Extra = ()
 
 

@@ -175,6 +175,11 @@ def _own_problems(submission: Submission) -> list[Problem]:
         for name, count in Counter(submission.ids).items()
         if count > 1
     ]
+    problems += [
+        _invalid(f"{item.relation.value} belongs to a metadata update (ITI-57)", item.id)
+        for item in submission.associations
+        if item.relation.updates
+    ]
     return problems + _membership_problems(submission) + _member_status_problems(submission)
 
 

@@ -33,6 +33,7 @@ def entry_row(key: int, patient_key: int, item: DocumentEntry, fragment: str, ra
         "key": key,
         "patient_key": patient_key,
         "uuid": item.id,
+        "logical_id": item.logical_id or item.id,
         "unique_id": item.unique_id,
         "status": item.status.value,
         "type": item.type.value,
@@ -53,6 +54,7 @@ def entry_row(key: int, patient_key: int, item: DocumentEntry, fragment: str, ra
         "hash": item.hash.lower() if item.hash else None,
         "size": item.size,
         "version": item.version,
+        "latest": True,
         "offline": bool(item.availability and item.availability.endswith(":Offline")),
         "fragment": fragment,
     }
@@ -101,10 +103,12 @@ def folder_row(key: int, patient_key: int, item: Folder, fragment: str, at: date
         "key": key,
         "patient_key": patient_key,
         "uuid": item.id,
+        "logical_id": item.logical_id or item.id,
         "unique_id": item.unique_id,
         "status": item.status.value,
         "last_update": stamp(at),
         "version": item.version,
+        "latest": True,
         "home": item.home,
         "fragment": fragment,
     }

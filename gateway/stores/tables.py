@@ -61,6 +61,7 @@ entry = Table(
     Column("key", BigInteger, primary_key=True, autoincrement=False),
     Column("patient_key", BigInteger, nullable=False),
     Column("uuid", String(45), nullable=False, unique=True),
+    Column("logical_id", String(45), nullable=False),
     Column("unique_id", String(128), nullable=False, index=True),
     Column("status", String(10), nullable=False),
     Column("type", String(10), nullable=False),
@@ -81,9 +82,11 @@ entry = Table(
     Column("hash", String(40)),
     Column("size", BigInteger),
     Column("version", Integer, nullable=False),
+    Column("latest", Boolean, nullable=False),
     Column("offline", Boolean, nullable=False),
     Column("fragment", Text, nullable=False),
     Index("entry_patient", "patient_key", "status", "type", "class_code"),
+    Index("entry_version", "logical_id", "version", unique=True),
 )
 
 entry_value = Table(
@@ -117,12 +120,16 @@ folder = Table(
     Column("key", BigInteger, primary_key=True, autoincrement=False),
     Column("patient_key", BigInteger, nullable=False, index=True),
     Column("uuid", String(45), nullable=False, unique=True),
-    Column("unique_id", String(64), nullable=False, unique=True),
+    Column("logical_id", String(45), nullable=False),
+    Column("unique_id", String(64), nullable=False),
     Column("status", String(10), nullable=False),
     Column("last_update", String(14), nullable=False),
     Column("version", Integer, nullable=False),
+    Column("latest", Boolean, nullable=False),
     Column("home", String(80)),
     Column("fragment", Text, nullable=False),
+    Index("folder_unique_id", "unique_id", "version", unique=True),
+    Index("folder_version", "logical_id", "version", unique=True),
 )
 
 package_value = Table(

@@ -76,6 +76,8 @@ ASSOCIATION_TYPES = MappingProxyType(
         "APND": "urn:ihe:iti:2007:AssociationType:APND",
         "signs": "urn:ihe:iti:2007:AssociationType:signs",
         "IsSnapshotOf": "urn:ihe:iti:2010:AssociationType:IsSnapshotOf",
+        "UpdateAvailabilityStatus": "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus",
+        "SubmitAssociation": "urn:ihe:iti:2010:AssociationType:SubmitAssociation",
     }
 )
 
@@ -108,7 +110,9 @@ ENTRY_SLOTS = frozenset(
 )
 SET_SLOTS = frozenset({"submissionTime", "intendedRecipient"})
 FOLDER_SLOTS = frozenset({"lastUpdateTime"})
-ASSOCIATION_SLOTS = frozenset({"SubmissionSetStatus"})
+ASSOCIATION_SLOTS = frozenset(
+    {"SubmissionSetStatus", "PreviousVersion", "AssociationPropagation", "OriginalStatus", "NewStatus"}
+)
 REFERENCE_IDS = "urn:ihe:iti:xds:2013:referenceIdList"
 
 # A document whose octets are not assembled yet (ITI TF-3 4.2.3.2.11, delayed assembly).

@@ -369,6 +369,10 @@ def _association(
         target=item.get("targetObject") or "",
         member_status=member_status[0] if member_status else None,
         reason=reason,
+        previous_version=carrier.one("PreviousVersion"),
+        propagation=carrier.one("AssociationPropagation"),
+        original_status=carrier.one("OriginalStatus"),
+        new_status=carrier.one("NewStatus"),
         extra=_extra(carrier, codes.ASSOCIATION_SLOTS, problems),
     )
 

@@ -9,7 +9,7 @@ from gateway.record.people import PatientId
 from gateway.record.submission import Admission, admit, assign_ids, digest, is_uuid
 
 OTHER = PatientId("PAT-2", "2.999.1.1")
-RELATIONS = [relation for relation in Relation if relation is not Relation.HAS_MEMBER]
+RELATIONS = [item for item in Relation if item is not Relation.HAS_MEMBER and not item.updates]
 NOWHERE = "urn:uuid:00000000-0000-4000-8000-ffffffffffff"
 
 
@@ -176,7 +176,7 @@ def test_a_document_joins_a_registered_folder(record: Any, make: Any) -> None:
 # --- references ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("relation", Relation)
+@pytest.mark.parametrize("relation", [Relation.HAS_MEMBER, *RELATIONS])
 def test_what_is_neither_submitted_nor_registered_is_unresolved(
     record: Any, make: Any, relation: Relation
 ) -> None:
@@ -407,3 +407,14 @@ def test_a_submission_that_says_anything_else_is_another(make: Any, change: Any)
     one, two, folder = make.entry(), make.entry(), make.folder()
     first = make.submission(one, two, folders=[folder], links=[make.member(folder.id, one.id)])
     assert digest(change(first)) != digest(first)
+
+
+@pytest.mark.parametrize("relation", [Relation.UPDATE_STATUS, Relation.SUBMIT])
+def test_the_instructions_of_a_metadata_update_are_no_part_of_a_submission(
+    record: Any, make: Any, relation: Relation
+) -> None:
+    one, two = make.entry(), make.entry()
+    link = make.link(relation, one.id, two.id)
+    assert refusals(record, make, adding(make.submission(one, two), link)) == [
+        (Meaning.METADATA_INVALID, link.id)
+    ]

@@ -115,7 +115,9 @@ FOLDERS = st.builds(
 ASSOCIATIONS = st.builds(
     Association,
     id=UUIDS,
-    relation=st.sampled_from([relation for relation in Relation if relation is not Relation.HAS_MEMBER]),
+    relation=st.sampled_from(
+        [relation for relation in Relation if relation is not Relation.HAS_MEMBER and not relation.updates]
+    ),
     source=UUIDS,
     target=UUIDS,
     member_status=st.none() | st.sampled_from(["Original", "Reference"]),
