@@ -61,8 +61,9 @@ def _run(options: argparse.Namespace) -> Report:
     clock = time.perf_counter()
     with ExitStack() as stack:
         run = Run(
-            collection, target, capabilities, _links(options, target.endpoints.get("mllp"), stack), issuer
-        )
+            collection, target, capabilities, _links(options, target.endpoints.get("mllp"), stack), issuer,
+            known,
+        )  # fmt: skip
         results = [run.run(case) for case in ordered]
     return Report(results=results, known=known, seconds=time.perf_counter() - clock, started=started)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,8 +71,9 @@ class Run:
 
     def __init__(
         self, collection: Collection, target: Target, capabilities: Capabilities, links: Links,
-        issuer: Issuer | None,
+        issuer: Issuer | None, known: Iterable[str] = (),
     ) -> None:  # fmt: skip
+        self._known = frozenset(known)
         self._target = target
         self._capabilities = capabilities.with_domain(target.patient_root)
         self._links = links
@@ -123,7 +124,10 @@ class Run:
                 cause = reason if reason.startswith("precondition ") else f"precondition {name}: {reason}"
                 raise SkipCaseError(cause)
         for name in case.preconditions:
-            if name in self._results and self._results[name].outcome == FAILED:
+            earlier = self._results.get(name)
+            # A failure that is known and was answered has had its effect; what builds on it can be tried.
+            answered = earlier is not None and name in self._known and bool(earlier.answer)
+            if earlier is not None and earlier.outcome == FAILED and not answered:
                 raise BlockedError(f"precondition {name} failed")
 
     def _perform(self, case: Case, exchange: _Exchange) -> Sequence[str]:

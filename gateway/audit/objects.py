@@ -26,6 +26,9 @@ SUBMISSION_SET_NODE = Code(
     "IHE XDS Metadata",
     "submission set classificationNode",
 )
+UNKNOWN_OBJECT = Code("entryUUID", "IHE XDS Metadata", "registry object")
+DELETED = "14"
+"""ParticipantObjectDataLifeCycle: logical deletion (RFC 3881 5.5.3)."""
 TRACE_ID = Code(
     "XrequestId", "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "X-Request-Id"
 )
@@ -72,6 +75,11 @@ def document_object(
     if home:
         details += ((HOME_DETAIL, home),)
     return AuditObject(unique_id, REPORT_NUMBER, _SYSTEM, _REPORT, details=details, life_cycle=life_cycle)
+
+
+def registry_object(uuid: str, kind: Code) -> AuditObject:
+    """A removed registry object by its entryUUID, with what it was (RMD 3.62.5.1)."""
+    return AuditObject(uuid, kind, _SYSTEM, _REPORT, life_cycle=DELETED)
 
 
 def query_object(

@@ -40,6 +40,7 @@ class ObjectKind(Enum):
     SUBMISSION_SET = "submission-set"
     DOCUMENT = "document"
     QUERY = "query"
+    REGISTRY_OBJECT = "registry-object"
 
 
 # --- EventID -------------------------------------------------------------------------------------
@@ -164,7 +165,7 @@ def patient_event(code: str, title: str, action: EventAction) -> AuditEvent:
     )
 
 
-def removal_event(code: str, title: str) -> AuditEvent:
+def removal_event(code: str, title: str, removed: ObjectKind) -> AuditEvent:
     """Patient Record D on both sides, naming the objects removed, as ITI-62 and 86."""
     return AuditEvent(
         type=transaction_type(code, title),
@@ -172,7 +173,7 @@ def removal_event(code: str, title: str) -> AuditEvent:
         received_action=EventAction.DELETE,
         sent=PATIENT_RECORD,
         sent_action=EventAction.DELETE,
-        objects=frozenset({ObjectKind.PATIENT, ObjectKind.DOCUMENT}),
+        objects=frozenset({ObjectKind.PATIENT, removed}),
     )
 
 

@@ -14,7 +14,7 @@ from gateway.declare.services import Services
 from gateway.errors import Problem
 from gateway.record.access import Scope
 from gateway.record.domain import Domain
-from gateway.record.people import PatientId, Principal
+from gateway.record.people import Code, PatientId, Principal
 from gateway.stores.work import UnitOfWork
 
 
@@ -66,6 +66,8 @@ class Answer:
     """Base of every response. A problem that is no warning makes a partial success of it."""
 
     problems: tuple[Problem, ...] = ()
+    objects: tuple[tuple[str, Code], ...] = ()
+    """Registry objects the audit names: entryUUID, and what it was (EV(…, "IHE XDS Metadata"))."""
 
 
 RequestT = TypeVar("RequestT")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway.audit.alerts import security_alert, user_authentication
 from gateway.audit.objects import (
+    DELETED,
+    UNKNOWN_OBJECT,
     AuditObject,
     decision_object,
     document_object,
     patient_object,
     query_object,
+    registry_object,
     submission_set_object,
 )
 from gateway.audit.record import AuditFacts, Participant, human_of
@@ -125,12 +128,17 @@ def _transaction_facts(
         source=source,
         destination=destination,
         audit_source=engine.audit_source,
-        objects=tuple(_objects(transaction, target, verdict)),
+        objects=tuple(_objects(transaction, target, verdict, _result_objects(x))),
         human=human_of(human) if human else None,
         purpose=human.purpose if human else None,
         more_types=(events.EMERGENCY_STARTED,) if emergency else (),
         trace_id=x.trace_id,
     )
+
+
+def _result_objects(x: Exchange) -> Sequence[tuple[str, Code]]:
+    result = x.known("result")
+    return result.objects if result is not None else ()
 
 
 def _peer(x: Exchange, *, requestor: bool) -> Participant:
@@ -140,7 +148,10 @@ def _peer(x: Exchange, *, requestor: bool) -> Participant:
 
 
 def _objects(
-    transaction: AnyTransaction, target: Target | None, verdict: Verdict | None
+    transaction: AnyTransaction,
+    target: Target | None,
+    verdict: Verdict | None,
+    result: Sequence[tuple[str, Code]],
 ) -> Iterable[AuditObject]:
     event = transaction.audit
     if target is not None:
@@ -151,13 +162,23 @@ def _objects(
         if ObjectKind.SUBMISSION_SET in event.objects:
             yield from (submission_set_object(name) for name in target.submission_sets)
         if ObjectKind.DOCUMENT in event.objects:
-            yield from (document_object(name, repository) for name, repository in target.documents)
+            removed = DELETED if event.received_action is EventAction.DELETE else None
+            yield from (
+                document_object(name, repository, life_cycle=removed) for name, repository in target.documents
+            )
+        if ObjectKind.REGISTRY_OBJECT in event.objects:
+            yield from (registry_object(name, kind) for name, kind in result or _named(target))
         if ObjectKind.QUERY in event.objects and target.query is not None:
             yield query_object(target.query.identifier, event.type, target.query.text)
     if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
         leading = verdict.leading
         reason = leading.reason if not leading.permitted else "CONFIDENTIALITY"
         yield decision_object(reason, leading.rule, leading.policy_version)
+
+
+def _named(target: Target) -> Iterable[tuple[str, Code]]:
+    """Objects of a request that failed: what they are was not looked up."""
+    return ((name, UNKNOWN_OBJECT) for naming in target.named for name in naming.values)
 
 
 def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:

@@ -187,6 +187,11 @@ class Submission:
         return tuple(dict.fromkeys(patient for patient in named if patient is not None))
 
     @property
+    def objects(self) -> tuple[DocumentEntry | Folder, ...]:
+        """What can have versions: entries and folders."""
+        return (*self.documents, *self.folders)
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """The ids of everything submitted, the set's first."""
         return (

@@ -22,13 +22,23 @@ from gateway.record.people import PatientId
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the registry holds under an entryUUID. `patient` is a record key, already merged."""
+    """What the registry holds under an entryUUID. `patient` is a record key, already merged.
+
+    `source` and `target` are those of an association; versions are those of entries and folders.
+    """
 
     id: str
     kind: str
     patient: int
     status: Status
     type: EntryType | None = None
+    logical_id: str = ""
+    version: int = 1
+    latest: bool = True
+    unique_id: str = ""
+    relation: str | None = None
+    source: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +178,18 @@ def _invalid(context: str, location: str) -> Problem:
     return Problem(Meaning.METADATA_INVALID, context, location)
 
 
-def _own_problems(submission: Submission) -> list[Problem]:
-    """What is wrong without looking at the registry: doubled ids, stray or missing memberships."""
-    problems = [
+def doubled_ids(submission: Submission) -> list[Problem]:
+    """Ids that stand for several objects of one request."""
+    return [
         _invalid(f"id {name} is used {count} times in this submission", name)
         for name, count in Counter(submission.ids).items()
         if count > 1
     ]
+
+
+def _own_problems(submission: Submission) -> list[Problem]:
+    """What is wrong without looking at the registry: doubled ids, stray or missing memberships."""
+    problems = doubled_ids(submission)
     problems += [
         _invalid(f"{item.relation.value} belongs to a metadata update (ITI-57)", item.id)
         for item in submission.associations

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, or_, select
+from sqlalchemy import BindParameter, Select, bindparam, exists, or_, select
 
 from gateway.record.documents import Relation, Status
 from gateway.stores import tables
-from gateway.stores.search import KINDS, Kind
+from gateway.stores.search import ENTRY, FOLDER, KINDS, Kind
 
 _NAMES: BindParameter[Any] = bindparam("names", expanding=True)
+_STANDING_COLUMNS = ("type", "logical_id", "version", "latest", "unique_id", "relation", "source", "target")
 _APPROVED = Status.APPROVED.value
 
 
@@ -22,13 +23,41 @@ def _owners(kind: Kind, column: str) -> Select[Any]:
     return select(table.patient_key).where(table[column].in_(_NAMES)).distinct()
 
 
-def _standing(kind: Kind) -> Select[Any]:
+def _standings(kind: Kind) -> Select[Any]:
     table = kind.table.c
     columns = [table.uuid, table.status, tables.patient.c.head]
-    if kind.ranked:
-        columns.append(table.type)
-    query = select(*columns).join(tables.patient, tables.patient.c.key == table.patient_key)
-    return query.where(table.uuid.in_(_NAMES))
+    columns += [table[name] for name in _STANDING_COLUMNS if name in table]
+    return select(*columns).join(tables.patient, tables.patient.c.key == table.patient_key)
+
+
+def _standing(kind: Kind) -> Select[Any]:
+    return _standings(kind).where(kind.table.c.uuid.in_(_NAMES))
+
+
+def _latest(kind: Kind, column: str) -> Select[Any]:
+    """The latest version of each logical object that is named."""
+    table = kind.table.c
+    return _standings(kind).where(table[column].in_(_NAMES), table.latest)
+
+
+def _links() -> Select[Any]:
+    """Approved folder memberships and relationships with an end among the names."""
+    held, head = tables.association.c, tables.submission_set.c
+    return select(tables.association).where(
+        or_(held.source.in_(_NAMES), held.target.in_(_NAMES)),
+        held.status == _APPROVED,
+        ~exists().where(head.uuid == held.source),
+    )
+
+
+def _touching() -> Select[Any]:
+    """Every association with an end among the names, and whether it starts from a SubmissionSet."""
+    held, head = tables.association.c, tables.submission_set.c
+    return (
+        select(held.uuid, held.source, held.target, held.relation, head.uuid.label("set_id"))
+        .outerjoin(tables.submission_set, head.uuid == held.source)
+        .where(or_(held.source.in_(_NAMES), held.target.in_(_NAMES)))
+    )
 
 
 def _named_documents() -> Select[Any]:
@@ -64,6 +93,7 @@ def _dependents() -> Select[Any]:
         .join(tables.entry, entry.uuid == held.source)
         .where(
             held.relation.in_([Relation.APPEND.value, Relation.TRANSFORM.value]),
+            held.status == _APPROVED,
             entry.status == _APPROVED,
             held.target.in_(_NAMES),
         )
@@ -89,10 +119,21 @@ def _readable() -> Select[Any]:
 OWNERS = {
     (kind.name, column): _owners(kind, column)
     for kind in KINDS.values()
-    for column in ("uuid", "unique_id")
+    for column in ("uuid", "unique_id", "logical_id")
     if column in kind.table.c
 }
+OWNERS["content", "unique_id"] = select(tables.content.c.record_key.label("patient_key")).where(
+    tables.content.c.unique_id.in_(_NAMES)
+)
+STORED = select(tables.entry).where(tables.entry.c.uuid.in_(_NAMES))
 STANDING = {kind.name: _standing(kind) for kind in KINDS.values()}
+LATEST = {
+    (kind.name, column): _latest(kind, column)
+    for kind in (ENTRY, FOLDER)
+    for column in ("logical_id", "unique_id")
+}
+LINKS = _links()
+TOUCHING = _touching()
 NAMED_DOCUMENTS = _named_documents()
 MEMBERSHIPS = _memberships()
 DEPENDENTS = _dependents()

@@ -12,8 +12,10 @@ from sqlalchemy import Select, bindparam, exists, insert, literal, select, text,
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.record.documents import DocumentEntry, EntryType, Status, Submission
+from gateway.record.removal import Link
+from gateway.record.revision import Revision
 from gateway.record.submission import Admission, Membership, Standing
-from gateway.stores import reads, tables
+from gateway.stores import changes, reads, tables
 from gateway.stores import rows as row_of
 from gateway.stores.database import Database, Rows
 from gateway.stores.rows import Fragments
@@ -39,11 +41,18 @@ _STILL_APPROVED = (
 _CLAIM = text(
     "INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) ON CONFLICT DO NOTHING"
 )
+_CLAIM_ANEW = text(
+    "INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) "
+    "ON CONFLICT (unique_id) DO UPDATE SET hash = excluded.hash, size = excluded.size"
+)
 _TOUCH_FOLDER = (
     update(tables.folder)
     .where(tables.folder.c.uuid == bindparam("b_uuid"))
     .values(last_update=bindparam("b_at"))
 )
+
+
+_STANDING_FIELDS = ("logical_id", "version", "latest", "unique_id", "relation", "source", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class RegistryStore:
 
     async def owners(self, kind: str, by: str, values: Sequence[str]) -> set[int]:
         """Record keys of the patients to whom some named objects belong; input of the decision."""
-        column = "uuid" if by == "uuid" else "unique_id"
+        column = by.replace("-", "_")
         kinds = tuple(KINDS) if kind == "any" else (kind,)
         found: set[int] = set()
         for name in kinds:
@@ -108,10 +117,30 @@ class RegistryStore:
         found: dict[str, Standing] = {}
         for kind in KINDS.values() if ids else ():
             rows = await self._database.fetch(reads.STANDING[kind.name], {"names": list(ids)})
-            for row in rows:
-                entry_type = EntryType(row.type) if kind.ranked else None
-                found[row.uuid] = Standing(row.uuid, kind.name, row.head, Status(row.status), entry_type)
+            found |= {row.uuid: _standing(kind, row) for row in rows}
         return found
+
+    async def latest(self, names: Sequence[str], column: str = "logical_id") -> list[Standing]:
+        """The latest versions of the entries and folders that some logicalIDs (or unique_ids) stand for."""
+        found: list[Standing] = []
+        for kind in (ENTRY, FOLDER) if names else ():
+            rows = await self._database.fetch(reads.LATEST[kind.name, column], {"names": list(names)})
+            found += [_standing(kind, row) for row in rows]
+        return found
+
+    async def stored(self, uuid: str) -> Any:
+        """The row of an entry, for a change that was decided on."""
+        rows = await self._database.fetch(reads.STORED, {"names": [uuid]})
+        return rows[0]
+
+    async def links(self, ids: Sequence[str]) -> Rows:
+        """Rows of Approved folder memberships and relationships with an end among some entryUUIDs."""
+        return await self._database.fetch(reads.LINKS, {"names": list(ids)})
+
+    async def touching(self, ids: Sequence[str]) -> list[Link]:
+        """Every association with an end among some ids."""
+        rows = await self._database.fetch(reads.TOUCHING, {"names": list(ids)})
+        return [Link(row.uuid, row.source, row.target, row.relation, bool(row.set_id)) for row in rows]
 
     async def memberships(self, documents: Sequence[str]) -> Sequence[Membership]:
         """Approved folder memberships of documents."""
@@ -133,16 +162,53 @@ class RegistryStore:
         at: datetime,
     ) -> None:
         """Notes everything an admitted submission adds and changes; `fragments` by entryUUID."""
-        if patient_key not in scope.grants:
-            raise PermissionError("this scope does not allow registering for the patient")
-        submission = admission.submission
+        _demand(scope, {patient_key})
+        self._add(work, admission, fragments, patient_key, at)
+        for item in admission.submission.documents:
+            _claim(work, item)
+        _change_status(work, admission, at)
+
+    def revise(
+        self,
+        work: UnitOfWork,
+        scope: Scope,
+        revision: Revision,
+        fragments: Fragments,
+        patient_key: int,
+        at: datetime,
+    ) -> None:
+        """Notes everything a metadata update adds and changes; `fragments` by entryUUID."""
+        changed = (*revision.superseded, *(held for held, _ in revision.changes))
+        _demand(scope, {patient_key, *(held.patient for held in changed)})
+        self._add(work, revision, fragments, patient_key, at)
+        for item in revision.submission.documents:
+            _claim_anew(work, item)
+        changes.supersede(work, revision)
+        changes.change_status(work, revision.changes)
+        _touch_folders(work, revision.touched_folders, at)
+
+    def remove(self, work: UnitOfWork, scope: Scope, removed: Sequence[Standing]) -> None:
+        """Notes the removal of objects of patients in scope."""
+        _demand(scope, {held.patient for held in removed})
+        changes.remove(work, removed)
+
+    def _add(
+        self,
+        work: UnitOfWork,
+        added: Admission | Revision,
+        fragments: Fragments,
+        patient_key: int,
+        at: datetime,
+    ) -> None:
+        submission = added.submission
         _check_unused(work, submission)
-        self._add_set(work, admission, fragments, patient_key)
-        self._add_entries(work, admission, fragments, patient_key)
+        self._add_set(work, added, fragments, patient_key)
+        self._add_entries(work, submission, fragments, patient_key)
         for folder in submission.folders:
             key = self._new_key()
             row = row_of.folder_row(key, patient_key, folder, fragments[folder.id], at)
-            work.write(_INSERTS["folder"], row, otherwise=_duplicate("Folder", folder.unique_id))
+            taken = _duplicate("Folder", folder.unique_id) if folder.version == 1 else _overtaken(folder.id)
+            work.write(_INSERTS["folder"], row, otherwise=taken)
             _write_values(work, _INSERT_PACKAGE_VALUE, "package_key", key, row_of.folder_values(folder))
         associations = [
             row_of.association_row(self._new_key(), patient_key, item, fragments[item.id])
@@ -150,28 +216,45 @@ class RegistryStore:
         ]
         if associations:
             work.write(_INSERTS["association"], *associations)
-        _change_status(work, admission, at)
 
     def _add_set(
-        self, work: UnitOfWork, admission: Admission, fragments: Fragments, patient_key: int
+        self, work: UnitOfWork, added: Admission | Revision, fragments: Fragments, patient_key: int
     ) -> None:
-        item = admission.submission.submission_set
+        item = added.submission.submission_set
         key = self._new_key()
-        row = row_of.set_row(key, patient_key, item, fragments[item.id], admission.digest)
+        row = row_of.set_row(key, patient_key, item, fragments[item.id], added.digest)
         work.write(_INSERTS["submission-set"], row, otherwise=_duplicate("SubmissionSet", item.unique_id))
         _write_values(work, _INSERT_PACKAGE_VALUE, "package_key", key, row_of.set_values(item))
 
     def _add_entries(
-        self, work: UnitOfWork, admission: Admission, fragments: Fragments, patient_key: int
+        self, work: UnitOfWork, submission: Submission, fragments: Fragments, patient_key: int
     ) -> None:
-        for item in admission.submission.documents:
+        for item in submission.documents:
             key = self._new_key()
             rank = max((self._rank(code.code, code.scheme) for code in item.confidentiality), default=1)
-            work.write(
-                _INSERTS["document"], row_of.entry_row(key, patient_key, item, fragments[item.id], rank)
-            )
+            row = row_of.entry_row(key, patient_key, item, fragments[item.id], rank)
+            taken = None if item.version == 1 else _overtaken(item.id)
+            work.write(_INSERTS["document"], row, otherwise=taken)
             _write_values(work, _INSERT_ENTRY_VALUE, "entry_key", key, row_of.entry_values(item))
-            _claim(work, item)
+
+
+def _demand(scope: Scope, patients: set[int]) -> None:
+    """Nothing is written into a record that the decision did not open."""
+    if not patients <= set(scope.grants):
+        raise PermissionError("this scope does not allow changes in the record of the patient")
+
+
+def _overtaken(name: str) -> Refused:
+    """Two updates of one version: the second one to be written is late."""
+    text = "another update has made a new version meanwhile"
+    return Refused(Problem(Meaning.UPDATE_VERSION, text, name))
+
+
+def _standing(kind: Kind, row: Any) -> Standing:
+    told = {name: getattr(row, name) for name in _STANDING_FIELDS if hasattr(row, name)}
+    if kind.ranked:
+        told["type"] = EntryType(row.type)
+    return Standing(id=row.uuid, kind=kind.name, patient=row.head, status=Status(row.status), **told)
 
 
 def _unused() -> Select[Any]:
@@ -216,6 +299,13 @@ def _claim(work: UnitOfWork, item: DocumentEntry) -> None:
     work.check(same, Refused(different_octets(item.unique_id)))
 
 
+def _claim_anew(work: UnitOfWork, item: DocumentEntry) -> None:
+    """An update may tell another hash and size, as of a document assembled later (ITI TF-2 3.57)."""
+    if item.hash is not None and item.size is not None:
+        row = {"unique_id": item.unique_id, "hash": item.hash.lower(), "size": item.size}
+        work.write(_CLAIM_ANEW, row, expect=1)
+
+
 def different_octets(unique_id: str, *, size: bool = False) -> Problem:
     """The uniqueId is known with other octets."""
     meaning, what = (Meaning.DIFFERENT_SIZE, "size") if size else (Meaning.DIFFERENT_HASH, "hash")
@@ -242,8 +332,12 @@ def _change_status(work: UnitOfWork, admission: Admission, at: datetime) -> None
             work.write(statement, {"b_uuid": name}, expect=1, otherwise=gone)
     if admission.dependents:
         work.write(_DEPRECATE, *({"b_uuid": name} for name in admission.dependents))
+    _touch_folders(work, admission.touched_folders, at)
+
+
+def _touch_folders(work: UnitOfWork, folders: Sequence[str], at: datetime) -> None:
     stamp = row_of.stamp(at)
-    for name in admission.touched_folders:
+    for name in folders:
         work.write(_TOUCH_FOLDER, {"b_uuid": name, "b_at": stamp})
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, bindparam, delete, insert, select
 
 from gateway.crypto import envelope
 from gateway.errors import Busy, Defect, Meaning, Problem, Refused
@@ -224,6 +224,18 @@ class RepositoryStore:
         if hashlib.sha256(data).hexdigest() != row.sha256:
             return _unreadable(unique_id)
         return Stored(unique_id, row.mime_type, data)
+
+    async def remove(self, work: UnitOfWork, scope: Scope, unique_id: str) -> bool:
+        """Destroys the key of a document in scope; whether there was one. The sweep takes its blob."""
+        table = tables.content
+        query = select(table.c.record_key).where(table.c.unique_id == unique_id)
+        rows = await self._database.fetch(query)
+        if not rows or rows[0].record_key not in scope.grants:
+            return False
+        gone = Refused(Problem(Meaning.UNKNOWN_DOCUMENT, f"document {unique_id} is not available", unique_id))
+        statement = delete(table).where(table.c.unique_id == bindparam("b_unique_id"))
+        work.write(statement, {"b_unique_id": unique_id}, expect=1, otherwise=gone)
+        return True
 
     async def sweep(self, older_than: float) -> int:
         """Discards blobs older than a time (epoch seconds) that no row refers to; gives their number."""

@@ -10,6 +10,9 @@ RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
 LCM = "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
 QUERY = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
 XDSB = "urn:ihe:iti:xds-b:2007"
+XDSB_2010 = "urn:ihe:iti:xds-b:2010"
+RMD = "urn:ihe:iti:rmd:2017"
+RMU = "urn:ihe:iti:rmu:2018"
 XOP = "http://www.w3.org/2004/08/xop/include"
 
 # Object types of DocumentEntries (4.2.5.2).
@@ -80,6 +83,9 @@ ASSOCIATION_TYPES = MappingProxyType(
         "SubmitAssociation": "urn:ihe:iti:2010:AssociationType:SubmitAssociation",
     }
 )
+
+AUDIT_METADATA = "IHE XDS Metadata"
+"""Coding system of the kinds of registry objects in the audit (RMD 3.62.5.1)."""
 
 # Fixed ebRIM values.
 STATUS_PREFIX = "urn:oasis:names:tc:ebxml-regrep:StatusType:"

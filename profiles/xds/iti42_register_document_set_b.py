@@ -97,7 +97,7 @@ async def register(call: Call[Any], submission: Submission, services: Services) 
     await _refuse_other_octets(submission.documents, services)
     keys = call.scope.keys
     admission = await admit(submission, services.registry, keys, _new_id)
-    fragments = _fragments(admission.submission)
+    fragments = fragments_of(admission.submission)
     patient = _patient(admission.submission)
     services.registry.register(call.work, call.scope, admission, fragments, keys[patient], call.at)
     return admission
@@ -128,7 +128,7 @@ async def _refuse_other_octets(documents: tuple[DocumentEntry, ...], services: S
         raise Refused(*problems)
 
 
-def _fragments(submission: Submission) -> dict[str, str]:
+def fragments_of(submission: Submission) -> dict[str, str]:
     """The canonical fragment of every object, by entryUUID."""
     written = {submission.submission_set.id: write.set_fragment(submission.submission_set)}
     written |= {item.id: write.entry_fragment(item) for item in submission.documents}

@@ -6,6 +6,10 @@ from profiles.xds import (
     iti41_provide_and_register_document_set_b,
     iti42_register_document_set_b,
     iti43_retrieve_document_set,
+    iti57_update_document_set,
+    iti62_remove_metadata,
+    iti86_remove_documents,
+    iti92_restricted_update_document_set,
 )
 
 PROFILE = Profile(
@@ -16,9 +20,14 @@ PROFILE = Profile(
         iti41_provide_and_register_document_set_b.TRANSACTION,
         iti42_register_document_set_b.TRANSACTION,
         iti43_retrieve_document_set.TRANSACTION,
+        iti57_update_document_set.TRANSACTION,
+        iti62_remove_metadata.TRANSACTION,
+        iti86_remove_documents.TRANSACTION,
+        iti92_restricted_update_document_set.TRANSACTION,
     ),
     endpoints={
         "Document Registry": "/xds/registry",
         "Document Repository": "/xds/repository",
+        "Update Responder": "/xds/registry",
     },
 )

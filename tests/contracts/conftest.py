@@ -217,7 +217,46 @@ def query_body(house: House) -> bytes:
     ).encode()
 
 
-def retrieve_body(unique_id: str) -> bytes:
+def update_body(house: House) -> bytes:
+    """A new version of the stored entry, with another title."""
+    fresh = etree.fromstring(register_body(house, STORED))
+    row = house._query(f"SELECT uuid, hash, size FROM entry WHERE unique_id = '{STORED}'")[0]  # noqa: S608
+    entry = next(fresh.iter(f"{{{RIM}}}ExtrinsicObject"))
+    entry.set("lid", str(row[0]))
+    told = {"hash": str(row[1]), "size": str(row[2]), "repositoryUniqueId": "2.999.1.3"}
+    for slot in entry.iterchildren(f"{{{RIM}}}Slot"):
+        if slot.get("name") in told:
+            slot[0][0].text = told[slot.get("name")]
+    member = next(fresh.iter(f"{{{RIM}}}Association"))
+    slot = etree.SubElement(member, f"{{{RIM}}}Slot", name="PreviousVersion")
+    etree.SubElement(etree.SubElement(slot, f"{{{RIM}}}ValueList"), f"{{{RIM}}}Value").text = "1"
+    member.insert(1, slot)
+    return c14n(fresh)
+
+
+def remove_body(house: House) -> bytes:
+    """Everything that is registered."""
+    tables = ("entry", "submission_set", "association")
+    rows = [row[0] for table in tables for row in house._query(f"SELECT uuid FROM {table}")]  # noqa: S608
+    refs = "".join(f'<rim:ObjectRef id="{name}"></rim:ObjectRef>' for name in rows)
+    return (
+        '<lcm:RemoveObjectsRequest xmlns:lcm="urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0">'
+        f'<rim:ObjectRefList xmlns:rim="{RIM}">{refs}</rim:ObjectRefList></lcm:RemoveObjectsRequest>'
+    ).encode()
+
+
+def retrieve_body(unique_id: str, request: str = "RetrieveDocumentSet") -> bytes:
+    if request == "RemoveDocuments":
+        asked = (
+            retrieve_body(unique_id)
+            .decode()
+            .replace("xds:RetrieveDocumentSetRequest", "rmd:RemoveDocumentsRequest")
+        )
+        declared = 'xmlns:rmd="urn:ihe:iti:rmd:2017"'
+        asked = asked.replace(' xmlns:xds="urn:ihe:iti:xds-b:2007"', f" {declared}")
+        return asked.replace(
+            "<xds:DocumentRequest>", '<xds:DocumentRequest xmlns:xds="urn:ihe:iti:xds-b:2007">'
+        ).encode()
     return (
         '<xds:RetrieveDocumentSetRequest xmlns:xds="urn:ihe:iti:xds-b:2007"><xds:DocumentRequest>'
         "<xds:RepositoryUniqueId>2.999.1.3</xds:RepositoryUniqueId>"
@@ -268,6 +307,7 @@ def entry_uuid(house: House) -> str:
 def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
     """The wire form and one valid message."""
     root = house.settings.domain.affinity_oid
+    administrator = {"partner": "hospital", "role": "records-administrator"}
     makers: dict[str, Callable[[], tuple[str, Raw]]] = {
         "ITI-41": lambda: (
             "soap",
@@ -281,6 +321,13 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
             fhir(house, "/DocumentReference", f"patient.identifier=urn:oid:{root}|{PATIENT}&status=current"),
         ),
         "ITI-68": lambda: ("fhir", fhir(house, f"/Binary/{entry_uuid(house)}")),
+        "ITI-57": lambda: ("soap", write_soap(house, transaction, [update_body(house)])),
+        "ITI-92": lambda: ("soap", write_soap(house, transaction, [update_body(house)])),
+        "ITI-62": lambda: ("soap", write_soap(house, transaction, [remove_body(house)], **administrator)),
+        "ITI-86": lambda: (
+            "soap",
+            write_soap(house, transaction, [retrieve_body(STORED, "RemoveDocuments")], **administrator),
+        ),
         "ITI-8": lambda: ("hl7v2", _feed(house, transaction)),
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()

@@ -34,6 +34,13 @@ def registry_response(problems: Sequence[Problem], code_of: CodeOf) -> SoapReply
     return SoapReply((_response(status, problems, code_of).encode(),))
 
 
+def removal_response(problems: Sequence[Problem], code_of: CodeOf, *, some: bool) -> SoapReply:
+    """rs:RegistryResponse of a removal, which may succeed in part (`some`)."""
+    failed = any(not item.warning for item in problems)
+    status = codes.SUCCESS if not failed else codes.PARTIAL if some else codes.FAILURE
+    return SoapReply((_response(status, problems, code_of).encode(),))
+
+
 def query_response(objects: Iterable[str], problems: Sequence[Problem], code_of: CodeOf) -> SoapReply:
     """query:AdhocQueryResponse around fragments that rely on the prefix rim."""
     listed = "".join(objects)

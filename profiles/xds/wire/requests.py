@@ -21,7 +21,8 @@ from profiles.xds.wire.base64text import decoded
 from profiles.xds.wire.read import Problems, read_submission
 
 _LCM, _RIM, _XDSB, _QUERY = (f"{{{ns}}}" for ns in (codes.LCM, codes.RIM, codes.XDSB, codes.QUERY))
-_SCHEMAS = MappingProxyType({codes.LCM: "lcm", codes.XDSB: "xdsb", codes.QUERY: "query"})
+_RMD = f"{{{codes.RMD}}}"
+_SCHEMAS = MappingProxyType({codes.LCM: "lcm", codes.XDSB: "xdsb", codes.QUERY: "query", codes.RMD: "rmd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,28 @@ def _missing(name: str, why: str) -> Problem:
 
 def read_retrieve_request(payload: SoapPayload) -> tuple[DocumentRequest, ...]:
     """xds:RetrieveDocumentSetRequest."""
-    root = expect_root(payload, f"{_XDSB}RetrieveDocumentSetRequest")
+    return _documents(expect_root(payload, f"{_XDSB}RetrieveDocumentSetRequest"))
+
+
+def read_remove_documents(payload: SoapPayload) -> tuple[DocumentRequest, ...]:
+    """rmd:RemoveDocumentsRequest."""
+    return _documents(expect_root(payload, f"{_RMD}RemoveDocumentsRequest"))
+
+
+def read_remove_objects(payload: SoapPayload) -> tuple[str, ...]:
+    """lcm:RemoveObjectsRequest: the entryUUIDs; Refused where it asks by query (ITI TF-2 3.62.4.1.2)."""
+    root = expect_root(payload, f"{_LCM}RemoveObjectsRequest")
+    if root.find(f"{_RIM}AdhocQuery") is not None or root.get("deletionScope") is not None:
+        text = "AdhocQuery and deletionScope are not taken; name the objects in ObjectRefList"
+        raise Refused(Problem(Meaning.INVALID_REQUEST, text, "RemoveObjectsRequest"))
+    named = (ref.get("id") or "" for ref in root.iterfind(f"{_RIM}ObjectRefList/{_RIM}ObjectRef"))
+    ids = tuple(dict.fromkeys(name.strip().lower() for name in named))
+    if not ids:
+        raise Refused(Problem(Meaning.INVALID_REQUEST, "no ObjectRef names an object", "ObjectRefList"))
+    return ids
+
+
+def _documents(root: etree._Element) -> tuple[DocumentRequest, ...]:
     asked = tuple(
         DocumentRequest(
             home=_child(item, "HomeCommunityId"),

@@ -22,12 +22,16 @@ ACTIONS = {
     "/xds/registry": {
         "DocumentRegistry_RegistryStoredQuery": "urn:ihe:iti:2007:RegistryStoredQuery",
         "DocumentRegistry_RegisterDocumentSet-b": "urn:ihe:iti:2007:RegisterDocumentSet-b",
+        "DocumentRegistry_UpdateDocumentSet": "urn:ihe:iti:2010:UpdateDocumentSet",
+        "DocumentRegistry_DeleteDocumentSet": "urn:ihe:iti:2010:DeleteDocumentSet",
+        "DocumentRegistry_RestrictedUpdateDocumentSet": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
     },
     "/xds/repository": {
         "DocumentRepository_ProvideAndRegisterDocumentSet-b": (
             "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
         ),
         "DocumentRepository_RetrieveDocumentSet": "urn:ihe:iti:2007:RetrieveDocumentSet",
+        "DocumentRepository_RemoveDocuments": "urn:ihe:iti:2017:RemoveDocuments",
     },
 }
 ON_LATER_PYTHON = """

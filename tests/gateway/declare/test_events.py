@@ -29,7 +29,20 @@ TABLE = [
     (retrieve_event("ITI-43", "Retrieve Document Set"), "110106 R", "110107 C", "patient document", True),
     (patient_event("ITI-8", "Patient Identity Feed", EventAction.UPDATE), "110110 U", "110110 U",
      "patient", False),
-    (removal_event("ITI-62", "Remove Metadata"), "110110 D", "110110 D", "patient document", False),
+    (
+        removal_event("ITI-62", "Remove Metadata", ObjectKind.REGISTRY_OBJECT),
+        "110110 D",
+        "110110 D",
+        "patient registry-object",
+        False,
+    ),
+    (
+        removal_event("ITI-86", "Remove Documents", ObjectKind.DOCUMENT),
+        "110110 D",
+        "110110 D",
+        "patient document",
+        False,
+    ),
     (audit_use_event("ITI-81", "Retrieve ATNA Audit Event"), "110101 R", "110101 R", "query", False),
 ]  # fmt: skip
 

@@ -69,10 +69,10 @@ def test_no_system_reads_a_record_outside_integration(environment: str) -> None:
     assert not [a for rule in systems for a in rule.may if a.of_record and not a.writes]
 
 
-def test_no_shipped_role_but_the_patient_gives_mandates_or_removes(policy: Policy) -> None:
+def test_only_the_patient_gives_mandates_and_only_administrators_remove(policy: Policy) -> None:
     holders = {rule.name for rule in policy.roles.values() if Action.MANDATE_GIVE in rule.may}
     removers = {rule.name for rule in policy.roles.values() if Action.DOCUMENT_REMOVE in rule.may}
-    assert (holders, removers) == ({"patient"}, {"node:tester"})
+    assert (holders, removers) == ({"patient"}, {"node:tester", "records-administrator"})
 
 
 def test_a_role_takes_what_it_inherits(policy: Policy) -> None:

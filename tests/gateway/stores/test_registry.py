@@ -71,8 +71,18 @@ def test_what_the_decision_and_the_admission_ask(known: Any, make: Any) -> None:
     assert known.run(registry.memberships([entry.id])) == [Membership(folder.id, entry.id)]
     standing = known.run(registry.standing([entry.id, folder.id, "urn:uuid:none"]))
     assert standing == {
-        entry.id: Standing(entry.id, "document", key, Status.APPROVED, EntryType.STABLE),
-        folder.id: Standing(folder.id, "folder", key, Status.APPROVED),
+        entry.id: Standing(
+            entry.id,
+            "document",
+            key,
+            Status.APPROVED,
+            EntryType.STABLE,
+            logical_id=entry.id,
+            unique_id=entry.unique_id,
+        ),
+        folder.id: Standing(
+            folder.id, "folder", key, Status.APPROVED, logical_id=folder.id, unique_id=folder.unique_id
+        ),
     }
     assert known.run(registry.submitted(submission.submission_set.unique_id)) is not None
     assert known.run(registry.submitted("2.999.0")) is None
