@@ -15,6 +15,7 @@ import asyncpg
 from rich.progress import Progress
 
 from gateway.config import Settings
+from gateway.stores.fragments import pack, unpack
 from gateway.stores.keys import key_maker
 
 PER_PATIENT = 5
@@ -100,6 +101,7 @@ class _Made:
     ) -> None:
         make = key_maker()
         self._entry = entry
+        self._text = unpack(entry["fragment"])
         self._patients: list[tuple[Any, ...]] = []
         self._entries: list[tuple[Any, ...]] = []
         self._values: list[tuple[Any, ...]] = []
@@ -114,13 +116,14 @@ class _Made:
     ) -> None:
         made = f"urn:uuid:{uuid.uuid4()}"
         unique = f"2.25.{uuid.uuid4().int}"
-        fragment = entry["fragment"].replace(entry["uuid"], made).replace(entry["unique_id"], unique)
+        fragment = self._text.replace(entry["uuid"], made).replace(entry["unique_id"], unique)
         changed = {
             "key": key,
             "patient_key": patient,
             "uuid": made,
+            "logical_id": made,
             "unique_id": unique,
-            "fragment": fragment,
+            "fragment": pack(fragment),
         }
         self._entries.append(tuple(changed.get(name, value) for name, value in entry.items()))
         self._values += [(key, each["kind"], each["value"]) for each in values]

@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, Dialect
 
+from gateway.stores.fragments import Fragment, unpack
+
 _KEPT = 1_024
 
 Place = tuple[str, int | None]
@@ -67,16 +69,28 @@ def _prepare(statement: ClauseElement, values: Mapping[str, Any], dialect: Diale
         for at, part in enumerate(expanded)
     }
     names = state.positiontup or ()
-    columns = [column.key or f"column_{at}" for at, column in enumerate(statement.selected_columns)]  # type: ignore[attr-defined]
+    selected = list(statement.selected_columns)  # type: ignore[attr-defined]
+    columns = [column.key or f"column_{at}" for at, column in enumerate(selected)]
+    packed = [at for at, column in enumerate(selected) if isinstance(column.type, Fragment)]
     return Prepared(
         text=state.statement,
         places=tuple(parts.get(name, (name, None)) for name in names),
         constants=dict(compiled.params),
-        row=_row_maker(columns),
+        row=_row_maker(columns, packed),
     )
 
 
-def _row_maker(columns: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
+def _row_maker(columns: Sequence[str], packed: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
+    """A maker of rows; of columns with types of our own only fragments are read here."""
     kind: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]  # noqa: PYI024 - known at run time only
     make: Callable[[Sequence[Any]], Any] = kind._make
-    return make
+    if not packed:
+        return make
+
+    def unpacked(values: Sequence[Any]) -> Any:
+        read = list(values)
+        for at in packed:
+            read[at] = unpack(read[at])
+        return make(read)
+
+    return unpacked

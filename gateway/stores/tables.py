@@ -1,7 +1,8 @@
 """The tables of the record, its audit and its keys. Times are text in DTM or epoch milliseconds in UTC.
 
 Record keys are 63-bit numbers made by the application, so that a unit of work can be written in one go.
-Coded values stand as `code^^scheme`. Fragments carry marks, see `gateway.stores.marks`.
+Coded values stand as `code^^scheme`. Fragments are packed (`gateway.stores.fragments`) and carry marks
+(`gateway.stores.marks`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
 )
+
+from gateway.stores.fragments import Fragment
 
 METADATA = MetaData()
 
@@ -84,7 +87,7 @@ entry = Table(
     Column("version", Integer, nullable=False),
     Column("latest", Boolean, nullable=False),
     Column("offline", Boolean, nullable=False),
-    Column("fragment", Text, nullable=False),
+    Column("fragment", Fragment, nullable=False),
     Index("entry_patient", "patient_key", "status", "type", "class_code"),
     Index("entry_version", "logical_id", "version", unique=True),
 )
@@ -111,7 +114,7 @@ submission_set = Table(
     Column("status", String(10), nullable=False),
     Column("home", String(80)),
     Column("digest", String(64), nullable=False),
-    Column("fragment", Text, nullable=False),
+    Column("fragment", Fragment, nullable=False),
 )
 
 folder = Table(
@@ -127,7 +130,7 @@ folder = Table(
     Column("version", Integer, nullable=False),
     Column("latest", Boolean, nullable=False),
     Column("home", String(80)),
-    Column("fragment", Text, nullable=False),
+    Column("fragment", Fragment, nullable=False),
     Index("folder_unique_id", "unique_id", "version", unique=True),
     Index("folder_version", "logical_id", "version", unique=True),
 )
@@ -151,7 +154,7 @@ association = Table(
     Column("source", String(45), nullable=False, index=True),
     Column("target", String(45), nullable=False, index=True),
     Column("status", String(10), nullable=False),
-    Column("fragment", Text, nullable=False),
+    Column("fragment", Fragment, nullable=False),
 )
 
 claim = Table(

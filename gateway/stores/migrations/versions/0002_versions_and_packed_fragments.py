@@ -1,7 +1,9 @@
-"""versions of entries and folders: logicalID, which version is the latest."""
+"""versions of entries and folders: logicalID, which one is the latest; fragments in their packed form."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from gateway.stores.fragments import pack
 
 revision = "0002"
 down_revision = "0001"
@@ -9,6 +11,8 @@ branch_labels = None
 depends_on = None
 
 _VERSIONED = ("entry", "folder")
+_WITH_FRAGMENTS = ("entry", "submission_set", "folder", "association")
+_STEP = 1_000
 
 
 def upgrade() -> None:
@@ -21,6 +25,31 @@ def upgrade() -> None:
     _versions_share_a_unique_id()
     for table in _VERSIONED:
         op.create_index(f"{table}_version", table, ["logical_id", "version"], unique=True)
+    for table in _WITH_FRAGMENTS:
+        _pack(table)
+
+
+def _pack(table: str) -> None:
+    """Text to packed form, some rows at a time."""
+    op.add_column(table, sa.Column("packed", sa.LargeBinary()))
+    rows = sa.table(table, sa.column("key"), sa.column("fragment"), sa.column("packed", sa.LargeBinary()))
+    connection = op.get_bind()
+    update = rows.update().where(rows.c.key == sa.bindparam("b_key")).values(packed=sa.bindparam("b_packed"))
+    last = -1
+    while True:
+        step = (
+            sa.select(rows.c.key, rows.c.fragment).where(rows.c.key > last).order_by(rows.c.key).limit(_STEP)
+        )
+        found = connection.execute(step).fetchall()
+        if not found:
+            break
+        connection.execute(update, [{"b_key": row.key, "b_packed": pack(row.fragment)} for row in found])
+        last = found[-1].key
+    with op.batch_alter_table(table) as batch:
+        batch.drop_column("fragment")
+        batch.alter_column(
+            "packed", new_column_name="fragment", existing_type=sa.LargeBinary(), nullable=False
+        )
 
 
 def _add_columns(table: str) -> None:

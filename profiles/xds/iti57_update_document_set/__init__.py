@@ -11,7 +11,13 @@ from gateway.errors import Problem
 from gateway.record.domain import Domain
 from profiles.xds import codes
 from profiles.xds.errors import registry_code
-from profiles.xds.revision import Updated, UpdateRequest, read_update, target, update
+from profiles.xds.iti57_update_document_set.revision import (
+    Updated,
+    UpdateRequest,
+    read_update,
+    target,
+    update,
+)
 from profiles.xds.wire.replies import registry_response
 
 
