@@ -23,8 +23,8 @@ from profiles.xds.iti57_update_document_set.revision import (
     target,
     update,
 )
-from profiles.xds.wire.read import read_stored_entry
 from profiles.xds.wire.replies import registry_response
+from profiles.xds.wire.stored import stored_entry
 
 ONLINE = "urn:ihe:iti:2010:DocumentAvailability:Online"
 
@@ -119,7 +119,7 @@ async def _before(submission: Submission, services: Services) -> dict[str, tuple
             raise Refused(Problem(Meaning.INVALID_REQUEST, text, item.id))
         if held and held[0].kind == "document":
             row = await registry.stored(held[0].id)
-            found[item.id] = (held[0], read_stored_entry(row))
+            found[item.id] = (held[0], stored_entry(row))
     return found
 
 

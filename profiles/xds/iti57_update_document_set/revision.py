@@ -18,8 +18,9 @@ from gateway.stores.registry import RegistryStore
 from profiles.xds import codes
 from profiles.xds.iti42_register_document_set_b import already_registered, fragments_of
 from profiles.xds.rules import Column, check
-from profiles.xds.wire.read import Problems, read_association, read_submission
+from profiles.xds.wire.read import Problems, read_submission
 from profiles.xds.wire.requests import expect_root
+from profiles.xds.wire.stored import stored_association
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class _View:
         return await self.registry.standing(ids)
 
     async def links(self, ids: Sequence[str]) -> Sequence[Association]:
-        return [read_association(row) for row in await self.registry.links(ids)]
+        return [stored_association(row) for row in await self.registry.links(ids)]
 
 
 async def update(call: Call[UpdateRequest], services: Services, *, deprecated_too: bool = False) -> Updated:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from lxml import etree
-from sqlalchemy import Row
 
-from gateway.crypto.safexml import XmlLimits, parse, text_of
+from gateway.crypto.safexml import text_of
 from gateway.errors import Meaning, Problem
 from gateway.record.documents import (
     Association,
@@ -21,12 +19,10 @@ from gateway.record.documents import (
     Extra,
     Folder,
     Relation,
-    Status,
     Submission,
     SubmissionSet,
 )
 from gateway.record.people import Code, PatientId
-from gateway.stores.marks import fill
 from profiles.xds import codes
 
 _R = f"{{{codes.RIM}}}"
@@ -34,7 +30,6 @@ _MOST_SLOTS = 200
 """More than the standard names, several times; each is kept with the object for ever."""
 _CX = re.compile(r"([^^&]+)\^\^\^&([^&^]+)&ISO")
 _SIZE = re.compile(r"[0-9]{1,18}")
-_STORED_LIMITS = XmlLimits()
 _RELATIONS = {urn: Relation(name) for name, urn in codes.ASSOCIATION_TYPES.items()}
 
 
@@ -105,23 +100,6 @@ def read_submission(objects: etree._Element, problems: Problems) -> Submission |
 def read_entry(extrinsic: etree._Element, problems: Problems) -> DocumentEntry:
     """One rim:ExtrinsicObject that stands alone, as in a reply or a stored fragment."""
     return _entry(_carrier(extrinsic, problems, {}), problems)
-
-
-def read_stored_entry(row: Row[Any]) -> DocumentEntry:
-    """The DocumentEntry of a row of the registry; its patient is told by the row, not by the fragment."""
-    entry = _entry(_carrier(_stored(row), Problems(), {}), Problems())
-    return replace(entry, status=Status(row.status), version=row.version, patient=None)
-
-
-def read_association(row: Row[Any]) -> Association:
-    """The Association of a row of the registry, with its present status."""
-    relation = Relation(row.relation)
-    return replace(_association(_stored(row), row.uuid, relation, Problems()), status=Status(row.status))
-
-
-def _stored(row: Row[Any]) -> etree._Element:
-    text = fill(row.fragment, status=row.status, patient="")
-    return parse(f'<r xmlns:rim="{codes.RIM}">{text}</r>'.encode(), _STORED_LIMITS)[0]
 
 
 def _stray_labels(objects: etree._Element) -> dict[str, set[str]]:
@@ -369,12 +347,13 @@ def _associations(objects: etree._Element, problems: Problems) -> Iterator[Assoc
         if relation is None:
             problems.invalid("associationType is not one of XDS", identifier)
             continue
-        yield _association(item, identifier, relation, problems)
+        yield read_association(item, identifier, relation, problems)
 
 
-def _association(
+def read_association(
     item: etree._Element, identifier: str, relation: Relation, problems: Problems
 ) -> Association:
+    """One rim:Association of a known type."""
     carrier = _carrier(item, problems, {})
     reason = _single(carrier, codes.ASSOCIATION_REASON, "association documentation", problems)
     member_status = carrier.slots.get("SubmissionSetStatus")
