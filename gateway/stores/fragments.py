@@ -15,12 +15,15 @@ from sqlalchemy import Dialect, LargeBinary, TypeDecorator
 
 _DICTIONARY = (Path(__file__).parent / "fragments.dict").read_bytes()
 _NUMBER = b"\x01"
-_LEVEL = 6
+_LEVEL = 3
+_MEMORY = 5
+_PRIMED = zlib.compressobj(_LEVEL, memLevel=_MEMORY, zdict=_DICTIONARY)
+"""Never used itself: a copy costs a third of a new one, which would read the dictionary again."""
 
 
 def pack(text: str) -> bytes:
     """The stored form of a fragment."""
-    deflate = zlib.compressobj(_LEVEL, zdict=_DICTIONARY)
+    deflate = _PRIMED.copy()
     return _NUMBER + deflate.compress(text.encode()) + deflate.flush()
 
 
