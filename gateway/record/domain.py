@@ -4,6 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, unique
+
+LANGUAGE, MIME_TYPE = "languageCode", "mimeType"
+CODED = (
+    "classCode",
+    "typeCode",
+    "formatCode",
+    "healthcareFacilityTypeCode",
+    "practiceSettingCode",
+    "confidentialityCode",
+    "eventCodeList",
+    "contentTypeCode",
+    "codeList",
+)
+"""Attributes whose values an affinity domain may list as codes; LANGUAGE and MIME_TYPE as plain values."""
+
+
+@unique
+class Limit(Enum):
+    """What becomes of a value that its list does not hold (ITI TF-2 3.42.4.1.3.3.3)."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """The values of one attribute: codes as `code^^scheme`, language tags or media types as they are."""
+
+    limit: Limit
+    allowed: frozenset[str]
+
+    def holds(self, value: str) -> bool:
+        """Whether a code or media type is listed."""
+        return value in self.allowed
+
+    def holds_language(self, tag: str) -> bool:
+        """Whether a language tag is listed, or narrows one that is: fr-LU where fr is (RFC 4647 3.3.1)."""
+        asked = tag.lower()
+        return any(asked == each or asked.startswith(f"{each}-") for each in map(str.lower, self.allowed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +59,8 @@ class Domain:
     base_url: str
     authorities: Mapping[str, str] = field(default_factory=dict)
     """Accepted assigning authorities beside the affinity domain: namespace → OID."""
-    mime_types: frozenset[str] = frozenset()
-    codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    codes: Mapping[str, CodeList] = field(default_factory=dict)
+    """Code lists by attribute; what is not here is not limited."""
     confidentiality: Mapping[str, int] = field(default_factory=dict)
     default_rank: int = 1
     max_objects: int = 1_000

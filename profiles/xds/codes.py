@@ -120,6 +120,7 @@ ASSOCIATION_SLOTS = frozenset(
     {"SubmissionSetStatus", "PreviousVersion", "AssociationPropagation", "OriginalStatus", "NewStatus"}
 )
 REFERENCE_IDS = "urn:ihe:iti:xds:2013:referenceIdList"
+SLOTS_OF_SEVERAL = frozenset({"sourcePatientInfo", "intendedRecipient", "URI", REFERENCE_IDS})
 
 # A document whose octets are not assembled yet (ITI TF-3 4.2.3.2.11, delayed assembly).
 EMPTY_SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ from gateway.record.documents import (
 )
 from gateway.record.people import Code, PatientId
 from profiles.xds import codes
+from profiles.xds.rules.components import cx
 
 _R = f"{{{codes.RIM}}}"
 _MOST_SLOTS = 200
@@ -159,6 +159,11 @@ def _identifiers(item: etree._Element, problems: Problems, location: str) -> dic
     for identifier in item.iterchildren(f"{_R}ExternalIdentifier"):
         scheme, value = identifier.get("identificationScheme") or "", identifier.get("value") or ""
         name = codes.EXTERNAL_NAMES.get(scheme, scheme)
+        told = _localized(identifier.find(f"{_R}Name"))
+        if scheme in codes.EXTERNAL_NAMES and told != name:
+            problems.invalid(
+                f"ExternalIdentifier {scheme} has the Name {(told or '')[:64]!r}, expected {name!r}", location
+            )
         if scheme in found:
             problems.invalid(f"{name} is given twice, expected once", location)
         if identifier.get("registryObject") not in {location, None}:
@@ -205,8 +210,6 @@ def _authors(carrier: Carrier, scheme: str, problems: Problems) -> tuple[Author,
             specialties=slots.get("authorSpecialty", ()),
             telecoms=slots.get("authorTelecommunication", ()),
         )
-        if not (author.person or author.institutions or author.telecoms):
-            problems.invalid("an author needs a person, an institution or a telecommunication", carrier.id)
         found.append(author)
     return tuple(found)
 
@@ -217,15 +220,21 @@ def _patient(carrier: Carrier, scheme: str, problems: Problems) -> PatientId | N
         return None
     found = patient_id(value)
     if found is None:
-        problems.invalid(f"{codes.EXTERNAL_NAMES[scheme]} is not of the form id^^^&OID&ISO", carrier.id)
+        wrong = cx(value) or "is not of the form id^^^&OID&ISO"
+        problems.invalid(f"{codes.EXTERNAL_NAMES[scheme]} {wrong}", carrier.id)
     return found
 
 
 def _extra(carrier: Carrier, known: frozenset[str], problems: Problems) -> Extra:
-    """Slots of others: kept when their name is a URN outside urn:ihe, refused inside it, else left out."""
+    """Slots of others: kept when their name is a URN outside urn:ihe, refused inside it, else left out.
+
+    Those of the standard have one value, but for a few.
+    """
     kept = []
     for name, values in carrier.slots.items():
         if name in known:
+            if len(values) != 1 and name not in codes.SLOTS_OF_SEVERAL:
+                problems.invalid(f"slot {name} has {len(values)} values, expected 1", carrier.id)
             continue
         if name.startswith("urn:ihe:"):
             problems.invalid(f"slot {name} is reserved and not defined for this object", carrier.id)
@@ -252,12 +261,10 @@ def _entry(carrier: Carrier, problems: Problems) -> DocumentEntry:
     item = carrier.element
     kind = item.get("objectType")
     if kind not in {codes.STABLE, codes.ON_DEMAND}:
-        problems.append(
-            Problem(
-                Meaning.METADATA_INVALID,
-                "ExtrinsicObject/@objectType is neither the stable nor the on-demand type",
-                carrier.id,
-            )
+        problems.invalid(
+            f"ExtrinsicObject/@objectType {(kind or '')[:64]!r} is neither that of stable entries "
+            f"({codes.STABLE}) nor of on-demand entries ({codes.ON_DEMAND})",
+            carrier.id,
         )
     return DocumentEntry(
         id=carrier.id,
@@ -345,7 +352,8 @@ def _associations(objects: etree._Element, problems: Problems) -> Iterator[Assoc
         identifier = item.get("id") or ""
         relation = _RELATIONS.get(item.get("associationType") or "")
         if relation is None:
-            problems.invalid("associationType is not one of XDS", identifier)
+            told = (item.get("associationType") or "")[:80]
+            problems.invalid(f"associationType {told!r} is not one of XDS", identifier)
             continue
         yield read_association(item, identifier, relation, problems)
 
@@ -359,10 +367,9 @@ def read_association(
     member_status = carrier.slots.get("SubmissionSetStatus")
     if reason is not None and relation is Relation.HAS_MEMBER:
         problems.invalid("HasMember carries no documentation code", identifier)
-    if member_status is not None and (
-        len(member_status) != 1 or member_status[0] not in {"Original", "Reference"}
-    ):
-        problems.invalid("SubmissionSetStatus is not one of Original, Reference", identifier)
+    if member_status and member_status[0] not in {"Original", "Reference"}:
+        told = member_status[0][:64]
+        problems.invalid(f"SubmissionSetStatus {told!r} is not one of Original, Reference", identifier)
     return Association(
         id=identifier,
         relation=relation,
@@ -376,8 +383,3 @@ def read_association(
         new_status=carrier.one("NewStatus"),
         extra=_extra(carrier, codes.ASSOCIATION_SLOTS, problems),
     )
-
-
-def doubled(values: Sequence[str]) -> list[str]:
-    """Values that occur more than once, in order of first occurrence."""
-    return [value for value, count in Counter(values).items() if count > 1]
