@@ -18,7 +18,7 @@ from gateway.bindings.hl7v2 import Hl7Form
 from gateway.bindings.mtom import PackageLimits
 from gateway.bindings.soap import SoapForm
 from gateway.cli.log import operator_log
-from gateway.config import Settings
+from gateway.config import Settings, load_affinity
 from gateway.crypto.envelope import KeyTree, load_master_key
 from gateway.crypto.keys import Signer, load_certificates, load_signer
 from gateway.crypto.safexml import XmlLimits
@@ -33,7 +33,7 @@ from gateway.pipeline.engine import Engine, Log
 from gateway.pipeline.stages import STAGES
 from gateway.policy.matrix import PolicySource
 from gateway.policy.model import Policy
-from gateway.record.domain import Domain
+from gateway.record.domain import CodeList, Domain, Limit
 from gateway.record.people import Code, Node, SubjectKind
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
@@ -153,6 +153,10 @@ def domain_of(settings: Settings) -> Domain:
         repository=domain.repository_unique_id,
         base_url=settings.server.public_url,
         authorities=dict(domain.patient_roots),
+        codes={
+            attribute: CodeList(Limit(table.limit), table.allowed)
+            for attribute, table in load_affinity(domain.affinity).items()
+        },
         max_objects=limits.query_objects,
         max_references=limits.query_references,
         max_values=limits.query_values,

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,6 +111,7 @@ def create(directory: Path, environment: Environment, *, now: datetime | None = 
         _integration(directory, at)
     else:
         _requests(directory, environment)
+    shutil.copytree(shipped("affinity"), directory / "affinity", dirs_exist_ok=True)
     (directory / "passerelle.toml").write_text(_configuration(environment), encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """Typed settings of the gateway: read once from TOML into frozen classes, checked before the start."""
 
+from gateway.config.affinity import ListFile, load_affinity
 from gateway.config.check import Finding, check
 from gateway.config.load import load
 from gateway.config.nodes import NodeFile, load_node, parse_node
@@ -29,6 +30,7 @@ __all__ = [
     "Finding",
     "Issuer",
     "Limits",
+    "ListFile",
     "NodeFile",
     "Nodes",
     "Policy",
@@ -38,6 +40,7 @@ __all__ = [
     "Tls",
     "check",
     "load",
+    "load_affinity",
     "load_node",
     "parse_node",
     "shipped",

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from gateway.config.affinity import load_affinity
 from gateway.config.certificates import environments_of, open_to_others
 from gateway.config.nodes import NodeFile, load_node
 from gateway.config.settings import Settings
@@ -54,6 +55,7 @@ def check(settings: Settings, *, now: datetime | None = None) -> list[Finding]:
         lambda: _switches(settings),
         lambda: _database(settings),
         lambda: _folders(settings),
+        lambda: _affinity(settings),
         lambda: _nodes(settings),
     )
     findings = [finding for part in parts for finding in part()]
@@ -243,10 +245,18 @@ def _database(settings: Settings) -> Findings:
 def _folders(settings: Settings) -> Findings:
     for name, path in (
         ("policy.directory", settings.policy.directory),
+        ("domain.affinity", settings.domain.affinity),
         ("nodes.directory", settings.nodes.directory),
     ):
         if not path.is_dir():
             yield _error(f"{name}: {path}", "folder not found")
+
+
+def _affinity(settings: Settings) -> Findings:
+    try:
+        load_affinity(settings.domain.affinity)
+    except SettingsInvalid as error:
+        yield _error(error.location, error.detail)
 
 
 def _nodes(settings: Settings) -> Findings:

@@ -83,13 +83,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Domain:
-    """Identifiers of the affinity domain. `patient_roots`: accepted assigning authorities, name to OID."""
+    """Identifiers of the affinity domain. `patient_roots`: accepted assigning authorities, name to OID.
+
+    `affinity` is the folder of code lists; the one that is shipped, unless named.
+    """
 
     affinity_oid: Oid = "2.999.1.1"
     affinity_namespace: Name = "PASSERELLE"
     home_community_id: Oid = "2.999.1.2"
     repository_unique_id: Oid = "2.999.1.3"
     source_oid: Oid = "2.999.1.4"
+    affinity: FilePath = shipped("affinity")
     patient_roots: dict[Name, Oid] = Field(default_factory=dict)
 
     @property

@@ -7,18 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 
 LANGUAGE, MIME_TYPE = "languageCode", "mimeType"
-CODED = (
-    "classCode",
-    "typeCode",
-    "formatCode",
-    "healthcareFacilityTypeCode",
-    "practiceSettingCode",
-    "confidentialityCode",
-    "eventCodeList",
-    "contentTypeCode",
-    "codeList",
-)
-"""Attributes whose values an affinity domain may list as codes; LANGUAGE and MIME_TYPE as plain values."""
+"""Attributes whose lists hold plain values; those of all others hold codes."""
 
 
 @unique

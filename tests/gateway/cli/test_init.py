@@ -103,6 +103,8 @@ def test_elsewhere_only_our_keys_and_requests(tmp_path: Path, environment: str) 
     create(tmp_path / "conf", environment, now=NOW)  # type: ignore[arg-type]
     files = sorted(str(path.relative_to(tmp_path / "conf")) for path in tmp_path.rglob("*") if path.is_file())
     assert files == [
+        "affinity/documents.toml",
+        "affinity/packages.toml",
         "passerelle.toml",
         "pki/master.key",
         "pki/server.csr",
