@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway.errors import Meaning, Problem, Refused
+from gateway.record.associations import addendum_problems, appended, link_problems
 from gateway.record.documents import (
     Association,
     DocumentEntry,
@@ -62,6 +63,10 @@ class RegistryView(Protocol):
 
     async def dependents(self, documents: Sequence[str]) -> Sequence[str]:
         """Approved documents that append or transform some registered documents."""
+        ...
+
+    async def transforms(self, documents: Sequence[str]) -> Sequence[str]:
+        """Those of some registered documents that are transforms."""
         ...
 
 
@@ -145,7 +150,13 @@ async def admit(
     outside = {end for item in submission.associations for end in (item.source, item.target)} - inside
     # Ids made here cannot be taken; only those that were sent are looked up.
     standing = await view.standing(sorted(outside | (inside & sent)))
-    _refuse_any(_taken_ids(inside, standing) + _reference_problems(submission, standing, keys))
+    targets = appended(submission)
+    transforms = await view.transforms(targets) if targets else ()
+    _refuse_any(
+        _taken_ids(inside, standing)
+        + _reference_problems(submission, standing, keys)
+        + addendum_problems(submission, transforms)
+    )
     replaced = tuple(dict.fromkeys(item.target for item in submission.associations if item.relation.replaces))
     required = tuple(
         dict.fromkeys(
@@ -195,7 +206,8 @@ def _own_problems(submission: Submission) -> list[Problem]:
         for item in submission.associations
         if item.relation.updates
     ]
-    return problems + _membership_problems(submission) + _member_status_problems(submission)
+    problems += _membership_problems(submission)
+    return problems + _member_status_problems(submission) + link_problems(submission)
 
 
 def _membership_problems(submission: Submission) -> list[Problem]:
@@ -232,7 +244,7 @@ def _member_status_problems(submission: Submission) -> list[Problem]:
             problems.append(
                 _invalid("SubmissionSetStatus is Original, but the target is not submitted", item.id)
             )
-        elif item.member_status == "Reference" and item.target in inside:
+        elif item.member_status == "Reference" and item.target in submission.ids:
             problems.append(
                 _invalid("SubmissionSetStatus is Reference, but the target is submitted", item.id)
             )

@@ -101,6 +101,15 @@ def _dependents() -> Select[Any]:
     )
 
 
+def _transforms() -> Select[Any]:
+    held = tables.association.c
+    return (
+        select(held.source)
+        .where(held.relation == Relation.TRANSFORM.value, held.status == _APPROVED, held.source.in_(_NAMES))
+        .distinct()
+    )
+
+
 def _contents() -> Select[Any]:
     return (
         select(tables.content, tables.record_key.c.wrapped.label("record_wrapped"))
@@ -137,6 +146,7 @@ TOUCHING = _touching()
 NAMED_DOCUMENTS = _named_documents()
 MEMBERSHIPS = _memberships()
 DEPENDENTS = _dependents()
+TRANSFORMS = _transforms()
 SUBMITTED = select(tables.submission_set.c.digest).where(tables.submission_set.c.unique_id.in_(_NAMES))
 CLAIMS = select(tables.claim.c.unique_id, tables.claim.c.hash, tables.claim.c.size).where(
     tables.claim.c.unique_id.in_(_NAMES)

@@ -152,6 +152,11 @@ class RegistryStore:
         rows = await self._database.fetch(reads.DEPENDENTS, {"names": list(documents)})
         return [row.source for row in rows]
 
+    async def transforms(self, documents: Sequence[str]) -> Sequence[str]:
+        """Those of some documents that are transforms."""
+        rows = await self._database.fetch(reads.TRANSFORMS, {"names": list(documents)})
+        return [row.source for row in rows]
+
     def register(
         self,
         work: UnitOfWork,

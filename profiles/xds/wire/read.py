@@ -365,8 +365,6 @@ def read_association(
     carrier = _carrier(item, problems, {})
     reason = _single(carrier, codes.ASSOCIATION_REASON, "association documentation", problems)
     member_status = carrier.slots.get("SubmissionSetStatus")
-    if reason is not None and relation is Relation.HAS_MEMBER:
-        problems.invalid("HasMember carries no documentation code", identifier)
     if member_status and member_status[0] not in {"Original", "Reference"}:
         told = member_status[0][:64]
         problems.invalid(f"SubmissionSetStatus {told!r} is not one of Original, Reference", identifier)

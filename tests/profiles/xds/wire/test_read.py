@@ -193,15 +193,17 @@ def test_a_package_is_labelled(objects: etree._Element) -> None:
     assert problems[0].location == package.get("id")
 
 
-def test_a_membership_has_no_code(objects: etree._Element) -> None:
+def test_the_documentation_of_an_association(objects: etree._Element) -> None:
     code = first(objects, "r:ExtrinsicObject/r:Classification")
     link = first(objects, "r:Association")
     copy = parse(etree.tostring(code, with_tail=False))
     copy.set("classificationScheme", codes.ASSOCIATION_REASON)
     copy.set("classifiedObject", link.get("id") or "")
     link.append(copy)
-    _, problems = read(objects)
-    assert [problem.context for problem in problems] == ["HasMember carries no documentation code"]
+    found, problems = read(objects)
+    assert problems == []
+    assert found is not None
+    assert found.associations[0].reason == Code("class", "2.999.5", "Class")
 
 
 def test_other_slots(objects: etree._Element) -> None:

@@ -1,0 +1,74 @@
+"""What an association of a submission may join, told without the registry (ITI TF-3 4.2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from gateway.errors import Meaning, Problem
+from gateway.record.documents import Association, EntryType, Relation, Submission
+
+
+def link_problems(submission: Submission) -> list[Problem]:
+    """Associations that contradict themselves or what was submitted with them."""
+    return [problem for item in submission.associations for problem in _problems(item, submission)]
+
+
+def appended(submission: Submission) -> list[str]:
+    """The targets of addenda that were not submitted along."""
+    inside = set(submission.ids)
+    return sorted(
+        {
+            item.target
+            for item in submission.associations
+            if item.relation is Relation.APPEND and item.target not in inside
+        }
+    )
+
+
+def addendum_problems(submission: Submission, registered: Collection[str]) -> list[Problem]:
+    """A transform takes no addendum (4.2.2.2); `registered` are the transforms among `appended`."""
+    made = {item.source for item in submission.associations if item.relation is Relation.TRANSFORM}
+    transforms = made.union(registered)
+    return [
+        _invalid(f"{item.target} is a transform, to which nothing is appended", item)
+        for item in submission.associations
+        if item.relation is Relation.APPEND and item.target in transforms
+    ]
+
+
+def _invalid(context: str, item: Association) -> Problem:
+    return Problem(Meaning.METADATA_INVALID, context, item.id)
+
+
+def _problems(item: Association, submission: Submission) -> Iterator[Problem]:
+    if item.source == item.target:
+        yield _invalid(f"{item.relation.value} joins {item.source} with itself", item)
+    elif item.relation is Relation.HAS_MEMBER:
+        yield from _of_member(item, submission)
+    elif item.relation is Relation.SNAPSHOT:
+        yield from _of_snapshot(item, submission)
+
+
+def _of_member(item: Association, submission: Submission) -> Iterator[Problem]:
+    """The set holds entries, folders, and the folder memberships that came with it (4.2.2.1)."""
+    if item.reason is not None:
+        yield _invalid("HasMember carries no documentation code", item)
+    if item.source != submission.submission_set.id:
+        return
+    links = {each.id: each for each in submission.associations}
+    target = links.get(item.target)
+    if target is not None and (
+        target.relation is not Relation.HAS_MEMBER or target.source == submission.submission_set.id
+    ):
+        yield _invalid(
+            f"the SubmissionSet holds {target.relation.value} {target.id}; of associations it holds only "
+            "those between Folder and DocumentEntry",
+            item,
+        )
+
+
+def _of_snapshot(item: Association, submission: Submission) -> Iterator[Problem]:
+    """A snapshot is a document whose octets exist (4.2.2.2)."""
+    for entry in submission.documents:
+        if entry.id == item.source and entry.type is not EntryType.STABLE:
+            yield _invalid("the source of IsSnapshotOf is not a stable entry", item)
