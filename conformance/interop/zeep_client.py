@@ -43,6 +43,7 @@ OPERATIONS = {
     "registry": {
         "DocumentRegistry_RegistryStoredQuery": "urn:ihe:iti:2007:RegistryStoredQuery",
         "DocumentRegistry_RegisterDocumentSet-b": "urn:ihe:iti:2007:RegisterDocumentSet-b",
+        "DocumentRegistry_RegisterOnDemandDocumentEntry": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
     },
     "repository": {
         "DocumentRepository_ProvideAndRegisterDocumentSet-b": (

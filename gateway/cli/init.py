@@ -47,7 +47,7 @@ TEST_PARTNERS = (
         name="hospital",
         organisation="2.999.2.1",
         organisation_name="Test Hospital",
-        transactions=("ITI-8", "ITI-41", "ITI-42", "ITI-57", "ITI-62", "ITI-86", "ITI-92", *_READ),
+        transactions=("ITI-8", "ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92", *_READ),
     ),
     Partner(
         name="laboratory",

@@ -157,6 +157,12 @@ class RegistryStore:
         rows = await self._database.fetch(reads.TRANSFORMS, {"names": list(documents)})
         return [row.source for row in rows]
 
+    def keep_on_demand(self, work: UnitOfWork, unique_ids: Sequence[str]) -> None:
+        """Drops the work if by then one of these uniqueIds stands for a stable document (ITI-61)."""
+        for name in unique_ids:
+            free = select(literal(1)).where(~exists().where(tables.claim.c.unique_id == name))
+            work.check(free, Refused(stable_already(name)))
+
     def register(
         self,
         work: UnitOfWork,
@@ -315,6 +321,12 @@ def different_octets(unique_id: str, *, size: bool = False) -> Problem:
     """The uniqueId is known with other octets."""
     meaning, what = (Meaning.DIFFERENT_SIZE, "size") if size else (Meaning.DIFFERENT_HASH, "hash")
     return Problem(meaning, f"uniqueId {unique_id} is registered with another {what}", unique_id)
+
+
+def stable_already(unique_id: str) -> Problem:
+    """The uniqueId of an on-demand entry is that of a document that exists."""
+    context = f"uniqueId {unique_id} stands for a stable document, expected that of none or an on-demand one"
+    return Problem(Meaning.METADATA_INVALID, context, unique_id)
 
 
 def _write_values(

@@ -199,6 +199,17 @@ def register_body(house: House, unique_id: str) -> bytes:
     return c14n(etree.fromstring(etree.tostring(submit)))
 
 
+def on_demand_body(house: House, unique_id: str) -> bytes:
+    """An ITI-61 body: the entry of an ITI-42 without what its document would tell."""
+    root = etree.fromstring(register_body(house, unique_id))
+    entry = next(root.iter(f"{{{RIM}}}ExtrinsicObject"))
+    entry.set("objectType", "urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248")
+    for slot in entry.findall(f"{{{RIM}}}Slot"):
+        if slot.get("name") in {"creationTime", "hash", "size"}:
+            entry.remove(slot)
+    return c14n(etree.fromstring(etree.tostring(root)))
+
+
 def query_body(house: House) -> bytes:
     patient = house.partner("hospital", "physician").full_id(PATIENT).replace("&", "&amp;")
     status = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
@@ -314,6 +325,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
             write_soap(house, transaction, provide_pieces(house, document(house, xds.new_oid()))),
         ),
         "ITI-42": lambda: ("soap", write_soap(house, transaction, [register_body(house, xds.new_oid())])),
+        "ITI-61": lambda: ("soap", write_soap(house, transaction, [on_demand_body(house, xds.new_oid())])),
         "ITI-18": lambda: ("soap", write_soap(house, transaction, [query_body(house)])),
         "ITI-43": lambda: ("soap", write_soap(house, transaction, [retrieve_body(STORED)])),
         "ITI-67": lambda: (
@@ -787,6 +799,8 @@ def words() -> SimpleNamespace:
         registered=lambda outcome: ("110107", "ITI-42", outcome),
         retrieved=lambda outcome: ("110106", "ITI-43", outcome),
         document=document,
+        register_body=register_body,
+        on_demand=on_demand_body,
         part_of=part_of,
         hl7=hl7,
         fhir=fhir,

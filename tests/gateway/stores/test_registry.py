@@ -264,3 +264,18 @@ def test_a_merged_patient_is_one_patient(known: Any, make: Any) -> None:
     new = make.entry()
     known.register(make.submission(new, links=[make.link(Relation.REPLACE, new.id, old.id)]), make)
     assert {row.patient_key for row in rows(known, ENTRY)} == {survivor.head}
+
+
+def test_an_on_demand_entry_loses_the_race_for_a_unique_id(known: Any, make: Any) -> None:
+    unique_id = make.oid()
+    dynamic = make.entry(unique_id=unique_id, type=EntryType.ON_DEMAND, hash=None, size=None)
+    work = known.prepared(make.submission(dynamic), make)
+    known.registry.keep_on_demand(work, [unique_id])
+    known.register(make.submission(make.entry(unique_id=unique_id)), make)
+    with pytest.raises(Refused, match="stands for a stable document"):
+        known.commit(work)
+    other = make.entry(type=EntryType.ON_DEMAND, hash=None, size=None)
+    work = known.prepared(make.submission(other), make)
+    known.registry.keep_on_demand(work, [other.unique_id])
+    known.commit(work)
+    assert set(known.run(known.registry.standing([dynamic.id, other.id]))) == {other.id}
