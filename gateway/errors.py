@@ -177,6 +177,13 @@ class Meaning(Enum):
     OBJECT_TYPE = "object-type"
     UNKNOWN_COMMUNITY = "unknown-community"
     EXTRA_NOT_SAVED = "extra-not-saved"
+    # what a recipient leaves out of a submission
+    PARTIAL_FOLDER = "partial-folder"
+    PARTIAL_APPEND = "partial-append"
+    PARTIAL_RELATIONSHIP = "partial-relationship"
+    PARTIAL_REPLACE = "partial-replace"
+    PARTIAL_TRANSFORM = "partial-transform"
+    PARTIAL_TRANSFORM_REPLACE = "partial-transform-replace"
     # metadata update, restricted update, removal
     UPDATE = "update"
     UPDATE_OPERATION = "update-operation"

@@ -18,7 +18,7 @@ ANONYMOUS = f"{WSA}/anonymous"
 _W = f"{{{WSA}}}"
 _UNDERSTOOD = frozenset(
     {f"{_W}{name}" for name in ("Action", "MessageID", "To", "ReplyTo", "FaultTo", "From", "RelatesTo")}
-    | {f"{{{WSSE}}}Security"}
+    | {f"{{{WSSE}}}Security", "{urn:ihe:iti:xdr:2014}homeCommunityBlock"}
 )
 _MUST_UNDERSTAND = f"{{{SOAP}}}mustUnderstand"
 _ROLE = f"{{{SOAP}}}role"

@@ -72,3 +72,35 @@ def _of_snapshot(item: Association, submission: Submission) -> Iterator[Problem]
     for entry in submission.documents:
         if entry.id == item.source and entry.type is not EntryType.STABLE:
             yield _invalid("the source of IsSnapshotOf is not a stable entry", item)
+
+
+def referred(submission: Submission) -> list[str]:
+    """What associations name beside the objects of their submission."""
+    ends = {end for item in submission.associations for end in (item.source, item.target)}
+    return sorted(ends - set(submission.ids))
+
+
+def unhonoured(submission: Submission, approved: Collection[str]) -> tuple[Association, ...]:
+    """The associations that a recipient without their other end leaves out (ITI TF-2 3.41.4.1.3).
+
+    `approved` are the Approved registered objects among `referred`. A membership of the set in what is left
+    out goes with it.
+    """
+    entries = {item.id for item in submission.documents}
+    known = set(submission.ids).union(approved)
+    left_out = [item for item in submission.associations if not _stands(item, entries, known, approved)]
+    gone = {item.id for item in left_out}
+    left_out += [item for item in submission.associations if item.target in gone and item not in left_out]
+    return tuple(left_out)
+
+
+def _stands(
+    item: Association, entries: Collection[str], known: Collection[str], approved: Collection[str]
+) -> bool:
+    """Both ends are here, a relationship comes from a new entry, and goes to an old one if it must."""
+    if item.source not in known or item.target not in known:
+        return False
+    if item.relation is Relation.HAS_MEMBER:
+        return True
+    to_registered = item.relation.replaces or item.relation is Relation.SNAPSHOT
+    return item.source in entries and (item.target in approved or not to_registered)

@@ -135,14 +135,20 @@ def assign_ids(submission: Submission, new_id: Callable[[], str]) -> Submission:
 
 
 async def admit(
-    submission: Submission, view: RegistryView, keys: Mapping[PatientId, int], new_id: Callable[[], str]
+    submission: Submission,
+    view: RegistryView,
+    keys: Mapping[PatientId, int],
+    new_id: Callable[[], str],
+    *,
+    marked: str | None = None,
 ) -> Admission:
     """Checks a submission against itself and the registry; Refused with every problem found.
 
-    `keys` gives the merged record key of each patient named. RPLC cascade: new memberships are added
-    for each Approved folder of a replaced document (ITI TF-2 3.42.4.1.3.5).
+    `keys` gives the merged record key of each patient named; `marked` is the digest of what was sent, if
+    this is not it any more. RPLC cascade: new memberships are added for each Approved folder of a replaced
+    document (ITI TF-2 3.42.4.1.3.5).
     """
-    marked = digest(submission)
+    marked = marked or digest(submission)
     sent = {item.lower() for item in submission.ids if is_uuid(item)}
     submission = assign_ids(submission, new_id)
     _refuse_any(_own_problems(submission))

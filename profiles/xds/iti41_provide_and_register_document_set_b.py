@@ -43,6 +43,11 @@ class Provided(Answer):
 
 
 def decode(payload: SoapPayload, domain: Domain) -> ProvideRequest:
+    """The request of a Document Source of XDS."""
+    return read_request(payload, Column.SOURCE, domain)
+
+
+def read_request(payload: SoapPayload, column: Column, domain: Domain) -> ProvideRequest:
     """xds:ProvideAndRegisterDocumentSetRequest; every fault of metadata and documents is named at once."""
     request = expect_root(payload, f"{{{codes.XDSB}}}ProvideAndRegisterDocumentSetRequest")
     submit = submit_request_of(request)
@@ -50,7 +55,7 @@ def decode(payload: SoapPayload, domain: Domain) -> ProvideRequest:
     entries = [item.get("id") or "" for item in submit.iter(f"{{{codes.RIM}}}ExtrinsicObject")]
     stray = sorted(set(payload.attachments) - set(used))
     problems = document_problems(entries, contents, unread, stray)
-    return ProvideRequest(read_submit_request(submit, Column.SOURCE, domain, problems), contents)
+    return ProvideRequest(read_submit_request(submit, column, domain, problems), contents)
 
 
 def encode(response: Provided, domain: Domain) -> SoapReply:  # noqa: ARG001 - the shape of a codec
@@ -70,17 +75,19 @@ def target(request: ProvideRequest) -> Target:
 
 async def handle(call: Call[ProvideRequest], services: Services) -> Provided:
     """Stores each document durably, then registers all in one go (ITI TF-2 3.41.4.1.3)."""
-    request = call.request
-    measured = {item.id: measure(request.contents[item.id].chunks()) for item in request.submission.documents}
-    _compare(request.submission, measured)
-    documents = tuple(
-        _completed(item, measured[item.id], services.domain) for item in request.submission.documents
-    )
-    submission = replace(request.submission, documents=documents)
+    submission = completed(call.request, services.domain)
     if not await already_registered(submission, services):
-        await _store(call, documents, services)
+        await store(call, submission.documents, services)
         await register(call, submission, services)
     return Provided(problems=submission.warnings)
+
+
+def completed(request: ProvideRequest, domain: Domain) -> Submission:
+    """The submission with our hash, size and repositoryUniqueId; Refused if it said something else."""
+    measured = {item.id: measure(request.contents[item.id].chunks()) for item in request.submission.documents}
+    _compare(request.submission, measured)
+    documents = tuple(_completed(item, measured[item.id], domain) for item in request.submission.documents)
+    return replace(request.submission, documents=documents)
 
 
 def _compare(submission: Submission, measured: Mapping[str, Measured]) -> None:
@@ -107,9 +114,7 @@ def _completed(item: DocumentEntry, found: Measured, domain: Domain) -> Document
     return replace(item, hash=found.sha1, size=found.size, repository=domain.repository)
 
 
-async def _store(
-    call: Call[ProvideRequest], documents: tuple[DocumentEntry, ...], services: Services
-) -> None:
+async def store(call: Call[ProvideRequest], documents: tuple[DocumentEntry, ...], services: Services) -> None:
     """Octets that are here already are not stored again; other octets under a known id are refused."""
     held = await services.repository.measured([item.unique_id for item in documents])
     keys = call.scope.keys

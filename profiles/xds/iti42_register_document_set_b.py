@@ -92,18 +92,24 @@ async def already_registered(submission: Submission, services: Services) -> bool
     )
 
 
-async def register(call: Call[Any], submission: Submission, services: Services) -> Admission:
-    """Admits a submission and notes what it adds; the same for ITI-41 and ITI-42."""
+async def register(
+    call: Call[Any], submission: Submission, services: Services, *, marked: str | None = None
+) -> Admission:
+    """Admits a submission and notes what it adds; the same for ITI-41, ITI-42 and ITI-61.
+
+    `marked` is the digest of what was sent, where a recipient left something out of it (XDR).
+    """
     await _refuse_other_octets(submission.documents, services)
     keys = call.scope.keys
-    admission = await admit(submission, services.registry, keys, _new_id)
+    admission = await admit(submission, services.registry, keys, new_entry_uuid, marked=marked)
     fragments = fragments_of(admission.submission)
     patient = _patient(admission.submission)
     services.registry.register(call.work, call.scope, admission, fragments, keys[patient], call.at)
     return admission
 
 
-def _new_id() -> str:
+def new_entry_uuid() -> str:
+    """An entryUUID for an object that came with a symbol."""
     return f"urn:uuid:{uuid.uuid4()}"
 
 

@@ -372,7 +372,13 @@ def ready(installation: Settings, furnished: Path, tmp_path: Path) -> Iterator[H
 
 
 def transaction_of(house: House, code: str) -> AnyTransaction:
-    return next(each for each in house.gateway.engine.catalogue.transactions() if each.code == code)
+    """By code, or where two actors answer it by code@actor."""
+    code, _, actor = code.partition("@")
+    return next(
+        each
+        for each in house.gateway.engine.catalogue.transactions()
+        if each.code == code and actor in {"", each.actors.responder}
+    )
 
 
 @pytest.fixture
@@ -615,6 +621,7 @@ class Forge:
         *documents: xds.Document,
         edit: Callable[[etree._Element], None] | None = None,
         parts: Callable[[list], list[tuple[str, bytes]]] | None = None,
+        code: str = "ITI-41",
         **options: object,
     ) -> Raw:
         """An ITI-41. `edit` changes the request before it is signed, `parts` what goes beside it."""
@@ -622,10 +629,10 @@ class Forge:
         pieces = provide_pieces(self.house, *given)
         if edit is not None:
             pieces = edited(pieces, edit)
-        text = self.envelope("ITI-41", pieces, **options)
+        text = self.envelope(code, pieces, **options)
         attachments = [each for each in pieces if not isinstance(each, bytes)]
         written = parts(attachments) if parts else [part_of(each) for each in attachments]
-        return self.package("ITI-41", self.packaged(text, written))
+        return self.package(code, self.packaged(text, written))
 
     def register(self, edit: Callable[[etree._Element], None] | None = None, **options: object) -> Raw:
         """An ITI-42."""

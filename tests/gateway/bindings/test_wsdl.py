@@ -10,12 +10,13 @@ from lxml import etree
 
 from gateway.bindings.wsdl import contract
 from gateway.declare.catalogue import build
-from profiles.xds.profile import PROFILE
+from profiles.xdr.profile import PROFILE as XDR
+from profiles.xds.profile import PROFILE as XDS
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "schemas" / "wsdl"
 URL = "https://localhost:8443"
-PORTS = build([PROFILE]).soap_ports()
+PORTS = build([XDS, XDR]).soap_ports()
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 SOAP12 = "{http://schemas.xmlsoap.org/wsdl/soap12/}"
 ACTIONS = {
@@ -26,6 +27,11 @@ ACTIONS = {
         "DocumentRegistry_RegisterOnDemandDocumentEntry": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
         "DocumentRegistry_DeleteDocumentSet": "urn:ihe:iti:2010:DeleteDocumentSet",
         "DocumentRegistry_RestrictedUpdateDocumentSet": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
+    },
+    "/xdr/recipient": {
+        "DocumentRecipient_ProvideAndRegisterDocumentSet-b": (
+            "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+        ),
     },
     "/xds/repository": {
         "DocumentRepository_ProvideAndRegisterDocumentSet-b": (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import Meaning, Refused
-from gateway.record.associations import addendum_problems, appended, link_problems
+from gateway.record.associations import addendum_problems, appended, link_problems, referred, unhonoured
 from gateway.record.documents import EntryType, Relation, Submission
 from gateway.record.submission import admit
 
@@ -101,3 +101,39 @@ def test_an_addendum_to_the_original_of_a_transform_is_right(record: Any, make: 
     submission = make.submission(addendum, links=[make.link(Relation.APPEND, addendum.id, original.id)])
     record.register(submission, make)
     assert set(record.run(record.registry.standing([addendum.id]))) == {addendum.id}
+
+
+# --- what a recipient leaves out -----------------------------------------------------------------
+
+NOWHERE = "urn:uuid:00000000-0000-4000-8000-ffffffffffff"
+
+
+def test_a_recipient_keeps_what_stands_on_both_ends(make: Any) -> None:
+    entry, folder = make.entry(), make.folder()
+    links = [make.member(folder.id, entry.id), make.link(Relation.REPLACE, entry.id, NOWHERE)]
+    submission = make.submission(entry, folders=[folder], links=links)
+    assert referred(submission) == [NOWHERE]
+    assert unhonoured(submission, {NOWHERE}) == ()
+    assert unhonoured(submission, ()) == (links[1],)
+
+
+def test_a_membership_in_nothing_goes_with_its_own_membership(make: Any) -> None:
+    entry = make.entry()
+    link = make.member(NOWHERE, entry.id)
+    submission = make.submission(entry, links=[link])
+    (held,) = (item for item in submission.associations if item.target == link.id)
+    assert unhonoured(submission, ()) == (link, held)
+
+
+@pytest.mark.parametrize("relation", [Relation.REPLACE, Relation.TRANSFORM_REPLACE, Relation.SNAPSHOT])
+def test_what_must_go_to_a_registered_document(make: Any, relation: Relation) -> None:
+    first, second = make.entry(), make.entry()
+    link = make.link(relation, second.id, first.id)
+    assert unhonoured(make.submission(first, second, links=[link]), ()) == (link,)
+
+
+@pytest.mark.parametrize("relation", [item for item in KEPT if item is not Relation.HAS_MEMBER])
+def test_a_relationship_comes_from_a_submitted_document(make: Any, relation: Relation) -> None:
+    entry = make.entry()
+    link = make.link(relation, NOWHERE, entry.id)
+    assert unhonoured(make.submission(entry, links=[link]), {NOWHERE}) == (link,)

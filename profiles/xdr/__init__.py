@@ -1,0 +1,1 @@
+"""XDR: documents pushed to a recipient (ITI TF-1 15)."""
