@@ -44,20 +44,10 @@ def read_update(payload: SoapPayload, domain: Domain) -> Submission:
     problems = Problems()
     submission = read_submission(objects, problems)
     if submission is not None:
-        problems += _rule_problems(submission, domain)
+        problems += check(submission, Column.REPOSITORY, domain, updating=True)
     if submission is None or not all(problem.warning for problem in problems):
         raise Refused(*problems)
     return replace(submission, warnings=tuple(problems))
-
-
-def _rule_problems(submission: Submission, domain: Domain) -> list[Problem]:
-    """A stable entry as a repository sends it, an on-demand one as its source (ITI TF-2 3.57.4.1.2)."""
-    plain = replace(
-        submission,
-        documents=tuple(replace(item, logical_id=None) for item in submission.documents),
-        folders=tuple(replace(item, logical_id=None) for item in submission.folders),
-    )
-    return check(plain, Column.REPOSITORY, domain)
 
 
 def target(request: UpdateRequest) -> Target:

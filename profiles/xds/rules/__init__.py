@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gateway.errors import Meaning, Problem
-from gateway.record.documents import Association, DocumentEntry, Folder, Submission
+from gateway.record.documents import Association, DocumentEntry, EntryType, Folder, Submission
 from gateway.record.domain import Domain
 from profiles.xds.rules import forms
 from profiles.xds.rules.columns import Column
@@ -20,11 +20,13 @@ __all__ = ["Column", "check"]
 def check(submission: Submission, column: Column, domain: Domain, *, updating: bool = False) -> list[Problem]:
     """Every fault of a submission that can be told without the registry; some may be warnings.
 
-    `column` is the sender's. Only a metadata update (`updating`) may send versions: lid other than id.
+    `column` is the sender's. Only a metadata update (`updating`) may send versions, lid other than id; each
+    of its on-demand entries is judged as its source would send it (ITI TF-2 3.57.4.1.2).
     """
     problems = list(set_problems(submission.submission_set, column, domain))
     for entry in submission.documents:
-        problems += entry_problems(entry, column, domain)
+        dynamic = updating and entry.type is EntryType.ON_DEMAND
+        problems += entry_problems(entry, Column.ON_DEMAND if dynamic else column, domain)
     for folder in submission.folders:
         problems += folder_problems(folder, column, domain)
     if not updating:

@@ -271,6 +271,15 @@ def test_only_an_update_sends_versions(make: Any, domain: Domain) -> None:
     assert check(submission, Column.REPOSITORY, domain, updating=True) == []
 
 
+def test_an_update_sends_entries_of_both_kinds(make: Any, domain: Domain) -> None:
+    dynamic = make.entry(creation_time=None, hash=None, size=None, type=EntryType.ON_DEMAND)
+    submission = make.submission(make.entry(), dynamic)
+    assert check(submission, Column.REPOSITORY, domain, updating=True) == []
+    wrong = replace(submission, documents=(make.entry(hash=None), replace(dynamic, size=1)))
+    found = check(wrong, Column.REPOSITORY, domain, updating=True)
+    assert [problem.location for problem in found] == [each.id for each in wrong.documents]
+
+
 def test_values_that_name_persons_are_not_repeated(make: Any, domain: Domain) -> None:
     author = Author(person="^^Secret", institutions=("^Secret",), roles=("Secret^x",), telecoms=("Secret",))
     found = of_entry(
