@@ -6,20 +6,19 @@ Each function says what is wrong with a value and what was expected, never the v
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 OID_LIMIT = 64
 _OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
 """Not narrower than what partners send: test systems use arcs that no authority gave out."""
-_DTM = re.compile(r"\d{4}(\d\d(\d\d(\d\d(\d\d(\d\d)?)?)?)?)?", re.ASCII)
-_FIRST_INSTANT = "00010101000000"
+_DTM = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?", re.ASCII)
 _SHA1 = re.compile(r"[0-9a-fA-F]{40}")
 _UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,8}|[xXiI](?=-))(-[A-Za-z0-9]{1,8})*")
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]+"  # noqa: S105 - RFC 6838 4.2, a media type
 _MIME_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(\s*;.+)?", re.DOTALL)
 _MIME_LIMIT = 256
-_OPAQUE = re.compile(r"[\x21-\x7e]+")
+_OPAQUE = re.compile(r"[\x20-\x7e]+")
 _UNIQUE_ID_LIMIT = 128
 _PID_FIELD = re.compile(r"PID-([1-9]\d?)\|.*", re.DOTALL | re.ASCII)
 _LAST_PID_FIELD = 39
@@ -54,10 +53,12 @@ def entry_id(value: str) -> str | None:
 
 def dtm(value: str) -> str | None:
     """A time in UTC that is in the calendar."""
-    if not _DTM.fullmatch(value):
+    match = _DTM.fullmatch(value)
+    if match is None:
         return "is not a DTM of the form YYYY[MM[DD[hh[mm[ss]]]]], digits only, in UTC"
+    year, month, day, hour, minute, second = map(int, match.groups("1"))
     try:
-        datetime.strptime(value + _FIRST_INSTANT[len(value) :], "%Y%m%d%H%M%S")  # noqa: DTZ007 - UTC by type
+        datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return "is not a time of the calendar"
     return None
@@ -84,7 +85,7 @@ def document_unique_id(value: str) -> str | None:
     """Opaque to all but its creator (4.2.3.2.26)."""
     if len(value) > _UNIQUE_ID_LIMIT:
         return f"has {len(value)} characters, expected at most {_UNIQUE_ID_LIMIT}"
-    return None if _OPAQUE.fullmatch(value) else "has blanks or characters that are not printable ASCII"
+    return None if _OPAQUE.fullmatch(value) else "has characters that are not printable ASCII"
 
 
 def availability(value: str) -> str | None:

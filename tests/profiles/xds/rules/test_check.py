@@ -103,7 +103,7 @@ def test_times(make: Any, domain: Domain, field: str, value: str, right: bool) -
         ("repository", "urn:oid:2.999"), ("repository", "2.0999"), ("repository", "2." + "9" * 63),
         ("reference_ids", ("X",)), ("reference_ids", ("X^^^&2.999&ISO",)),
         ("reference_ids", ("^^^&2.999&ISO^t",)),
-        ("unique_id", "x" * 129), ("unique_id", "a b"), ("unique_id", "ä"), ("title", "x" * 129),
+        ("unique_id", "x" * 129), ("unique_id", "a\tb"), ("unique_id", "ä"), ("title", "x" * 129),
         ("mime_type", "x/" + "x" * 256), ("mime_type", "text"), ("mime_type", "text/"),
         ("mime_type", "te xt/xml"), ("comments", "x" * 1025),
         ("availability", "Online"), ("legal_authenticator", "^^Jo"),
