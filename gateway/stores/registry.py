@@ -12,6 +12,7 @@ from sqlalchemy import Select, bindparam, exists, insert, literal, select, text,
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.record.documents import DocumentEntry, EntryType, Status, Submission
+from gateway.record.people import Code
 from gateway.record.removal import Link
 from gateway.record.revision import Revision
 from gateway.record.submission import Admission, Membership, Standing
@@ -242,7 +243,9 @@ class RegistryStore:
     ) -> None:
         for item in submission.documents:
             key = self._new_key()
-            rank = max((self._rank(code.code, code.scheme) for code in item.confidentiality), default=1)
+            # Limited metadata may have no code at all: then it is the rank of what is not understood.
+            codes = item.confidentiality or (Code("", ""),)
+            rank = max(self._rank(code.code, code.scheme) for code in codes)
             row = row_of.entry_row(key, patient_key, item, fragments[item.id], rank)
             taken = None if item.version == 1 else _overtaken(item.id)
             work.write(_INSERTS["document"], row, otherwise=taken)

@@ -11,6 +11,7 @@ from gateway.record.documents import EntryType, Relation, Status
 from gateway.record.people import PatientId
 from gateway.record.submission import Membership, Standing
 from gateway.stores import tables
+from gateway.stores.registry import RegistryStore
 from gateway.stores.search import ASSOCIATION, ENTRY, FOLDER, SUBMISSION_SET, Ask, Condition
 from gateway.stores.work import UnitOfWork
 
@@ -279,3 +280,11 @@ def test_an_on_demand_entry_loses_the_race_for_a_unique_id(known: Any, make: Any
     known.registry.keep_on_demand(work, [other.unique_id])
     known.commit(work)
     assert set(known.run(known.registry.standing([dynamic.id, other.id]))) == {other.id}
+
+
+def test_a_document_without_any_confidentiality_has_the_rank_of_the_unknown(known: Any, make: Any) -> None:
+    known.registry = RegistryStore(known.database, known.new_key, lambda code, _scheme: 1 if code else 3)
+    bare, coded = make.entry(confidentiality=()), make.entry()
+    known.register(make.submission(bare, coded), make)
+    found = known.run(known.registry.named_documents([bare.id, coded.id]))
+    assert {each.uuid: each.rank for each in found} == {bare.id: 3, coded.id: 1}
