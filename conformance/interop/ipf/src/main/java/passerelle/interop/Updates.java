@@ -1,0 +1,125 @@
+package passerelle.interop;
+
+import static passerelle.interop.Transaction.ITI_18;
+import static passerelle.interop.Transaction.ITI_41;
+import static passerelle.interop.Transaction.ITI_57;
+import static passerelle.interop.Transaction.ITI_92;
+
+import java.util.List;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.query.GetDocumentsQuery;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
+
+/** ITI-57 and ITI-92 on a document of their own. */
+final class Updates {
+    private static final String HOME = "urn:oid:";
+
+    private final Session session;
+    private final Samples samples;
+    private final DocumentEntry original;
+
+    Updates(Session session) {
+        this.session = session;
+        samples = session.samples;
+        original = samples.entry("To be updated", "text/plain");
+    }
+
+    void run() {
+        session.check("the document to update", List.of(ITI_41, ITI_57), this::provide);
+        session.check("another title", List.of(ITI_57, ITI_41, ITI_18), this::retitle);
+        session.check("all versions of an entry", List.of(ITI_57, ITI_41, ITI_18), this::versions);
+        session.check("a version that is not the current one", List.of(ITI_57, ITI_41, ITI_18), this::outdated);
+        session.check("another uniqueId", List.of(ITI_57, ITI_41, ITI_18), this::otherIdentifier);
+        session.check("status to deprecated", List.of(ITI_57, ITI_41, ITI_18), this::deprecate);
+        session.check("another title", List.of(ITI_92, ITI_41, ITI_18), this::retitleRestricted);
+    }
+
+    private String provide() throws Exception {
+        Submission submission = submission().with(original, Samples.letter("To be updated"));
+        Expect.success(session.call(ITI_41, submission.provide()));
+        return original.getEntryUuid();
+    }
+
+    private String retitle() throws Exception {
+        DocumentEntry next = nextVersion(session.current(original.getEntryUuid()), "Updated");
+        Expect.success(session.call(ITI_57, submission().update(next, "1").register()));
+        DocumentEntry now = newest();
+        Expect.equal("title", "Updated", now.getTitle().getValue());
+        Expect.equal("lid", original.getEntryUuid(), now.getLogicalUuid());
+        Expect.equal("version", "2", now.getVersion().getVersionName());
+        return "version " + now.getVersion().getVersionName();
+    }
+
+    /** Level 1 shows the latest version only, level 2 all of them (Metadata Update 3.18.4.1.2.3.5.1). */
+    private String versions() throws Exception {
+        Expect.sameSet("versions at level 1", List.of("2 APPROVED"), versions(1));
+        Expect.sameSet("versions at level 2", List.of("1 DEPRECATED", "2 APPROVED"), versions(2));
+        return "1 and 2";
+    }
+
+    private List<String> versions(int metadataLevel) throws Exception {
+        GetDocumentsQuery query = new GetDocumentsQuery();
+        query.setLogicalUuid(List.of(original.getEntryUuid()));
+        query.setMetadataLevel(metadataLevel);
+        return session.query(query).getDocumentEntries().stream()
+                .map(each -> each.getVersion().getVersionName() + " " + each.getAvailabilityStatus().name()).toList();
+    }
+
+    private String outdated() throws Exception {
+        DocumentEntry next = nextVersion(newest(), "Too late");
+        return Expect.failure(ErrorCode.METADATA_VERSION_ERROR,
+                session.call(ITI_57, submission().update(next, "1").register()));
+    }
+
+    private String otherIdentifier() throws Exception {
+        DocumentEntry next = nextVersion(newest(), "Other identifier");
+        next.setUniqueId(Samples.oid());
+        return Expect.failure(ErrorCode.METADATA_IDENTIFIER_ERROR,
+                session.call(ITI_57, submission().update(next, "2").register()));
+    }
+
+    private String deprecate() throws Exception {
+        String uuid = newest().getEntryUuid();
+        Submission order = submission()
+                .status(uuid, AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED);
+        Expect.success(session.call(ITI_57, order.register()));
+        Expect.equal("status", AvailabilityStatus.DEPRECATED, session.current(uuid).getAvailabilityStatus());
+        return uuid;
+    }
+
+    /** ITI-92 wants homeCommunityId on every object. */
+    private String retitleRestricted() throws Exception {
+        DocumentEntry entry = samples.entry("To be updated with restrictions", "text/plain");
+        Submission provided = submission().with(entry, Samples.letter("Restricted"));
+        Expect.success(session.call(ITI_41, provided.provide()));
+        DocumentEntry next = nextVersion(session.current(entry.getEntryUuid()), "Updated with restrictions");
+        Submission update = submission().update(next, "1");
+        String home = session.settings.homeCommunityId();
+        next.setHomeCommunityId(home.startsWith(HOME) ? home : HOME + home);
+        update.set.setHomeCommunityId(next.getHomeCommunityId());
+        Expect.success(session.call(ITI_92, update.register()));
+        return "version 2";
+    }
+
+    private DocumentEntry newest() throws Exception {
+        return session.query(session.findDocuments(samples.patient(), AvailabilityStatus.APPROVED))
+                .getDocumentEntries().stream()
+                .filter(each -> original.getUniqueId().equals(each.getUniqueId())).findFirst()
+                .orElseThrow(() -> new Expect.UnexpectedException("no approved version was found"));
+    }
+
+    private static DocumentEntry nextVersion(DocumentEntry current, String title) {
+        current.setLogicalUuid(current.getLogicalUuid() == null
+                ? current.getEntryUuid() : current.getLogicalUuid());
+        current.setEntryUuid(Samples.uuid());
+        current.setVersion(null);
+        current.setAvailabilityStatus(null);
+        current.setTitle(Samples.text(title));
+        return current;
+    }
+
+    private Submission submission() {
+        return new Submission(samples.submissionSet());
+    }
+}
