@@ -6,6 +6,7 @@ import static passerelle.interop.Transaction.ITI_43;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import javax.xml.namespace.QName;
 import org.apache.cxf.binding.soap.SoapFault;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.DocumentReference;
@@ -63,12 +64,14 @@ final class Retrievals {
         return Expect.failure(ErrorCode.UNKNOWN_REPOSITORY_ID, retrieve(reference));
     }
 
-    /** The fault has code Sender and a reason (SOAP 1.2 part 1, 5.4). */
+    /** The fault has code, subcode and reason (SOAP 1.2 part 1, 5.4; WS-Addressing 1.0 SOAP binding, 6.4.2). */
     private String astray() throws Exception {
         try {
             session.callAstray(request(of(session.letter)));
         } catch (SoapFault fault) {
             Expect.equal("fault code", "Sender", fault.getFaultCode().getLocalPart());
+            Expect.equal("subcodes", List.of("ActionNotSupported"),
+                    fault.getSubCodes().stream().map(QName::getLocalPart).toList());
             return fault.getReason();
         }
         throw new Expect.UnexpectedException("no fault");
