@@ -93,9 +93,13 @@ async def handle(call: Call[UpdateRequest], services: Services) -> Updated:
     documents: list[DocumentEntry] = []
     for item in submission.documents:
         held, stored = found.get(item.id, (None, None))
-        if held is not None and stored is not None:
-            problems += _unmodifiable(item, stored, held, call)
-        documents.append(replace(item, logical_id=held.logical_id) if held is not None else item)
+        if held is None or stored is None:
+            documents.append(item)
+            continue
+        problems += _unmodifiable(item, stored, held, call)
+        if not home_kept(item.home, stored.home, services.domain):
+            problems.append(_changed("homeCommunityId", item))
+        documents.append(replace(item, logical_id=held.logical_id, home=stored.home))
     if problems:
         raise Refused(*problems)
     request = UpdateRequest(replace(submission, documents=tuple(documents)))
@@ -138,12 +142,23 @@ def _unmodifiable(
         "sourcePatientId": item.source_patient_id == stored.source_patient_id,
         "repositoryUniqueId": item.repository == stored.repository,
         "documentAvailability": (item.availability or ONLINE) == (stored.availability or ONLINE),
-        "homeCommunityId": item.home in {None, stored.home},
     }
     for name, same in kept.items():
         if not same:
-            text = f"{name} differs from the version before; a restricted update cannot change it"
-            yield Problem(Meaning.UNMODIFIABLE, text, item.id)
+            yield _changed(name, item)
+
+
+def _changed(name: str, item: DocumentEntry) -> Problem:
+    text = f"{name} differs from the version before; a restricted update cannot change it"
+    return Problem(Meaning.UNMODIFIABLE, text, item.id)
+
+
+def home_kept(stated: str | None, stored: str | None, domain: Domain) -> bool:
+    """Whether a homeCommunityId is that of the version before: one that has none is of this community.
+
+    An Update Initiator always states it (RMU 3.92), while entries registered here seldom carry it.
+    """
+    return stated in {None, stored or f"urn:oid:{domain.home_community}"}
 
 
 TRANSACTION: Transaction[UpdateRequest, Updated] = Transaction(
