@@ -8,21 +8,25 @@ import static passerelle.interop.Transaction.ITI_92;
 import java.util.List;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Identifiable;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.RegisterDocumentSet;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.query.GetDocumentsQuery;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
 
 /** ITI-57 and ITI-92 on a document of their own. */
 final class Updates {
-    private static final String HOME = "urn:oid:";
+    private static final String OID = "urn:oid:";
 
     private final Session session;
     private final Samples samples;
     private final DocumentEntry original;
+    private final DocumentEntry restricted;
 
     Updates(Session session) {
         this.session = session;
         samples = session.samples;
         original = samples.entry("To be updated", "text/plain");
+        restricted = samples.entry("To be updated with restrictions", "text/plain");
     }
 
     void run() {
@@ -33,6 +37,7 @@ final class Updates {
         session.check("another uniqueId", List.of(ITI_57, ITI_41, ITI_18), this::otherIdentifier);
         session.check("status to deprecated", List.of(ITI_57, ITI_41, ITI_18), this::deprecate);
         session.check("another title", List.of(ITI_92, ITI_41, ITI_18), this::retitleRestricted);
+        session.check("what may not change", List.of(ITI_92, ITI_41, ITI_18), this::unmodifiable);
     }
 
     private String provide() throws Exception {
@@ -88,24 +93,41 @@ final class Updates {
         return uuid;
     }
 
-    /** ITI-92 wants homeCommunityId on every object. */
     private String retitleRestricted() throws Exception {
-        DocumentEntry entry = samples.entry("To be updated with restrictions", "text/plain");
-        Submission provided = submission().with(entry, Samples.letter("Restricted"));
+        Submission provided = submission().with(restricted, Samples.letter("Restricted"));
         Expect.success(session.call(ITI_41, provided.provide()));
-        DocumentEntry next = nextVersion(session.current(entry.getEntryUuid()), "Updated with restrictions");
-        Submission update = submission().update(next, "1");
+        DocumentEntry next = nextVersion(session.current(restricted.getEntryUuid()), "Updated with restrictions");
+        Expect.success(session.call(ITI_92, restrictedUpdate(next, "1")));
+        DocumentEntry now = newest(restricted);
+        Expect.equal("title", "Updated with restrictions", now.getTitle().getValue());
+        Expect.equal("version", "2", now.getVersion().getVersionName());
+        return "version " + now.getVersion().getVersionName();
+    }
+
+    private String unmodifiable() throws Exception {
+        DocumentEntry next = nextVersion(newest(restricted), "Other source patient");
+        next.setSourcePatientId(Identifiable.parse("LOCAL-2^^^&2.999.9.4&ISO"));
+        return Expect.failure(ErrorCode.UNMODIFIABLE_METADATA_ERROR,
+                session.call(ITI_92, restrictedUpdate(next, "2")));
+    }
+
+    /** IPF wants homeCommunityId on every object. */
+    private RegisterDocumentSet restrictedUpdate(DocumentEntry next, String previous) {
         String home = session.settings.homeCommunityId();
-        next.setHomeCommunityId(home.startsWith(HOME) ? home : HOME + home);
+        Submission update = submission().update(next, previous);
+        next.setHomeCommunityId(home.startsWith(OID) ? home : OID + home);
         update.set.setHomeCommunityId(next.getHomeCommunityId());
-        Expect.success(session.call(ITI_92, update.register()));
-        return "version 2";
+        return update.register();
     }
 
     private DocumentEntry newest() throws Exception {
+        return newest(original);
+    }
+
+    private DocumentEntry newest(DocumentEntry entry) throws Exception {
         return session.query(session.findDocuments(samples.patient(), AvailabilityStatus.APPROVED))
                 .getDocumentEntries().stream()
-                .filter(each -> original.getUniqueId().equals(each.getUniqueId())).findFirst()
+                .filter(each -> entry.getUniqueId().equals(each.getUniqueId())).findFirst()
                 .orElseThrow(() -> new Expect.UnexpectedException("no approved version was found"));
     }
 
