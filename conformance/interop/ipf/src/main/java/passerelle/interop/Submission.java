@@ -64,6 +64,20 @@ final class Submission {
         return this;
     }
 
+    /** The next version of a folder (ITI-57). */
+    Submission update(Folder folder, String previous) {
+        folders.add(folder);
+        associate(AssociationType.HAS_MEMBER, set.getEntryUuid(), folder.getEntryUuid()).setPreviousVersion(previous);
+        return this;
+    }
+
+    /** An association between objects that the registry holds (ITI-57). */
+    Submission associating(AssociationType type, String source, String target) {
+        Association association = associate(type, source, target);
+        associate(AssociationType.SUBMIT_ASSOCIATION, set.getEntryUuid(), association.getEntryUuid());
+        return this;
+    }
+
     /** Another status for an object that the registry holds (ITI-57). */
     Submission status(String uuid, AvailabilityStatus original, AvailabilityStatus changed) {
         Association order = associate(AssociationType.UPDATE_AVAILABILITY_STATUS, set.getEntryUuid(), uuid);

@@ -2,15 +2,20 @@ package passerelle.interop;
 
 import static passerelle.interop.Transaction.ITI_18;
 import static passerelle.interop.Transaction.ITI_41;
+import static passerelle.interop.Transaction.ITI_42;
 import static passerelle.interop.Transaction.ITI_57;
 import static passerelle.interop.Transaction.ITI_92;
 
 import java.util.List;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.AssociationType;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Folder;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Identifiable;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.RegisterDocumentSet;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.query.FindFoldersQuery;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.query.GetDocumentsQuery;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.query.GetFolderAndContentsQuery;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
 
 /** ITI-57 and ITI-92 on a document of their own. */
@@ -36,6 +41,8 @@ final class Updates {
         session.check("a version that is not the current one", List.of(ITI_57, ITI_41, ITI_18), this::outdated);
         session.check("another uniqueId", List.of(ITI_57, ITI_41, ITI_18), this::otherIdentifier);
         session.check("status to deprecated", List.of(ITI_57, ITI_41, ITI_18), this::deprecate);
+        session.check("another title of a folder", List.of(ITI_57, ITI_41, ITI_42, ITI_18), this::retitleFolder);
+        session.check("an entry into a folder", List.of(ITI_57, ITI_41, ITI_42, ITI_18), this::intoFolder);
         session.check("another title", List.of(ITI_92, ITI_41, ITI_18), this::retitleRestricted);
         session.check("what may not change", List.of(ITI_92, ITI_41, ITI_18), this::unmodifiable);
     }
@@ -91,6 +98,47 @@ final class Updates {
         Expect.success(session.call(ITI_57, order.register()));
         Expect.equal("status", AvailabilityStatus.DEPRECATED, session.current(uuid).getAvailabilityStatus());
         return uuid;
+    }
+
+    /** The entries of a folder are those of its next version (association propagation). */
+    private String retitleFolder() throws Exception {
+        Folder next = folder();
+        int entries = contents(next).size();
+        next.setEntryUuid(Samples.uuid());
+        next.setVersion(null);
+        next.setAvailabilityStatus(null);
+        next.setTitle(Samples.text("Renamed"));
+        Expect.success(session.call(ITI_57, submission().update(next, "1").register()));
+        Folder now = folder();
+        Expect.equal("title", "Renamed", now.getTitle().getValue());
+        Expect.equal("version", "2", now.getVersion().getVersionName());
+        Expect.equal("number of entries", entries, contents(now).size());
+        return "version 2 with " + entries + " entries";
+    }
+
+    private String intoFolder() throws Exception {
+        Folder folder = folder();
+        Submission order = submission().associating(
+                AssociationType.HAS_MEMBER, folder.getEntryUuid(), session.registered.getEntryUuid());
+        Expect.success(session.call(ITI_57, order.register()));
+        List<String> entries = contents(folder);
+        Expect.that(entries.contains(session.registered.getUniqueId()), "not in the folder: " + entries);
+        return entries.size() + " entries";
+    }
+
+    private Folder folder() throws Exception {
+        FindFoldersQuery query = new FindFoldersQuery();
+        query.setPatientId(samples.patient());
+        query.setStatus(List.of(AvailabilityStatus.APPROVED));
+        List<Folder> found = session.query(query).getFolders();
+        Expect.equal("number of folders", 1, found.size());
+        return found.get(0);
+    }
+
+    private List<String> contents(Folder folder) throws Exception {
+        GetFolderAndContentsQuery query = new GetFolderAndContentsQuery();
+        query.setUuid(folder.getEntryUuid());
+        return session.query(query).getDocumentEntries().stream().map(DocumentEntry::getUniqueId).toList();
     }
 
     private String retitleRestricted() throws Exception {
