@@ -120,10 +120,10 @@ def _carrier(item: etree._Element, problems: Problems, stray: Mapping[str, set[s
         if classification.get("classifiedObject") not in {identifier, None}:
             problems.invalid("Classification/@classifiedObject names another object", identifier)
         scheme, node = classification.get("classificationScheme"), classification.get("classificationNode")
-        if scheme:
+        if node and (not scheme or node in codes.LIMITED_NODES):
+            nodes.add(node)  # some senders of limited metadata repeat the node as scheme
+        elif scheme:
             classified.setdefault(scheme, []).append(classification)
-        elif node:
-            nodes.add(node)
     return Carrier(
         element=item,
         id=identifier,

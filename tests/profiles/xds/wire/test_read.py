@@ -248,6 +248,22 @@ def test_kinds_and_labels_of_a_document(objects: etree._Element) -> None:
     assert problems == []
 
 
+@pytest.mark.parametrize("node", sorted(codes.LIMITED_NODES))
+def test_the_label_of_limited_metadata_may_repeat_its_node_as_scheme(
+    objects: etree._Element, node: str
+) -> None:
+    element = first(objects, "r:ExtrinsicObject")
+    limited = etree.SubElement(
+        element, f"{RIM}Classification", id="l", classifiedObject=element.get("id") or ""
+    )
+    limited.set("classificationScheme", node)
+    limited.set("classificationNode", node)
+    found, problems = read(objects)
+    assert found is not None
+    assert found.documents[0].limited
+    assert problems == []
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
