@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.compose import catalogue
+from gateway.cli.endpoints import endpoints_of
 from gateway.cli.partner import Acting
 from gateway.cli.started import started
 
@@ -67,6 +68,8 @@ def test_ipf_finds_every_answer_valid(program: Path, tmp_path: Path) -> None:
     offered = {transaction.code for transaction in catalogue().transactions()} & STEPS
     with started(home):
         acting = Acting.of(home / "passerelle.toml", "tester", "physician")
+        if "recipient" in endpoints_of(acting.settings):
+            offered.add("XDR")
         command = [
             *("java", "-jar", str(program)),
             *("--base", acting.settings.server.public_url),

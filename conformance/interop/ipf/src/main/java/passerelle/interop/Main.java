@@ -19,6 +19,8 @@ public final class Main {
             new Submissions(session).run();
             new Queries(session).run();
             new Retrievals(session).run();
+            new OnDemand(session).run();
+            new PointToPoint(session).run();
             new Updates(session).run();
             new Removals(session).run();
         }

@@ -1,20 +1,15 @@
 package passerelle.interop;
 
-import static passerelle.interop.Transaction.ITI_18;
 import static passerelle.interop.Transaction.ITI_41;
 import static passerelle.interop.Transaction.ITI_42;
-import static passerelle.interop.Transaction.ITI_61;
 
 import java.util.List;
 import org.openehealth.ipf.commons.core.modules.api.ValidationException;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
-import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntryType;
-import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.SubmissionSet;
-import org.openehealth.ipf.commons.ihe.xds.core.requests.query.FindDocumentsQuery;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
 
-/** ITI-41, ITI-42 and ITI-61, accepted and refused. */
+/** ITI-41 and ITI-42, accepted and refused. */
 final class Submissions {
     private final Session session;
     private final Samples samples;
@@ -34,7 +29,6 @@ final class Submissions {
         session.check("uniqueId with other content", List.of(ITI_41), this::otherContent);
         session.check("metadata of a document elsewhere", List.of(ITI_42), this::registered);
         session.check("unknown patient", List.of(ITI_42), this::unknownPatientRegistered);
-        session.check("on-demand entry", List.of(ITI_61, ITI_18), this::onDemand);
     }
 
     private String accepted(Submission submission) throws Exception {
@@ -82,17 +76,6 @@ final class Submissions {
 
     private String registered() throws Exception {
         Expect.success(session.call(ITI_42, session.registration.register()));
-        return "1 entry";
-    }
-
-    private String onDemand() throws Exception {
-        DocumentEntry entry = samples.onDemandEntry("Summary on demand");
-        Submission submission = new Submission(samples.submissionSet()).with(entry, new byte[0]);
-        Expect.success(session.call(ITI_61, submission.register()));
-        FindDocumentsQuery query = session.findDocuments(samples.patient(), AvailabilityStatus.APPROVED);
-        query.setDocumentEntryTypes(List.of(DocumentEntryType.ON_DEMAND));
-        Expect.sameSet("on-demand entries", List.of(entry.getUniqueId()),
-                session.query(query).getDocumentEntries().stream().map(DocumentEntry::getUniqueId).toList());
         return "1 entry";
     }
 

@@ -10,6 +10,8 @@ enum Transaction {
             XdsCamelValidators.iti41RequestValidator(), XdsCamelValidators.iti41ResponseValidator()),
     ITI_42("xds-iti42", Paths.REGISTRY,
             XdsCamelValidators.iti42RequestValidator(), XdsCamelValidators.iti42ResponseValidator()),
+    XDR("xds-iti41", Paths.RECIPIENT,
+            XdsCamelValidators.iti41XdrRequestValidator(), XdsCamelValidators.iti41ResponseValidator()),
     ITI_18("xds-iti18", Paths.REGISTRY,
             XdsCamelValidators.iti18RequestValidator(), XdsCamelValidators.iti18ResponseValidator()),
     ITI_43("xds-iti43", Paths.REPOSITORY,
@@ -39,7 +41,7 @@ enum Transaction {
         this.responseValidator = responseValidator;
     }
 
-    /** By its name as IHE writes it, "ITI-41". */
+    /** By its name as IHE writes it, "ITI-41"; "XDR" is ITI-41 to a Document Recipient. */
     static Transaction of(String name) {
         return Arrays.stream(values()).filter(each -> each.toString().equals(name.strip())).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("no such transaction: " + name));
@@ -54,5 +56,6 @@ enum Transaction {
     private static final class Paths {
         static final String REGISTRY = "/xds/registry";
         static final String REPOSITORY = "/xds/repository";
+        static final String RECIPIENT = "/xdr/recipient";
     }
 }
