@@ -20,9 +20,9 @@ public final class Main {
             new Queries(session).run();
             new Retrievals(session).run();
             new OnDemand(session).run();
-            new PointToPoint(session).run();
             new Updates(session).run();
             new Removals(session).run();
+            new PointToPoint(session).run();
         }
         out.flush();
         System.exit(report.failed() == 0 ? 0 : 1); // the HTTP client leaves threads behind

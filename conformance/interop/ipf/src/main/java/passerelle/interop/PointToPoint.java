@@ -1,13 +1,18 @@
 package passerelle.interop;
 
+import static passerelle.interop.Transaction.ITI_18;
 import static passerelle.interop.Transaction.XDR;
 
 import java.util.List;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.SubmissionSet;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
 
-/** ITI-41 to a Document Recipient (XDR, ITI TF-1 15), with limited metadata: IPF has no validator for complete ones. */
+/**
+ * ITI-41 to a Document Recipient (XDR, ITI TF-1 15), with limited metadata: IPF has no validator for complete ones.
+ * Comes last, for the limited entry makes IPF refuse every answer that it is in.
+ */
 final class PointToPoint {
     private final Session session;
 
@@ -18,6 +23,7 @@ final class PointToPoint {
     void run() {
         session.check("a document with limited metadata", List.of(XDR), this::accepted);
         session.check("hash of another content", List.of(XDR), this::wrongHash);
+        session.check("what was limited is complete in a query", List.of(XDR, ITI_18), this::queried);
     }
 
     private String accepted() throws Exception {
@@ -34,6 +40,12 @@ final class PointToPoint {
         entry.setHash(Samples.sha1(new byte[] {1}));
         return Expect.failure(ErrorCode.REPOSITORY_METADATA_ERROR,
                 session.call(XDR, submission(entry).provide()));
+    }
+
+    /** An answer of a registry has classCode, languageCode and practiceSettingCode (ITI TF-3 4.3.2.1). */
+    private String queried() throws Exception {
+        return session.query(session.findDocuments(session.samples.patient(), AvailabilityStatus.APPROVED))
+                .getDocumentEntries().size() + " entries";
     }
 
     private Submission submission(DocumentEntry entry) {
