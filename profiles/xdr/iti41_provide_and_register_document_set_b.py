@@ -23,6 +23,7 @@ from profiles.xds import codes
 from profiles.xds import iti41_provide_and_register_document_set_b as xds
 from profiles.xds.iti42_register_document_set_b import already_registered, new_entry_uuid, register
 from profiles.xds.rules import Column
+from profiles.xds.rules.unknown import with_unknowns
 from profiles.xds.wire.read import patient_id
 from profiles.xds.wire.replies import registry_response
 
@@ -99,7 +100,7 @@ def refuse(problems: tuple[Problem, ...]) -> SoapReply:
 
 async def handle(call: Call[xds.ProvideRequest], services: Services) -> xds.Provided:
     """Stores and registers; relationships to what is not here are left out, with a warning each."""
-    submission = xds.completed(call.request, services.domain)
+    submission = with_unknowns(xds.completed(call.request, services.domain))
     if await already_registered(submission, services):
         return xds.Provided(problems=submission.warnings)
     await xds.store(call, submission.documents, services)

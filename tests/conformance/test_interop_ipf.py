@@ -29,7 +29,6 @@ CHECKS_ALWAYS = 33
 # Fails for a known reason; to be taken out when it passes.
 NOT_YET = {
     "ITI-57 all versions of an entry": "ITI-18 does not know $MetadataLevel and logicalID",
-    "XDR what was limited is complete in a query": "queries show a limited entry as it was sent",
 }
 UNREACHABLE = re.compile(r".{,120}(Could not (transfer|find)|offline mode|could not be resolved).{,200}")
 FEED = (
