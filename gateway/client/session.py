@@ -70,6 +70,15 @@ class Identity:
         context.load_cert_chain(self.certificate, self.key)
         return context
 
+    def listening(self) -> ssl.SSLContext:
+        """The TLS context of a listener of the partner, for replies that come later."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(self.trust)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
     def http(self) -> httpx.AsyncClient:
         """An HTTP client with this identity."""
         return httpx.AsyncClient(verify=self.context(), timeout=_TIMEOUT, trust_env=False)

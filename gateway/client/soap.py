@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from xml.sax.saxutils import escape
 
 import httpx
 from cryptography import x509
@@ -20,6 +21,7 @@ from gateway.declare.bindings import Attachment
 from gateway.errors import GatewayError, Malformed, SignatureBroken, SignerRefused
 
 _LIMITS = PackageLimits(parts=1_000, header=8_192, document=1 << 30)
+_ACCEPTED = 202
 _FAULT = f"{{{SOAP}}}Fault"
 _BODY = f"{{{SOAP}}}Body"
 
@@ -64,6 +66,36 @@ class SoapClient:
         response = await self.http.post(url, content=body, headers={"content-type": content_type})
         return self.read(response.status_code, response.headers.get("content-type", ""), response.content)
 
+    async def ask(
+        self,
+        url: str,
+        action: str,
+        pieces: Sequence[bytes | Attachment],
+        *,
+        packaged: bool,
+        reply_to: str,
+        assertion: bytes | None = None,
+    ) -> str:
+        """A request whose reply is to come to an address (V.5); gives its MessageID, which the reply names.
+
+        Faulted when it was answered on the connection, that is, refused.
+        """
+        message_id = f"urn:uuid:{uuid.uuid4()}"
+        content_type, body = self.write(
+            url,
+            action,
+            pieces,
+            packaged=packaged,
+            assertion=assertion,
+            reply_to=reply_to,
+            message_id=message_id,
+        )
+        response = await self.http.post(url, content=body, headers={"content-type": content_type})
+        if response.status_code != _ACCEPTED or response.content:
+            self.read(response.status_code, response.headers.get("content-type", ""), response.content)
+            raise Faulted(response.status_code, None, "the request was answered on the connection")
+        return message_id
+
     def write(
         self,
         url: str,
@@ -72,12 +104,14 @@ class SoapClient:
         *,
         packaged: bool,
         assertion: bytes | None = None,
+        reply_to: str = ANONYMOUS,
+        message_id: str | None = None,
     ) -> tuple[str, bytes]:
         """The request as it goes over the wire: content type and octets."""
         headers = [
             HeaderBlock.of_text(f"{{{WSA}}}Action", action, must_understand=True),
-            HeaderBlock.of_text(f"{{{WSA}}}MessageID", f"urn:uuid:{uuid.uuid4()}"),
-            HeaderBlock(f"{{{WSA}}}ReplyTo", f"<wsa:Address>{ANONYMOUS}</wsa:Address>".encode()),
+            HeaderBlock.of_text(f"{{{WSA}}}MessageID", message_id or f"urn:uuid:{uuid.uuid4()}"),
+            HeaderBlock(f"{{{WSA}}}ReplyTo", f"<wsa:Address>{escape(reply_to)}</wsa:Address>".encode()),
             HeaderBlock.of_text(f"{{{WSA}}}To", url),
         ]
         content = [
@@ -121,6 +155,14 @@ class SoapClient:
         if self.server_certificates and der not in self.server_certificates:
             raise SignerRefused("the reply is signed by another certificate than the server's")
         return x509.load_der_x509_certificate(der)
+
+
+def relates_to(content_type: str, body: bytes) -> str | None:
+    """The MessageID of the request that a reply is for, read before its signature is checked."""
+    told = mime_type(content_type)
+    if told.type == "multipart/related":
+        body = unpack(body, told, _LIMITS).root
+    return parse(body).findtext(f"{{{SOAP}}}Header/{{{WSA}}}RelatesTo")
 
 
 def _faulted(status: int, fault: etree._Element) -> Faulted:

@@ -16,6 +16,7 @@ from sqlalchemy import Row
 
 from gateway.audit.findings import Report
 from gateway.audit.verify import verify_export
+from gateway.bindings.addressing import ANONYMOUS
 from gateway.cli.demo.actors import Cast, Unexpected, expect, server_certificates
 from gateway.cli.demo.screen import Notes
 from gateway.cli.trail import export_lines, rows_of
@@ -101,9 +102,19 @@ class _Tampering(SoapClient):
         *,
         packaged: bool,
         assertion: bytes | None = None,
+        reply_to: str = ANONYMOUS,
+        message_id: str | None = None,
     ) -> tuple[str, bytes]:
         """The message of an honest client, with one octet changed after it was signed."""
-        kind, body = super().write(url, action, pieces, packaged=packaged, assertion=assertion)
+        kind, body = super().write(
+            url,
+            action,
+            pieces,
+            packaged=packaged,
+            assertion=assertion,
+            reply_to=reply_to,
+            message_id=message_id,
+        )
         changed = body.replace(b"DEMO-1001", b"DEMO-1002", 1)
         expect(changed != body, "the message has no patient id to change")
         return kind, changed
