@@ -5,6 +5,7 @@ from gateway.crypto.xmldsig.attachments import Attachment, content_id, includes_
 from gateway.crypto.xmldsig.c14n import c14n
 from gateway.crypto.xmldsig.compose import Attached, BodyContent, HeaderBlock, compose
 from gateway.crypto.xmldsig.enveloped import KeyResolver, sign_assertion, verify_enveloped
+from gateway.crypto.xmldsig.refresh import refresh
 from gateway.crypto.xmldsig.verify import Certified, SignedParts, Trusted, verify_envelope
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "compose",
     "content_id",
     "includes_of",
+    "refresh",
     "sign_assertion",
     "verify_envelope",
     "verify_enveloped",

@@ -24,7 +24,7 @@ ENVELOPE_PREFIX = "e"
 
 _E = b'xmlns:e="%b"' % names.SOAP.encode()
 _WSU = b'xmlns:wsu="%b"' % names.WSU.encode()
-_OPEN_BODY = b'<e:Body %b %b wsu:Id="body">' % (_E, _WSU)
+BODY_START = b'<e:Body %b %b wsu:Id="body">' % (_E, _WSU)
 _OPEN_PLAIN_BODY = b"<e:Body>"
 _CLOSE_BODY = b"</e:Body>"
 _SECURITY = b'<wsse:Security xmlns:wsse="%b" e:mustUnderstand="true">' % names.WSSE.encode()
@@ -33,7 +33,7 @@ _TOKEN = b'<wsse:BinarySecurityToken %b EncodingType="%b" ValueType="%b" wsu:Id=
     names.BASE64.encode(),
     names.X509_V3.encode(),
 )
-_KEY_INFO = (
+KEY_INFO = (
     b'<wsse:SecurityTokenReference xmlns:wsse="%b"><wsse:Reference URI="#token" ValueType="%b">'
     b"</wsse:Reference></wsse:SecurityTokenReference>" % (names.WSSE.encode(), names.X509_V3.encode())
 )
@@ -92,15 +92,15 @@ def compose(
         security = _security(b"", assertion) if assertion else b""
         return _envelope(blocks, security, _OPEN_PLAIN_BODY, pieces)
     blocks = [_block(block, f"header-{number}") for number, block in enumerate(headers)]
-    timestamp = _timestamp(now)
+    timestamp = timestamp_xml(now)
     references = [reference_xml(f"header-{n}", sha256(b).digest()) for n, b in enumerate(blocks)]
     references.append(reference_xml("timestamp", sha256(timestamp).digest()))
     references.append(reference_xml("body", _body_digest(pieces)))
     if assertion:
         references.append(_assertion_reference(assertion))
     token = _TOKEN + b64encode(signer.certificate) + b"</wsse:BinarySecurityToken>"
-    signature = signature_xml(references, _KEY_INFO, signer)
-    return _envelope(blocks, _security(timestamp + token + signature, assertion), _OPEN_BODY, pieces)
+    signature = signature_xml(references, KEY_INFO, signer)
+    return _envelope(blocks, _security(timestamp + token + signature, assertion), BODY_START, pieces)
 
 
 def _envelope(
@@ -142,7 +142,8 @@ def _block(block: HeaderBlock, identifier: str | None) -> bytes:
     )
 
 
-def _timestamp(now: datetime) -> bytes:
+def timestamp_xml(now: datetime) -> bytes:
+    """The Timestamp of a message that is written now."""
     created, expires = _instant(now), _instant(now + MESSAGE_LIFE)
     return (
         b'<wsu:Timestamp %b wsu:Id="timestamp"><wsu:Created>%b</wsu:Created>'
@@ -164,7 +165,7 @@ def _check_prefix(pieces: Sequence[bytes | Attached]) -> None:
 
 
 def _body_digest(pieces: Sequence[bytes | Attached]) -> bytes:
-    digest = sha256(_OPEN_BODY)
+    digest = sha256(BODY_START)
     for piece in pieces:
         if isinstance(piece, bytes):
             digest.update(piece)
