@@ -221,3 +221,23 @@ audit_checkpoint = Table(
     Column("note", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("node", String(64), nullable=False),
+    Column("address", String(1024), nullable=False),
+    Column("trace_id", String(32), nullable=False),
+    Column("transaction", String(16), nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("next_attempt", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_by", String(32)),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("outbox_order", "node", "address", "key"),
+    comment="Replies that leave later; the body is sealed under a key of its own.",
+)
