@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from gateway.config.reading import checked, parse, read_text
 from gateway.config.settings import CLOSED
-from gateway.config.values import Environment, FilePath, Fingerprint, Flag, Name, Oid, Text
+from gateway.config.values import CallbackAddress, Environment, FilePath, Fingerprint, Flag, Name, Oid, Text
 
 Duty = Literal["required", "optional"]
 
@@ -30,6 +30,7 @@ class NodeFile:
     bearer_allowed: Flag = False
     loopback_only: Flag = False
     blocked: Flag = False
+    reply_to: tuple[CallbackAddress, ...] = ()
 
     def insecure_switches(self) -> tuple[str, ...]:
         """The settings of this node that only the integration environment may have."""

@@ -203,6 +203,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Outbox:
+    """Replies that leave later, to an address of the sender's (ITI TF-2 Appendix V.5).
+
+    `waiting` is how many may wait for one node, `keep_seconds` how long one is tried before it is given up.
+    """
+
+    reply_bytes: Count = 64 * MIB
+    waiting: Count = 1_000
+    keep_seconds: Seconds = 86_400.0
+    attempt_seconds: Seconds = 30.0
+    retry_seconds: Seconds = 5.0
+    retry_most_seconds: Seconds = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Settings:
     """Everything passerelle.toml may say; paths are absolute or below the folder of that file."""
 
@@ -217,4 +232,5 @@ class Settings:
     assertions: Assertions = Field(default_factory=Assertions)
     policy: Policy = Field(default_factory=Policy)
     nodes: Nodes = Field(default_factory=Nodes)
+    outbox: Outbox = Field(default_factory=Outbox)
     limits: Limits = Field(default_factory=Limits)

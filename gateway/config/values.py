@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
 Environment = Literal["integration", "preprod", "prod"]
 
@@ -25,6 +27,20 @@ def _database_below_folder(value: Any, info: ValidationInfo) -> Any:
     return prefix + str(_below_folder(value.removeprefix(prefix), info))
 
 
+_CALLBACK = re.compile(
+    r"https://([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
+)
+
+
+def _callback(value: str) -> str:
+    """An address that we may be asked to send to: nothing in it has two readings."""
+    if _CALLBACK.fullmatch(value) is None or "/." in value:
+        raise ValueError("expected https://host:port/path without user, query, fragment and encoded text")
+    if (urlsplit(value).port or 1) < 1:
+        raise ValueError("expected a port from 1 to 65535")
+    return value
+
+
 FilePath = Annotated[Path, BeforeValidator(_below_folder)]
 DatabaseUrl = Annotated[
     str,
@@ -36,6 +52,7 @@ Oid = Annotated[
 ]  # ITU-T X.660; 64 characters: ISO 21090
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+CallbackAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_callback)]
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Flag = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=0, le=65535, strict=True)]

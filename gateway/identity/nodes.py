@@ -96,6 +96,10 @@ class NodeDirectory:
         except NodeRefused as error:
             raise SignerRefused(error.detail) from error
 
+    def named(self, name: str) -> Node | None:
+        """The enrolled node of this name, blocked or not."""
+        return next((node for node in self.nodes() if node.name == name), None)
+
     def nodes(self) -> tuple[Node, ...]:
         """Every enrolled node, by name."""
         self._refresh()
@@ -217,6 +221,7 @@ def _node(file: NodeFile, fingerprints: frozenset[str]) -> Node:
         bearer_allowed=file.bearer_allowed,
         loopback_only=file.loopback_only,
         blocked=file.blocked,
+        reply_to=file.reply_to,
     )
 
 

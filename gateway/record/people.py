@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, unique
+
+_BELOW = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+/?|/")
+"""What may follow a listed address: whole path segments, none of which leads up, nothing encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,19 @@ class Node:
     bearer_allowed: bool = False
     loopback_only: bool = False
     blocked: bool = False
+    reply_to: tuple[str, ...] = ()
 
     def may_call(self, transaction: str) -> bool:
         """Whether the node is enrolled for the transaction code; "*" stands for all."""
         return transaction in self.transactions or "*" in self.transactions
+
+    def takes_replies_at(self, address: str) -> bool:
+        """Whether replies may be sent to an address: one that is listed, or a path below it.
+
+        Compared octet by octet with what the operator wrote; nothing is normalized or resolved.
+        """
+        return any(
+            address == listed
+            or (address.startswith(listed) and _BELOW.fullmatch(address, len(listed.rstrip("/"))) is not None)
+            for listed in self.reply_to
+        )
