@@ -65,6 +65,22 @@ class AddressingInvalid(GatewayError):
     """A WS-Addressing header is missing or has a value that is not accepted here."""
 
 
+class AnonymousOnly(AddressingInvalid):
+    """Another reply address than the connection, for a transaction that has none."""
+
+
+class ReplyAddressRefused(AddressingInvalid):
+    """A reply address that the node is not enrolled with; `address` is for the audit only."""
+
+    def __init__(self, detail: str, *, location: str, address: str) -> None:
+        super().__init__(detail, location=location)
+        self.address = address
+
+
+class ReplyUndeliverable(GatewayError):
+    """A reply that cannot be kept for a later delivery; nothing was done, ask for it on the connection."""
+
+
 class ActionMismatch(GatewayError):
     """wsa:Action, the action parameter and the Body do not name the same transaction."""
 

@@ -10,6 +10,7 @@ from gateway.declare.events import (
     APPLICATION,
     APPLICATION_ACTIVITY,
     APPLICATION_LAUNCHER,
+    REPLY_DELIVERED,
     SECURITY_ALERT,
     USER_AUTHENTICATION,
     EventAction,
@@ -69,6 +70,23 @@ def user_authentication(
         audit_source=audit_source,
         human=human,
         description=description,
+        trace_id=trace_id,
+    )
+
+
+def reply_delivered(
+    *, at: datetime, here: Participant, peer: Participant, audit_source: AuditSource, trace_id: str
+) -> AuditFacts:
+    """Application Activity 110100 of the type REPLY_DELIVERED: an asynchronous reply was taken."""
+    return AuditFacts(
+        event=APPLICATION_ACTIVITY,
+        type=REPLY_DELIVERED,
+        action=EventAction.EXECUTE,
+        at=at,
+        outcome=Outcome.SUCCESS,
+        source=here,
+        destination=peer,
+        audit_source=audit_source,
         trace_id=trace_id,
     )
 

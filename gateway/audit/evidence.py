@@ -25,6 +25,8 @@ class EvidenceRecord:
     """The facts of one exchange. Digests are raw SHA-256 (32 bytes); `at` is aware UTC; None is unknown.
 
     `reply_sha256` is over the reply as sent (signed). `decision_sha256` is over the stored receipt text.
+    `reply_to` is the address of a reply that does not leave on the connection; without one, the record has
+    no such field.
     """
 
     trace_id: str
@@ -44,6 +46,7 @@ class EvidenceRecord:
     decision_sha256: bytes | None
     outcome: int
     audit_sha256: bytes
+    reply_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def evidence_bytes(record: EvidenceRecord, signer: Signer) -> bytes:
             "audit_sha256": record.audit_sha256.hex(),
             "scheme": signer.scheme.value,
             "signer": fingerprint(signer.certificate),
+            **({} if record.reply_to is None else {"reply_to": record.reply_to}),
         },
         option=orjson.OPT_SORT_KEYS,
     )
@@ -121,7 +125,7 @@ def read(record: bytes) -> Mapping[str, object]:
         raise Malformed("the evidence record is no JSON") from error
     if not isinstance(fields, dict) or fields.get("version") != VERSION:
         raise Malformed(f"the evidence record is not of version {VERSION}")
-    if fields.keys() != _KEYS or not isinstance(fields["decision"], dict):
+    if fields.keys() - {"reply_to"} != _KEYS or not isinstance(fields["decision"], dict):
         raise Malformed("the evidence record lacks a field, or has one too many")
     if orjson.dumps(fields, option=orjson.OPT_SORT_KEYS) != record:
         raise Malformed("the evidence record is not in canonical form")

@@ -1,4 +1,4 @@
-"""WS-Addressing 1.0 headers of a SOAP message (ITI TF-2 V.3.2)."""
+"""WS-Addressing 1.0 headers of a SOAP message (ITI TF-2 V.3.2, V.5)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from gateway.crypto.safexml import text_of
+from gateway.declare.bindings import NOWHERE
 from gateway.errors import AddressingInvalid, HeaderNotUnderstood
 
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -33,6 +34,14 @@ class Addressing:
     message_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerTo:
+    """Where reply and fault go: an address, NOWHERE, or None for the connection of the request."""
+
+    reply: str | None
+    fault: str | None
+
+
 def read_addressing(header: etree._Element | None) -> Addressing:
     """The addressing of a request; AddressingInvalid without an action."""
     found = _blocks(header)
@@ -42,18 +51,19 @@ def read_addressing(header: etree._Element | None) -> Addressing:
     return Addressing(action=action, message_id=_text(found.get(f"{_W}MessageID")) or None)
 
 
-def check_addressing(header: etree._Element | None, path: str) -> None:
-    """AddressingInvalid unless a request has an id, is for this path and wants its answer here."""
+def check_addressing(header: etree._Element | None, path: str) -> AnswerTo:
+    """Where a request wants its answer; AddressingInvalid unless it has an id and is for this path.
+
+    Whether an answer may go there is not said (WS-Addressing 1.0 core 3.4: a fault goes where the reply goes,
+    if nothing else is asked for).
+    """
     found = _blocks(header)
     if not _text(found.get(f"{_W}MessageID")):
         raise AddressingInvalid("wsa:MessageID is missing", location="wsa:MessageID")
     _check_to(_text(found.get(f"{_W}To")), path)
-    for name in ("ReplyTo", "FaultTo"):
-        if _address(found.get(f"{_W}{name}"), name) not in {None, ANONYMOUS}:
-            raise AddressingInvalid(
-                f"wsa:{name} is not anonymous; answers are given on the same connection only",
-                location=f"wsa:{name}",
-            )
+    reply = _endpoint(found.get(f"{_W}ReplyTo"), "ReplyTo")
+    fault = found.get(f"{_W}FaultTo")
+    return AnswerTo(reply, reply if fault is None else _endpoint(fault, "FaultTo"))
 
 
 def _blocks(header: etree._Element | None) -> dict[str, etree._Element]:
@@ -72,13 +82,23 @@ def _text(block: etree._Element | None) -> str | None:
     return None if block is None else text_of(block).strip()
 
 
-def _address(block: etree._Element | None, name: str) -> str | None:
+def _endpoint(block: etree._Element | None, name: str) -> str | None:
     if block is None:
         return None
-    address = block.find(f"{_W}Address")
-    if address is None:
-        raise AddressingInvalid(f"wsa:{name} has no Address", location=f"wsa:{name}")
-    return text_of(address).strip()
+    addresses = block.findall(f"{_W}Address")
+    if len(addresses) != 1:
+        raise AddressingInvalid(
+            f"wsa:{name} has {len(addresses)} Address elements, expected 1", location=f"wsa:{name}"
+        )
+    address = text_of(addresses[0]).strip()
+    if address == ANONYMOUS:
+        return None
+    if address != NOWHERE and block.find(f"{_W}ReferenceParameters/*") is not None:
+        # They would have to be repeated, foreign markup under our signature.
+        raise AddressingInvalid(
+            f"wsa:{name} has ReferenceParameters; an address without them is expected", location=f"wsa:{name}"
+        )
+    return address
 
 
 def _check_to(to: str | None, path: str) -> None:

@@ -129,6 +129,7 @@ class FhirForm:
         envelope: Envelope,
         now: datetime,
         trace_id: str,
+        to: str | None = None,  # noqa: ARG002 - all forms look alike
     ) -> Sealed:
         """The reply, signed together with the request it answers (RFC 9421)."""
         headers = {**fhirfault.retry_headers(reply.status), **reply.headers}
@@ -142,6 +143,7 @@ class FhirForm:
         _envelope: Envelope | None,
         now: datetime,
         trace_id: str,
+        to: str | None = None,  # noqa: ARG002 - all forms look alike
     ) -> Sealed:
         """An OperationOutcome for any exception, whatever the caller accepts."""
         form = fhirfault.form_of(error, url_too_long=self._too_long(raw))

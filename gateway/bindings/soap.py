@@ -125,7 +125,7 @@ class SoapForm:
         """
         header = envelope.root.find(_HEADER)
         refuse_unknown_headers(header)
-        check_addressing(header, envelope.path)
+        answer_to = check_addressing(header, envelope.path)
         parts = verify_envelope(
             envelope.root,
             parts={name: part.content for name, part in envelope.attachments.items()},
@@ -142,16 +142,24 @@ class SoapForm:
             certificate=parts.certificate,
             message_id=envelope.addressing.message_id,
             digest=envelope.digest,
+            reply_to=answer_to.reply,
+            fault_to=answer_to.fault,
         )
 
     def seal(
-        self, reply: SoapReply, transaction: AnyTransaction, envelope: Envelope, now: datetime, trace_id: str
+        self,
+        reply: SoapReply,
+        transaction: AnyTransaction,
+        envelope: Envelope,
+        now: datetime,
+        trace_id: str,
+        to: str | None = None,
     ) -> Sealed:
         """The reply, addressed and signed; as an MTOM package where the transaction prescribes it."""
         if not isinstance(transaction.binding, Soap):
             raise Defect(f"{transaction.code} is not bound to SOAP")
         binding = transaction.binding
-        headers = _headers(binding.response_action, envelope.addressing.message_id)
+        headers = _headers(binding.response_action, envelope.addressing.message_id, to)
         pieces = [
             piece if isinstance(piece, bytes) else Attached(piece.content_id, piece.content)
             for piece in reply.pieces
@@ -161,29 +169,37 @@ class SoapForm:
         return _sent(text, attachments, binding.response_action, trace_id, packaged=binding.mtom)
 
     def fault(
-        self, error: Exception, _raw: Raw, envelope: Envelope | None, now: datetime, trace_id: str
+        self,
+        error: Exception,
+        _raw: Raw,
+        envelope: Envelope | None,
+        now: datetime,
+        trace_id: str,
+        to: str | None = None,
     ) -> Sealed:
         """A SOAP fault, or a bare HTTP status where no SOAP message was read yet."""
         if isinstance(error, EnvelopeVersion):
             return soapfault.version_mismatch(trace_id)
         form = soapfault.form_of(error)
-        if form.bare:
+        if form.bare and to is None:
             return soapfault.bare(form, trace_id)
         relates_to = envelope.addressing.message_id if envelope is not None else None
-        headers = _headers(soapfault.ACTION, relates_to) + soapfault.headers(error)
+        headers = _headers(soapfault.ACTION, relates_to, to) + soapfault.headers(error)
         composed = compose(headers, soapfault.body(form, error, trace_id), self.signer, now=now)
         text = soapfault.with_prefixes(composed)
         packaged = envelope is not None and envelope.packaged
         return _sent(text, [], soapfault.ACTION, trace_id, packaged=packaged, status=form.status)
 
 
-def _headers(action: str, relates_to: str | None) -> list[HeaderBlock]:
+def _headers(action: str, relates_to: str | None, to: str | None) -> list[HeaderBlock]:
     blocks = [
         HeaderBlock.of_text(f"{{{WSA}}}Action", action, must_understand=True),
         HeaderBlock.of_text(f"{{{WSA}}}MessageID", f"urn:uuid:{uuid.uuid4()}"),
     ]
     if relates_to is not None:
         blocks.append(HeaderBlock.of_text(f"{{{WSA}}}RelatesTo", relates_to))
+    if to is not None:
+        blocks.append(HeaderBlock.of_text(f"{{{WSA}}}To", to))
     return blocks
 
 

@@ -16,13 +16,17 @@ _BAD_REQUEST, _FORBIDDEN, _TOO_LARGE, _UNSUPPORTED, _INTERNAL, _BUSY = 400, 403,
 
 @dataclass(frozen=True, slots=True)
 class FaultForm:
-    """Code and subcode, HTTP status. `constant` texts tell an attacker nothing; `bare` has no envelope."""
+    """Code, subcodes from outer to inner, HTTP status.
+
+    `constant` texts tell an attacker nothing; `bare` has no envelope.
+    """
 
     code: str
     subcode: str | None
     status: int
     constant: str | None = None
     bare: bool = False
+    inner: str | None = None
 
 
 _SECURITY = "the security of the message could not be accepted"
@@ -35,6 +39,20 @@ _FORMS: tuple[tuple[type[Exception], FaultForm], ...] = (
     (errors.MediaTypeUnsupported, FaultForm("Sender", None, _UNSUPPORTED, bare=True)),
     (errors.NodeNotPermitted, FaultForm("Sender", "wsse:FailedAuthentication", _BAD_REQUEST, _SECURITY)),
     (errors.HeaderNotUnderstood, FaultForm("MustUnderstand", None, _INTERNAL)),
+    (
+        errors.AnonymousOnly,
+        FaultForm(
+            "Sender",
+            "wsa:InvalidAddressingHeader",
+            _BAD_REQUEST,
+            inner="wsa:OnlyAnonymousAddressSupported",
+        ),
+    ),
+    (
+        errors.ReplyAddressRefused,
+        FaultForm("Sender", "wsa:InvalidAddressingHeader", _BAD_REQUEST, inner="wsa:InvalidAddress"),
+    ),
+    (errors.ReplyUndeliverable, _RECEIVER),
     (errors.AddressingInvalid, FaultForm("Sender", "wsa:InvalidAddressingHeader", _BAD_REQUEST)),
     (errors.ActionMismatch, FaultForm("Sender", "wsa:ActionMismatch", _BAD_REQUEST)),
     (errors.TransactionUnknown, FaultForm("Sender", "wsa:ActionNotSupported", _BAD_REQUEST)),
@@ -63,7 +81,8 @@ def form_of(error: Exception) -> FaultForm:
 def body(form: FaultForm, error: Exception, trace_id: str) -> bytes:
     """env:Fault as canonical text: what was wrong and where, and the trace id that finds the event."""
     reason = form.constant or _reason(error)
-    subcode = _subcode(form.subcode) if form.subcode else ""
+    inner = _subcode(form.inner) if form.inner else ""
+    subcode = _subcode(form.subcode, inner) if form.subcode else ""
     return (
         f'<env:Fault xmlns:env="{SOAP}"><env:Code><env:Value>env:{form.code}</env:Value>{subcode}</env:Code>'
         f'<env:Reason><env:Text xml:lang="en">{_escaped(reason)} [trace {trace_id}]</env:Text></env:Reason>'
@@ -77,8 +96,8 @@ def _reason(error: Exception) -> str:
     return f"{error.detail} (at {error.location})" if error.location else error.detail
 
 
-def _subcode(value: str) -> str:
-    return f"<env:Subcode><env:Value>{value}</env:Value></env:Subcode>"
+def _subcode(value: str, inner: str = "") -> str:
+    return f"<env:Subcode><env:Value>{value}</env:Value>{inner}</env:Subcode>"
 
 
 def with_prefixes(envelope: bytes) -> bytes:

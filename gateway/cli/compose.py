@@ -39,6 +39,7 @@ from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
+from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import BlobStore, RepositoryStore
@@ -98,15 +99,16 @@ def compose(
         alert=lambda problem: log.error("crl refused", reason=problem.detail, at=problem.location),
     )
     database = open_database(settings.database.url)
-    new_key = key_maker()
+    keys, new_key = KeyTree(load_master_key(settings.content.master_key)), key_maker()
     engine = Engine(
         stages=STAGES,
         catalogue=catalogue(),
         nodes=nodes,
         assertions=AssertionReader(_assertion_policy(settings, policies.current())),
         policies=policies,
-        services=_services(settings, policies, database, new_key),
+        services=_services(settings, policies, database, keys, new_key),
         journal=Journal(database, new_key),
+        outbox=_outbox(settings, database, keys, new_key),
         committer=GroupCommitter(database),
         signer=signer,
         here=Participant(settings.server.public_url, settings.server.host, process_id=str(os.getpid())),
@@ -128,10 +130,25 @@ def compose(
     )
 
 
+def _outbox(settings: Settings, database: Database, keys: KeyTree, new_key: Callable[[], int]) -> Outbox:
+    told = settings.outbox
+    return Outbox(
+        database,
+        keys,
+        new_key,
+        largest=told.reply_bytes,
+        waiting=told.waiting,
+        keep=timedelta(seconds=told.keep_seconds),
+    )
+
+
 def _services(
-    settings: Settings, policies: PolicySource, database: Database, new_key: Callable[[], int]
+    settings: Settings,
+    policies: PolicySource,
+    database: Database,
+    keys: KeyTree,
+    new_key: Callable[[], int],
 ) -> Services:
-    keys = KeyTree(load_master_key(settings.content.master_key))
     return Services(
         registry=RegistryStore(
             database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])

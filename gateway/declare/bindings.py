@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from lxml import etree
 
@@ -17,7 +17,8 @@ class Soap:
     """SOAP 1.2 document/literal with WS-Addressing (ITI TF-2 Appendix V).
 
     `request` and `response` are the elements of the two Bodies in Clark notation; `namespace` is the target
-    namespace of the service contract (WSP202).
+    namespace of the service contract (WSP202). `asynchronous`: the answer may leave later, to another address
+    (V.5).
     """
 
     action: str
@@ -26,6 +27,7 @@ class Soap:
     request: str
     response: str
     namespace: str
+    asynchronous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ class Hl7v2:
     structure: str
     version: str
 
+
+NOWHERE: Final = "http://www.w3.org/2005/08/addressing/none"
+"""The address of an answer that nobody wants (WS-Addressing 1.0 core 2.1)."""
 
 Binding = Soap | Fhir | Hl7v2
 
@@ -159,7 +164,8 @@ class Raw:
 class Proven:
     """What verification lets the later stages see: `payload` is for the codec of the binding.
 
-    `assertion` is a SAML assertion that came along, `certificate` the DER of the message's signer.
+    `assertion` is a SAML assertion that came along, `certificate` the DER of the message's signer. `reply_to`
+    and `fault_to` are where the answer goes: an address, NOWHERE, or None for the connection of the request.
     """
 
     payload: Any
@@ -167,6 +173,8 @@ class Proven:
     certificate: bytes | None = None
     message_id: str | None = None
     digest: bytes = b""
+    reply_to: str | None = None
+    fault_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

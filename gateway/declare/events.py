@@ -76,9 +76,11 @@ REMOTE_SERVICE_STARTED = Code("110139", DCM, "Remote Service Operation Started")
 REMOTE_SERVICE_STOPPED = Code("110140", DCM, "Remote Service Operation Stopped")
 ACCESS_DECISION = Code("110147", DCM, "Access Control Decision")
 
-# Alerts that DICOM has no code for, as the attack cases name them.
+# What DICOM has no code for; the alerts as the attack cases name them.
 MESSAGE_SECURITY = Code("message-security", "2.999.1.2", "Message Security Failure")
 PROTOCOL_ABUSE = Code("protocol-abuse", "2.999.1.2", "Resource or Protocol Abuse")
+REPLY_DELIVERED = Code("reply-delivered", "2.999.1.2", "Asynchronous Reply Delivered")
+REPLY_GIVEN_UP = Code("reply-given-up", "2.999.1.2", "Asynchronous Reply Given Up")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from gateway.policy.model import Policy
 from gateway.record.people import Node, Principal
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
+from gateway.stores.outbox import Outbox
 
 
 class Nodes(Protocol):
@@ -85,6 +86,7 @@ class Engine:
     policies: Policies
     services: Services
     journal: Journal
+    outbox: Outbox
     committer: GroupCommitter
     signer: Signer
     here: Participant

@@ -53,13 +53,27 @@ class WireForm(Protocol):
         ...
 
     def seal(
-        self, reply: Any, transaction: AnyTransaction, envelope: Any, now: datetime, trace_id: str
+        self,
+        reply: Any,
+        transaction: AnyTransaction,
+        envelope: Any,
+        now: datetime,
+        trace_id: str,
+        to: str | None = None,
     ) -> Sealed:
-        """The reply in its envelope, signed."""
+        """The reply in its envelope, signed. `to` is where it goes, if not on the connection."""
         ...
 
-    def fault(self, error: Exception, raw: Raw, envelope: Any, now: datetime, trace_id: str) -> Sealed:
-        """The binding's own form of a refusal, for any exception."""
+    def fault(
+        self,
+        error: Exception,
+        raw: Raw,
+        envelope: Any,
+        now: datetime,
+        trace_id: str,
+        to: str | None = None,
+    ) -> Sealed:
+        """The binding's own form of a refusal, for any exception. `to` as for `seal`."""
         ...
 
 

@@ -19,7 +19,10 @@ _NOTHING = hashlib.sha256(b"").digest()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What the evidence says beside the event. Digests are raw SHA-256; None is unknown or absent."""
+    """What the evidence says beside the event. Digests are raw SHA-256; None is unknown or absent.
+
+    `reply_to` is where the reply goes, if not back on the connection.
+    """
 
     node: str
     node_certificate: bytes | None = None
@@ -28,6 +31,7 @@ class Circumstances:
     reply: bytes | None = None
     principal: Principal | None = None
     verdict: Verdict | None = None
+    reply_to: str | None = None
 
 
 def keep(facts: AuditFacts, about: Circumstances, trace_id: str, engine: Engine, work: UnitOfWork) -> int:
@@ -76,4 +80,5 @@ def _evidence(
         decision_sha256=digest_of(decision) if decision is not None else None,
         outcome=facts.outcome.value,
         audit_sha256=digest_of(message),
+        reply_to=about.reply_to,
     )

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.declare.bindings import Raw, Sealed
-from gateway.declare.transaction import AnyTransaction
 from gateway.errors import Busy, Defect, Denied, GatewayError, Meaning, Problem, Refused
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, WireForm
+from gateway.pipeline.later import leave, reply_address
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_failure
 from gateway.stores.work import UnitOfWork
@@ -65,31 +65,38 @@ async def _refuse(x: Exchange, engine: Engine, error: Exception) -> Sealed:
     if not isinstance(error, GatewayError):
         _report(x, engine, error)
         error = Defect("internal error; the operators find it by the trace id")
-    answer = _answer(x, error)
-    return await _close(x, engine, error, answer)
+    to = reply_address(x, error, fault=not _in_words_of_profile(x, error))
+    return await _close(x, engine, error, _answer(x, error, to), to)
 
 
-async def _close(x: Exchange, engine: Engine, error: Exception, answer: Sealed) -> Sealed:
+async def _close(
+    x: Exchange, engine: Engine, error: Exception, answer: Sealed, to: str | None = None
+) -> Sealed:
     work = UnitOfWork()
     try:
-        tell_failure(x, engine, work, error, answer.digest())
+        tell_failure(x, engine, work, error, answer.digest(), to)
+        if to is not None:
+            answer = await leave(x, engine, work, answer, to)
         await engine.committer.commit(work)
     except Exception as failure:  # noqa: BLE001 - no audit, no service
         _report(x, engine, failure)
-        return _answer(x, Busy("the audit trail cannot be written; nothing was done, try again"))
+        return _answer(x, Busy("the audit trail cannot be written; nothing was done, try again"), None)
     engine.log.warning("refused", trace=x.trace_id, stage=x.stage, error=type(error).__name__, node=_node(x))
     return answer
 
 
-def _answer(x: Exchange, error: Exception) -> Sealed:
+def _answer(x: Exchange, error: Exception, to: str | None) -> Sealed:
     """In the words of the profile once the request is known to be one of its own; else as a fault."""
-    transaction: AnyTransaction | None = x.known("transaction")
     envelope = x.known("envelope")
-    problems = _problems(error, x)
-    if transaction is not None and problems and x.known("principal") is not None:
-        reply = transaction.codec.refuse(problems)
-        return x.form.seal(reply, transaction, envelope, x.at, x.trace_id)
-    return x.form.fault(error, x.raw, envelope, x.at, x.trace_id)
+    if _in_words_of_profile(x, error):
+        reply = x.transaction.codec.refuse(_problems(error, x))
+        return x.form.seal(reply, x.transaction, envelope, x.at, x.trace_id, to)
+    return x.form.fault(error, x.raw, envelope, x.at, x.trace_id, to)
+
+
+def _in_words_of_profile(x: Exchange, error: Exception) -> bool:
+    known = x.known("transaction") is not None and x.known("principal") is not None
+    return known and bool(_problems(error, x))
 
 
 def _problems(error: Exception, x: Exchange) -> tuple[Problem, ...]:

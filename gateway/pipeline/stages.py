@@ -19,6 +19,7 @@ from gateway.identity.systems import system_principal
 from gateway.pipeline.authorize import decide, refuse_denied
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, Receipt
+from gateway.pipeline.later import admit, leave, reply_address
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_success
 
@@ -44,12 +45,17 @@ async def match_transaction(x: Exchange, engine: Engine) -> None:
 
 
 async def verify_signature(x: Exchange, engine: Engine) -> None:
-    """Signed where the node must sign, by the node itself, over what later stages read; never seen before."""
+    """Signed where the node must sign, by the node itself, over what later stages read; never seen before.
+
+    Only then its word counts on where the answer goes.
+    """
     proven = x.form.prove(x.envelope, x.node, x.at)
     if x.form.signs_messages and x.node.must_sign and proven.certificate is None:
         raise SecurityHeaderInvalid("the message is not signed; this node must sign", location="Signature")
     if x.form.answers_again and proven.message_id is not None:
         await _answer_again(x, engine, proven.message_id, proven.digest)
+    if proven.reply_to is not None or proven.fault_to is not None:
+        await admit(proven, x.transaction, x.node, engine)
     x.proven = proven
 
 
@@ -111,11 +117,11 @@ async def encode_reply(x: Exchange, engine: Engine) -> None:
 
 async def sign_reply(x: Exchange, engine: Engine) -> None:  # noqa: ARG001 - all stages look alike
     """The reply in its envelope, signed by us."""
-    x.sealed = x.form.seal(x.reply, x.transaction, x.envelope, x.at, x.trace_id)
+    x.sealed = x.form.seal(x.reply, x.transaction, x.envelope, x.at, x.trace_id, reply_address(x))
 
 
 async def commit(x: Exchange, engine: Engine) -> None:
-    """Record, audit entry, evidence and replay memory in one database transaction; always last."""
+    """Record, audit, evidence, replay memory, a reply that leaves later: in one transaction, always last."""
     audit_ids = tell_success(x, engine)
     _remember_token(x, engine)
     if x.proven.message_id is not None:
@@ -129,8 +135,12 @@ async def commit(x: Exchange, engine: Engine) -> None:
             answer=b"".join(sealed.pieces) if x.form.answers_again else None,
             otherwise=SignatureBroken("this message was received before (replay)", location="MessageID"),
         )
+    answer = x.sealed
+    if (address := reply_address(x)) is not None:
+        engine.outbox.check_size(sum(len(piece) for piece in answer.pieces))
+        answer = await leave(x, engine, x.work, answer, address)
     await engine.committer.commit(x.work)
-    x.receipt = Receipt(audit_ids=audit_ids, sealed=x.sealed)
+    x.receipt = Receipt(audit_ids=audit_ids, sealed=answer)
 
 
 def _remember_token(x: Exchange, engine: Engine) -> None:

@@ -35,6 +35,7 @@ from gateway.errors import (
     NodeRefused,
     OtherPatient,
     Refused,
+    ReplyAddressRefused,
     SecurityHeaderInvalid,
     SignatureBroken,
     SignerRefused,
@@ -94,12 +95,17 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     )
     if failed:
         told = list(_partial_facts(facts, failed))
-    return tuple(_append(x, engine, x.work, each, x.verdict, reply) for each in told)
+    to = x.proven.reply_to
+    return tuple(_append(x, engine, x.work, each, x.verdict, reply, to) for each in told)
 
 
-def tell_failure(x: Exchange, engine: Engine, work: UnitOfWork, error: Exception, reply: bytes) -> int:
-    """Notes the one audit row of an exchange that was refused."""
-    return _append(x, engine, work, _failure_facts(x, engine, error), x.known("verdict"), reply)
+def tell_failure(
+    x: Exchange, engine: Engine, work: UnitOfWork, error: Exception, reply: bytes, to: str | None
+) -> int:
+    """Notes the one audit row of an exchange that was refused; an alert beside it for a foreign address."""
+    if isinstance(error, ReplyAddressRefused):
+        _append(x, engine, work, _address_facts(x, engine, error), None, reply, to)
+    return _append(x, engine, work, _failure_facts(x, engine, error), x.known("verdict"), reply, to)
 
 
 # --- what is told --------------------------------------------------------------------------------
@@ -233,6 +239,20 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
     return replace(facts, description=_described(error), trace_id=x.trace_id)
 
 
+def _address_facts(x: Exchange, engine: Engine, error: ReplyAddressRefused) -> AuditFacts:
+    """Somebody asked us to call an address that is not listed (server-side request forgery)."""
+    return security_alert(
+        events.MESSAGE_SECURITY,
+        at=x.at,
+        outcome=Outcome.SERIOUS_FAILURE,
+        peer=_peer(x, requestor=True),
+        here=engine.here,
+        audit_source=engine.audit_source,
+        description=f"{error.detail}: {error.address}",
+        trace_id=x.trace_id,
+    )
+
+
 def _described(error: Exception) -> str:
     if isinstance(error, Repeated):
         return "repeated message; the first answer was given again"
@@ -286,7 +306,13 @@ def _meanings(error: Exception) -> set[Meaning]:
 
 
 def _append(
-    x: Exchange, engine: Engine, work: UnitOfWork, facts: AuditFacts, verdict: Verdict | None, reply: bytes
+    x: Exchange,
+    engine: Engine,
+    work: UnitOfWork,
+    facts: AuditFacts,
+    verdict: Verdict | None,
+    reply: bytes,
+    to: str | None,
 ) -> int:
     node = x.known("node")
     transaction: AnyTransaction | None = x.known("transaction")
@@ -298,6 +324,7 @@ def _append(
         reply=reply,
         principal=x.known("principal"),
         verdict=verdict,
+        reply_to=to,
     )
     return keep(facts, about, x.trace_id, engine, work)
 

@@ -146,6 +146,7 @@ TRANSACTION: Transaction[ProvideRequest, Provided] = Transaction(
         request=f"{{{codes.XDSB}}}ProvideAndRegisterDocumentSetRequest",
         response=f"{{{codes.RS}}}RegistryResponse",
         namespace=codes.XDSB,
+        asynchronous=True,
     ),
     action=Action.DOCUMENT_PUBLISH,
     audit=submission_event("ITI-41", "Provide and Register Document Set-b"),

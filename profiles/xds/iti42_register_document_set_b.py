@@ -155,6 +155,7 @@ TRANSACTION: Transaction[RegisterRequest, Registered] = Transaction(
         request=f"{{{codes.LCM}}}SubmitObjectsRequest",
         response=f"{{{codes.RS}}}RegistryResponse",
         namespace=codes.XDSB,
+        asynchronous=True,
     ),
     action=Action.DOCUMENT_REGISTER,
     audit=submission_event("ITI-42", "Register Document Set-b"),

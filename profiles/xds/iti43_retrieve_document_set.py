@@ -119,6 +119,7 @@ TRANSACTION: Transaction[RetrieveRequest, RetrieveResponse] = Transaction(
         request=f"{{{codes.XDSB}}}RetrieveDocumentSetRequest",
         response=f"{{{codes.XDSB}}}RetrieveDocumentSetResponse",
         namespace=codes.XDSB,
+        asynchronous=True,
     ),
     action=Action.DOCUMENT_READ,
     audit=retrieve_event("ITI-43", "Retrieve Document Set"),

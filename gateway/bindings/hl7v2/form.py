@@ -97,7 +97,13 @@ class Hl7Form:
         return Proven(payload=message, message_id=message_id, digest=envelope.digest)
 
     def seal(
-        self, reply: Hl7Reply, transaction: AnyTransaction, envelope: Envelope, now: datetime, trace_id: str
+        self,
+        reply: Hl7Reply,
+        transaction: AnyTransaction,
+        envelope: Envelope,
+        now: datetime,
+        trace_id: str,
+        to: str | None = None,  # noqa: ARG002 - all forms look alike
     ) -> Sealed:
         """The acknowledgement: AA, or the refusal of the profile."""
         if not isinstance(transaction.binding, Hl7v2):
@@ -105,7 +111,13 @@ class Hl7Form:
         return Sealed(pieces=(acknowledgement(envelope.message, reply.problems, now, trace_id),))
 
     def fault(
-        self, error: Exception, raw: Raw, envelope: Envelope | None, now: datetime, trace_id: str
+        self,
+        error: Exception,
+        raw: Raw,
+        envelope: Envelope | None,
+        now: datetime,
+        trace_id: str,
+        to: str | None = None,  # noqa: ARG002 - all forms look alike
     ) -> Sealed:
         """An acknowledgement AE or AR; `CLOSE` to strangers, and where nothing like HL7 v2 was sent."""
         if isinstance(error, errors.NodeRefused | errors.TooLarge) or not raw.body.startswith(b"MSH"):

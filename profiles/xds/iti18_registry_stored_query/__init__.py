@@ -81,6 +81,7 @@ TRANSACTION: Transaction[Query, Found] = Transaction(
         request=f"{{{codes.QUERY}}}AdhocQueryRequest",
         response=f"{{{codes.QUERY}}}AdhocQueryResponse",
         namespace=codes.XDSB,
+        asynchronous=True,
     ),
     action=Action.DOCUMENT_QUERY,
     audit=query_event("ITI-18", "Registry Stored Query"),

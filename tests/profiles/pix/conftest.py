@@ -40,6 +40,7 @@ from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
+from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import BlobStore, RepositoryStore
@@ -191,6 +192,7 @@ def _engine(
             domain=domain,
         ),
         journal=Journal(database, new_key),
+        outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),
         committer=GroupCommitter(database),
         signer=signer,
         here=Participant("https://localhost:8443", "localhost"),
