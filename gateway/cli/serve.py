@@ -17,6 +17,7 @@ from gateway.cli.compose import Gateway, compose
 from gateway.cli.doors import doors
 from gateway.cli.keeper import keep
 from gateway.cli.operations import operations_app
+from gateway.cli.sending import deliverer
 from gateway.config import Settings
 from gateway.declare import events
 from gateway.declare.bindings import Raw
@@ -85,10 +86,15 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     for server in servers:
         server.start()
     keeper = asyncio.create_task(keep(gateway)) if index == 0 else None
+    sender = deliverer(gateway) if index == 0 else None
+    sending = asyncio.create_task(sender.run()) if sender is not None else None
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
     ready()
     await until_stopped()
     await asyncio.gather(*(server.stop(settings.server.drain_seconds) for server in servers))
+    if sender is not None and sending is not None:
+        sending.cancel()
+        await asyncio.gather(sending, sender.stop(settings.server.drain_seconds), return_exceptions=True)
     await alarms.tell(_activity(gateway, events.APPLICATION_STOP))
     await alarms.finish()
     if keeper is not None:

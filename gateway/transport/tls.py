@@ -75,7 +75,9 @@ def _trust(context: ssl.SSLContext, path: Path) -> None:
 
 
 class ServerTls:
-    """The server context of the files as they are now: a changed file counts from the next connection on.
+    """The context of the files as they are now: a changed file counts from the next connection on.
+
+    Of a server, unless `make` says otherwise.
 
     Always a whole new context, so what was removed (an authority, a session) is gone. When the new
     files do not serve, the last good context stays and `alert` is told once.
@@ -87,12 +89,14 @@ class ServerTls:
         *,
         alert: Alert,
         clock: Callable[[], float] = time.monotonic,
+        make: Callable[[Tls], ssl.SSLContext] = server_context,
     ) -> None:
         self._tls = tls
+        self._make = make
         self._alert = alert
         self._clock = clock
         self._stamp = self._now()
-        self._context = server_context(tls)
+        self._context = make(tls)
         self._next_check = clock() + RECHECK_SECONDS
 
     def context(self) -> ssl.SSLContext:
@@ -117,7 +121,7 @@ class ServerTls:
             return
         self._stamp = stamp
         try:
-            self._context = server_context(self._tls)
+            self._context = self._make(self._tls)
         except SettingsInvalid as error:
             self._alert(error)
 

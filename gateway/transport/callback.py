@@ -1,0 +1,105 @@
+"""Posts to an address of a partner: mutual TLS, one request, no redirects (ITI TF-2 V.5, RFC 9112)."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from gateway.errors import Busy, SignerRefused
+
+LARGEST_HEAD = 32 * 1024
+HTTPS = 443
+_SUCCESS = range(200, 300)
+_INTERIM = range(100, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The status that came back, and the seconds after which the partner wants to be asked again."""
+
+    status: int
+    retry_after: float | None = None
+
+    @property
+    def taken(self) -> bool:
+        """Whether the partner has taken it."""
+        return self.status in _SUCCESS
+
+
+async def post(
+    address: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    context: ssl.SSLContext,
+    check: Callable[[bytes, str], None],
+    seconds: float,
+    now: datetime,
+) -> Answered:
+    """One POST. Nothing is sent before `check` has passed the peer's certificate (DER) and the cipher suite.
+
+    SignerRefused when the certificate does not serve, Busy when nobody answers in `seconds`. What comes back
+    beside status and Retry-After is not read.
+    """
+    parts = urlsplit(address)
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection(
+                parts.hostname, parts.port or HTTPS, ssl=context, limit=LARGEST_HEAD
+            )
+            try:
+                peer = writer.get_extra_info("ssl_object")
+                check(peer.getpeercert(binary_form=True) or b"", peer.cipher()[0])
+                writer.write(_head(parts.netloc, parts.path or "/", headers, len(body)))
+                writer.write(body)
+                await writer.drain()
+                return await _answer(reader, now)
+            finally:
+                writer.close()
+    except ssl.SSLCertVerificationError as error:
+        raise SignerRefused("the certificate of the receiver is not trusted for this address") from error
+    except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
+        raise Busy(f"the receiver did not answer ({type(error).__name__})") from error
+
+
+def _head(authority: str, path: str, headers: Mapping[str, str], length: int) -> bytes:
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: {authority}",
+        *[f"{name}: {value}" for name, value in headers.items()],
+        f"Content-Length: {length}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+async def _answer(reader: asyncio.StreamReader, now: datetime) -> Answered:
+    while True:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        version, _, rest = head[0].partition(" ")
+        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+            raise Busy("the receiver does not speak HTTP/1.1")
+        status = int(rest[:3])
+        if status not in _INTERIM:
+            return Answered(status, _retry_after(head[1:], now))
+
+
+def _retry_after(lines: list[str], now: datetime) -> float | None:
+    """RFC 9110 10.2.3: seconds, or a date; anything else says nothing."""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip().lower() != "retry-after":
+            continue
+        value = value.strip()
+        if value.isdigit():
+            return float(value[:9])
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+        except (TypeError, ValueError):
+            return None
+    return None

@@ -1,0 +1,156 @@
+"""Delivers the replies of the outbox: at least once, in their order, until taken or given up (Appendix V.5).
+
+Every node is served by a task of its own, so that one that does not answer holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from gateway.config import Outbox as OutboxSettings
+from gateway.crypto.xmldsig import refresh
+from gateway.errors import Busy, Defect, GatewayError, NodeRefused, SignerRefused
+from gateway.pipeline.delivery import tell_delivered, tell_given_up, tell_impostor
+from gateway.pipeline.engine import Engine
+from gateway.record.people import Node
+from gateway.stores.outbox import Due, Letter
+from gateway.stores.work import UnitOfWork
+from gateway.transport.callback import Answered
+
+LOOK_SECONDS = 0.25
+"""How long a reply of another worker may wait to be seen."""
+
+
+class Post(Protocol):
+    """Sends to an address; tells the certificate the receiver showed (DER)."""
+
+    async def __call__(
+        self, node: Node, address: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Answered, bytes]:
+        """SignerRefused when the certificate is not one of the node, Busy when nobody answers."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliverer:
+    """One for each installation; a second one does no harm, since replies are claimed."""
+
+    engine: Engine
+    settings: OutboxSettings
+    node_named: Callable[[str], Node | None]
+    post: Post
+    jitter: Callable[[], float] = random.random
+    busy: dict[str, asyncio.Task[None]]
+
+    async def run(self) -> None:
+        """Works until cancelled. A failure is logged and tried again; it never stops the service."""
+        while True:
+            try:
+                await self.look()
+            except GatewayError as error:
+                self.engine.log.warning("outbox not read", error=type(error).__name__, detail=error.detail)
+            if self.busy:
+                await asyncio.wait(
+                    list(self.busy.values()), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+            else:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Starts a delivery for each node that has a reply due and none under way."""
+        for due in await self.engine.outbox.due(self.engine.clock()):
+            if due.node not in self.busy:
+                task = asyncio.create_task(self.deliver(due))
+                self.busy[due.node] = task
+                task.add_done_callback(partial(self._settled, due.node))
+
+    async def stop(self, seconds: float) -> None:
+        """Lets deliveries that are under way finish; the others are repeated when their lease is over."""
+        if self.busy:
+            await asyncio.wait(list(self.busy.values()), timeout=seconds)
+        left = list(self.busy.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _settled(self, node: str, task: asyncio.Task[None]) -> None:
+        """A delivery that ended in an error leaves its reply where it is, due when its lease is over."""
+        del self.busy[node]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.engine.log.error("reply not settled", error=type(error).__name__, node=node)
+
+    async def deliver(self, due: Due) -> None:
+        """One attempt at one reply."""
+        now = self.engine.clock()
+        lease = timedelta(seconds=2 * self.settings.attempt_seconds)
+        letter = await self.engine.outbox.claim(due.key, now, now + lease)
+        if letter is None:
+            return
+        if letter.expires <= now:
+            await self._give_up(letter)
+            return
+        try:
+            await self._send(letter, now)
+        except SignerRefused as error:
+            await self._failed(letter, error.detail, impostor=True)
+        except (Busy, NodeRefused, Defect) as error:
+            await self._failed(letter, error.detail)
+
+    async def _send(self, letter: Letter, now: datetime) -> None:
+        node = self._receiver(letter)
+        body = refresh(await self.engine.outbox.open(letter), self.engine.signer, now)
+        headers = {"Content-Type": letter.content_type, "X-Request-Id": letter.trace_id}
+        answered, certificate = await self.post(node, letter.address, headers, body)
+        if not answered.taken:
+            await self._failed(letter, f"HTTP status {answered.status}", pause=answered.retry_after)
+            return
+        work = UnitOfWork()
+        tell_delivered(letter, body, certificate, self.engine, work)
+        self.engine.outbox.remove(work, letter)
+        await self.engine.committer.commit(work)
+
+    def _receiver(self, letter: Letter) -> Node:
+        """The node as it is enrolled now."""
+        node = self.node_named(letter.node)
+        if node is None or node.blocked:
+            raise NodeRefused(f"node {letter.node} is blocked or not enrolled")
+        if not node.takes_replies_at(letter.address):
+            raise NodeRefused(f"node {letter.node} is not enrolled with this address any more")
+        return node
+
+    async def _failed(
+        self, letter: Letter, reason: str, *, pause: float | None = None, impostor: bool = False
+    ) -> None:
+        self.engine.log.warning(
+            "reply not delivered",
+            trace=letter.trace_id,
+            node=letter.node,
+            attempt=letter.attempts,
+            reason=reason,
+        )
+        work = UnitOfWork()
+        if impostor:
+            tell_impostor(letter, reason, self.engine, work)
+        wait = max(self.pause_after(letter.attempts), pause or 0.0)
+        later = self.engine.clock() + timedelta(seconds=wait)
+        self.engine.outbox.postpone(work, letter, min(later, letter.expires))
+        await self.engine.committer.commit(work)
+
+    def pause_after(self, attempts: int) -> float:
+        """Seconds: doubled after each attempt up to the longest, between half of it and all of it."""
+        told = self.settings
+        longest = min(told.retry_most_seconds, told.retry_seconds * 2.0 ** min(attempts - 1, 30))
+        return longest * (0.5 + 0.5 * self.jitter())
+
+    async def _give_up(self, letter: Letter) -> None:
+        self.engine.log.error("reply given up", trace=letter.trace_id, node=letter.node)
+        work = UnitOfWork()
+        tell_given_up(letter, self.engine, work)
+        self.engine.outbox.remove(work, letter)
+        await self.engine.committer.commit(work)

@@ -1,0 +1,425 @@
+"""Replies that come later, over real sockets with mutual TLS: from the 202 to the callback (ITI TF-2 V.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from gateway.cli.partner import Acting
+from gateway.cli.settings import load_settings
+from gateway.cli.started import free_ports, prepare, serving
+from gateway.client import xds
+from gateway.client.callback import CallbackListener, Delivery
+from gateway.client.session import Identity
+from gateway.client.soap import Faulted, Reply, SoapClient
+from gateway.crypto import pki
+from gateway.record.people import Code
+
+WAIT = 20.0
+QUERY, PROVIDE, RETRIEVE = (
+    f"urn:ihe:iti:2007:{name}"
+    for name in ("RegistryStoredQuery", "ProvideAndRegisterDocumentSet-b", "RetrieveDocumentSet")
+)
+CHANGES = {"outbox.retry_seconds": "0.2", "outbox.retry_most_seconds": "0.4", "outbox.attempt_seconds": "1.0"}
+DELIVERED, NODE, MESSAGE = (
+    ("110100", "reply-delivered", 0),
+    ("110113", "110126", 8),
+    ("110113", "message-security", 8),
+)
+RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
+PARTNERS = ("hospital", "pharmacy")
+
+
+@dataclass
+class Place:
+    """An installation whose partners have callback listeners, at ports of their own."""
+
+    config: Path
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.settings = load_settings(self.config)
+        for name, port in zip(PARTNERS, free_ports(len(PARTNERS)), strict=True):
+            self.ports[name] = port
+            self.issue(name)
+            home = self.config.parent / "nodes"
+            certificate = (self.config.parent / f"pki/{name}-callback.pem").read_bytes()
+            with (home / f"{name}.pem").open("ab") as file:
+                file.write(certificate)
+            path = home / f"{name}.toml"
+            listed = f'reply_to = ["https://localhost:{port}/callback"]'
+            path.write_text(path.read_text().replace("reply_to = []", listed))
+
+    def issue(self, name: str) -> None:
+        """A server certificate for a listener; it counts as the node's once it is enrolled."""
+        folder = self.config.parent / "pki"
+        authority = pki.load_authority(folder / "authority.pem", folder / "authority.key", "integration")
+        key = pki.create_key()
+        pki.write_key(folder / f"{name}-callback.key", key)
+        issued = pki.issue_server(authority, key.public_key(), datetime.now(UTC))
+        pki.write_pem(folder / f"{name}-callback.pem", issued)
+
+    def url(self, name: str = "hospital") -> str:
+        return f"https://localhost:{self.ports[name]}/callback/replies"
+
+    def listener(self, name: str = "hospital", certificate: str | None = None) -> CallbackListener:
+        folder = self.config.parent / "pki"
+        stem = certificate or f"{name}-callback"
+        identity = Identity(
+            certificate=folder / f"{stem}.pem",
+            key=folder / f"{stem}.key",
+            trust=folder / "trust.pem",
+            signer=None,
+        )
+        return CallbackListener(identity.listening(), self.ports[name])
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        path = self.settings.database.url.removeprefix("sqlite:///")
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return connection.execute(statement).fetchall()
+
+    def audit(self, after: int = 0) -> list[tuple[str, str, int]]:
+        found = self.rows("SELECT message, outcome FROM audit ORDER BY id")[after:]
+        return [
+            (
+                re.search(r'<EventID csd-code="([^"]+)"', message)[1],  # type: ignore[index]
+                re.search(r'<EventTypeCode csd-code="([^"]+)"', message)[1],  # type: ignore[index]
+                outcome,
+            )
+            for message, outcome in found
+        ]
+
+    async def until(self, reached: Callable[[], object]) -> None:
+        """Waits for what the server writes."""
+        async with asyncio.timeout(WAIT):
+            while not reached():  # noqa: ASYNC110 - another process gets there
+                await asyncio.sleep(0.02)
+
+    async def delivered(self) -> None:
+        await self.until(lambda: self.rows("SELECT count(*) FROM outbox") == [(0,)])
+
+
+@dataclass
+class Partner:
+    """A person at a partner's system, who asks for replies at the partner's listener."""
+
+    place: Place
+    client: SoapClient
+    acting: Acting
+
+    async def ask(self, action: str, pieces: list[Any], **changes: Any) -> str:
+        packaged = action != QUERY
+        endpoints = self.acting.endpoints
+        given = {
+            "packaged": packaged,
+            "reply_to": self.place.url(self.acting.partner),
+            "assertion": self.acting.assertion(),
+        }
+        url = endpoints.repository if packaged else endpoints.registry
+        return await self.client.ask(url, action, pieces, **(given | changes))
+
+    async def query(self, patient: str, **changes: Any) -> str:
+        return await self.ask(QUERY, [xds.find_body(self.acting.full_id(patient))], **changes)
+
+    async def provide(self, document: xds.Document) -> str:
+        pieces = xds.provide_pieces([document], xds.new_oid(), self.acting.endpoints.source_oid)
+        return await self.ask(PROVIDE, pieces)
+
+    def document(self, patient: str, data: bytes = b"<ClinicalDocument/>") -> xds.Document:
+        code = Code("18842-5", "2.16.840.1.113883.6.1", "Letter")
+        return xds.Document(
+            data=data,
+            unique_id=xds.new_oid(),
+            mime_type="text/xml",
+            title="Letter",
+            patient=self.acting.full_id(patient),
+            class_code=code,
+            type_code=code,
+            format_code=Code("urn:ihe:iti:xds:2017:mimeTypeSufficient", "1.3.6.1.4.1.19376.1.2.3", "MIME"),
+            confidentiality=Code("N", "2.16.840.1.113883.5.25", "normal"),
+            author="a^Weber^Anne^^^^^^&2.999.2.1&ISO",
+            institution="Test Hospital^^^^^^^^^2.999.2.1",
+            created="20260101120000",
+        )
+
+    async def feed(self, patient: str) -> None:
+        full = self.acting.full_id(patient)
+        number = time.time_ns() % 10**18
+        text = (
+            f"MSH|^~\\&|EMR|HOSPITAL|PASSERELLE|DSP|20260101120000||ADT^A01|{number}|P|2.3.1\r"
+            f"EVN|A01|20260101120000\rPID|1||{full}||TEST^CALLBACK||19700101|F\rPV1|1|O\r"
+        )
+        assert b"MSA|AA" in await self.acting.feed(text.encode())
+
+    def read(self, delivery: Delivery) -> Reply:
+        """With the server's signature checked, and its time."""
+        return self.client.read(200, delivery.content_type, delivery.body)
+
+
+@contextlib.asynccontextmanager
+async def at(place: Place, name: str = "hospital", role: str = "physician") -> AsyncIterator[Partner]:
+    acting = Acting.at(place.settings, name, role)
+    async with acting.identity.http() as http:
+        yield Partner(place, acting._client(http), acting)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A running server, with two workers."""
+    found = Place(prepare(tmp_path_factory.mktemp("later") / "home", CHANGES))
+    with serving(found.config, workers=2):
+        yield found
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Place:
+    """An installation whose server the test starts itself."""
+    return Place(prepare(tmp_path / "home", CHANGES))
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(main())  # type: ignore[arg-type]
+
+
+def status(reply: Reply) -> str:
+    found = reply.element if reply.element.get("status") else reply.element.find(f"{RS}RegistryResponse")
+    return (found.get("status") or "").rpartition(":")[2]  # type: ignore[union-attr]
+
+
+def headers(delivery: Delivery) -> dict[str, str]:
+    start, end = delivery.body.index(b"<e:Header>"), delivery.body.index(b"</e:Header>")
+    block = etree.fromstring(
+        b'<e:Header xmlns:e="urn:e">' + delivery.body[start + 10 : end] + b"</e:Header>",
+    )
+    return {etree.QName(each).localname: each.text or "" for each in block if "addressing" in str(each.tag)}
+
+
+def test_a_query_is_answered_later(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner, place.listener() as listener:
+            await partner.feed("LATER-1")
+            before = len(place.audit())
+            message_id = await partner.query("LATER-1")
+            delivery = await listener.reply(message_id)
+            reply = partner.read(delivery)
+            assert reply.signed
+            assert etree.QName(reply.element).localname == "AdhocQueryResponse"
+            assert status(reply) == "Success"
+            found = headers(delivery)
+            assert found["To"] == place.url()
+            assert found["RelatesTo"] == message_id
+            assert found["Action"] == f"{QUERY}Response"
+            assert found["MessageID"].startswith("urn:uuid:")
+            assert delivery.host == f"localhost:{place.ports['hospital']}"
+        await place.delivered()
+        assert place.audit(before) == [("110112", "ITI-18", 0), DELIVERED]
+        asked, told = place.rows("SELECT trace_id, evidence FROM audit ORDER BY id")[before:]
+        assert asked[0] == told[0], "one trace for question and delivery"
+        for _, evidence in (asked, told):
+            assert f'"reply_to":"{place.url()}"' in evidence
+
+    run(main)
+
+
+def test_a_document_is_provided_and_retrieved_later(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner, place.listener() as listener:
+            await partner.feed("LATER-2")
+            document = partner.document("LATER-2", b"<ClinicalDocument>" + b"x" * 3_000_000)
+            provided = partner.read(await listener.reply(await partner.provide(document)))
+            assert status(provided) == "Success"
+            repository = partner.acting.endpoints.repository_unique_id
+            body = xds.retrieve_body([(repository, document.unique_id)])
+            reply = partner.read(await listener.reply(await partner.ask(RETRIEVE, [body])))
+            assert status(reply) == "Success"
+            (attachment,) = reply.attachments.values()
+            assert b"".join(attachment.content.chunks()) == document.data
+
+    run(main)
+
+
+def test_a_refusal_goes_to_the_callback_too(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner, place.listener() as listener:
+            before = len(place.audit())
+            reply = partner.read(await listener.reply(await partner.provide(partner.document("NOBODY"))))
+            assert status(reply) == "Failure"
+            assert reply.element.find(f".//{RS}RegistryError").get("errorCode") == "XDSUnknownPatientId"
+            await place.delivered()
+            assert place.audit(before) == [("110107", "ITI-41", 4), DELIVERED]
+
+    run(main)
+
+
+def test_a_fault_goes_to_the_callback_too(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner, place.listener() as listener:
+            message_id = await partner.query("LATER-1", assertion=None)
+            delivery = await listener.reply(message_id)
+            with pytest.raises(Faulted) as fault:
+                partner.read(delivery)
+            assert fault.value.subcode == "wsse:InvalidSecurity"
+            assert headers(delivery)["Action"] == "http://www.w3.org/2005/08/addressing/fault"
+
+    run(main)
+
+
+def test_ssrf_an_address_that_is_not_listed_is_not_called(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner, place.listener("pharmacy") as other:
+            before = len(place.audit())
+            with pytest.raises(Faulted) as fault:
+                await partner.query("LATER-1", reply_to=place.url("pharmacy"))
+            assert (fault.value.status, fault.value.subcode) == (400, "wsa:InvalidAddressingHeader")
+            assert place.audit(before) == [MESSAGE, ("110112", "ITI-18", 4)]
+            assert place.rows("SELECT count(*) FROM outbox") == [(0,)]
+            assert other.connections == 0
+
+    run(main)
+
+
+def test_ssrf_a_receiver_with_another_certificate_gets_nothing(place: Place) -> None:
+    """Trusted by the same authority and of the right name, but not enrolled for this node."""
+    place.issue("impostor")
+
+    async def main() -> None:
+        async with at(place) as partner:
+            await partner.feed("LATER-3")
+            async with place.listener(certificate="impostor-callback") as impostor:
+                before = len(place.audit())
+                message_id = await partner.query("LATER-3")
+                await place.until(lambda: NODE in place.audit(before))
+                assert impostor.connections >= 1
+                assert impostor.received == []
+            async with place.listener() as listener:
+                assert status(partner.read(await listener.reply(message_id))) == "Success"
+        await place.delivered()
+
+    run(main)
+
+
+def test_a_receiver_that_comes_up_later_gets_its_reply_and_others_do_not_wait(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner, at(place, "pharmacy", "pharmacist") as other:
+            await partner.feed("LATER-4")
+            message_id = await partner.query("LATER-4")
+            await place.until(lambda: place.rows("SELECT attempts FROM outbox")[0][0] >= 2)
+            async with place.listener("pharmacy") as theirs:
+                await theirs.reply(await other.query("LATER-4"))
+            await place.until(lambda: place.rows("SELECT DISTINCT node FROM outbox") == [("hospital",)])
+            async with place.listener() as listener:
+                assert status(partner.read(await listener.reply(message_id))) == "Success"
+        await place.delivered()
+
+    run(main)
+
+
+def test_a_reply_that_was_not_accepted_comes_again_under_its_id_when_it_was_asked_for(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner, place.listener() as listener:
+            await partner.feed("LATER-5")
+            listener.answers += [(503, {"Retry-After": "1"}), (302, {"Location": place.url("pharmacy")})]
+            began = time.monotonic()
+            message_id = await partner.query("LATER-5")
+            async with place.listener("pharmacy") as elsewhere:
+                first, second, third = await listener.replies(message_id, count=3)
+                assert elsewhere.connections == 0, "a redirect was followed"
+            assert time.monotonic() - began >= 1.0, "Retry-After was not kept"
+            ids = {headers(each)["MessageID"] for each in (first, second, third)}
+            assert len(ids) == 1
+            assert first.body != third.body, "each has the time and signature of its own attempt"
+            assert status(partner.read(third)) == "Success"
+        await place.delivered()
+
+    run(main)
+
+
+def test_replies_to_one_node_keep_their_order(place: Place) -> None:
+    async def main() -> None:
+        async with at(place) as partner:
+            await partner.feed("LATER-6")
+            asked = [await partner.query("LATER-6") for _ in range(5)]
+            async with place.listener() as listener:
+                for message_id in asked:
+                    await listener.reply(message_id)
+                assert [each.relates_to for each in listener.received] == asked
+        await place.delivered()
+
+    run(main)
+
+
+def test_a_reply_survives_the_death_of_the_server(silent: Place) -> None:
+    async def ask() -> str:
+        async with at(silent) as partner:
+            await partner.feed("LATER-7")
+            return await partner.query("LATER-7")
+
+    async def receive(message_id: str) -> None:
+        async with silent.listener() as listener, at(silent) as partner:
+            with serving(silent.config):
+                assert status(partner.read(await listener.reply(message_id))) == "Success"
+                await silent.delivered()
+
+    with serving(silent.config) as process:
+        message_id = asyncio.run(ask())
+        process.kill()
+        process.wait()
+    assert silent.rows("SELECT count(*) FROM outbox") == [(1,)]
+    assert b"AdhocQueryResponse" not in silent.rows("SELECT body FROM outbox")[0][0]
+    asyncio.run(receive(message_id))
+
+
+def test_a_reply_that_nobody_takes_is_given_up_with_an_alert(tmp_path: Path) -> None:
+    place = Place(prepare(tmp_path / "home", {**CHANGES, "outbox.keep_seconds": "1.0"}))
+
+    async def main() -> None:
+        async with at(place) as partner:
+            await partner.feed("LATER-8")
+            await partner.query("LATER-8")
+        await place.delivered()
+        assert ("110113", "reply-given-up", 8) in place.audit()
+
+    with serving(place.config):
+        run(main)
+
+
+def test_a_changed_node_file_stops_a_delivery(silent: Place) -> None:
+    """What was allowed when the question came may not be allowed when the answer leaves."""
+    path = silent.config.parent / "nodes/hospital.toml"
+    text = path.read_text()
+
+    async def ask() -> str:
+        async with at(silent) as partner:
+            await partner.feed("LATER-9")
+            return await partner.query("LATER-9")
+
+    async def receive(message_id: str) -> None:
+        async with silent.listener() as listener:
+            await silent.until(lambda: silent.rows("SELECT attempts FROM outbox")[0][0] >= 2)
+            assert listener.connections == 0
+            path.write_text(text)
+            await listener.reply(message_id)
+
+    with serving(silent.config) as process:
+        message_id = asyncio.run(ask())
+        process.kill()
+        process.wait()
+    path.write_text(text.replace("blocked = false", "blocked = true"))
+    with contextlib.closing(
+        sqlite3.connect(silent.settings.database.url.removeprefix("sqlite:///"))
+    ) as database:
+        database.execute("UPDATE outbox SET attempts = 0, next_attempt = 0")
+        database.commit()
+    with serving(silent.config):
+        asyncio.run(receive(message_id))
