@@ -91,6 +91,12 @@ class House:
         running.update(repr(blobs).encode())
         return running.hexdigest()
 
+    def change(self, statement: str) -> None:
+        """Somebody with access to the disk."""
+        path = self.settings.database.url.removeprefix("sqlite:///")
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(statement)
+
     def _query(self, statement: str) -> list[tuple[object, ...]]:
         path = self.settings.database.url.removeprefix("sqlite:///")
         with contextlib.closing(sqlite3.connect(path)) as connection:

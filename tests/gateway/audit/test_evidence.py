@@ -50,6 +50,13 @@ def test_the_form_is_canonical(record: Record, signer: Signer) -> None:
     assert fields["request_sha256"] == sha256(b"request").hexdigest()
 
 
+def test_a_reply_that_leaves_elsewhere_says_so(record: Record, signer: Signer) -> None:
+    sealed = seal_evidence(record("<x/>", reply_to="https://kis.example/callback"), signer)
+    fields = verify(sealed.text.encode(), sealed.signature, signer.certificate)
+    assert fields["reply_to"] == "https://kis.example/callback"
+    assert "reply_to" not in read(evidence_bytes(record("<x/>"), signer))
+
+
 def test_what_is_unknown_is_null(record: Record, signer: Signer) -> None:
     told = record(
         "<x/>",

@@ -248,3 +248,34 @@ def test_files_are_looked_at_once_a_second_only(folder: Folder, monkeypatch: pyt
     folder.seconds = 1.0
     directory.authenticate(der, FAR, NOW)
     assert looks != []
+
+
+def test_callback_addresses_are_read_with_the_node(folder: Folder) -> None:
+    folder.enrol("a", 'reply_to = ["https://kis.example:9443/callback", "https://[2001:db8::1]"]')
+    node = folder.directory().named("a")
+    assert node is not None
+    assert node.reply_to == ("https://kis.example:9443/callback", "https://[2001:db8::1]")
+    assert folder.directory().named("b") is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://kis.example/callback",
+        "https://user@kis.example/callback",
+        "https://kis.example/callback?a=b",
+        "https://kis.example/callback#a",
+        "https://kis.example/a/../b",
+        "https://kis.example/%2e%2e",
+        "https://kis.example:0/a",
+        "https://kis.example:70000/a",
+        "https:///a",
+        "https://kis.example/a b",
+        "kis.example",
+        "",
+    ],
+)
+def test_a_callback_address_with_two_readings_is_refused(folder: Folder, address: str) -> None:
+    folder.enrol("a", f'reply_to = ["{address}"]')
+    with pytest.raises(SettingsInvalid):
+        folder.directory()
