@@ -19,7 +19,6 @@ def deliverer(gateway: Gateway) -> Deliverer:
         settings=gateway.settings.outbox,
         node_named=gateway.nodes.named,
         post=Sender(gateway),
-        busy={},
     )
 
 

@@ -36,7 +36,7 @@ def _callback(value: str) -> str:
     """An address that we may be asked to send to: nothing in it has two readings."""
     if _CALLBACK.fullmatch(value) is None or "/." in value:
         raise ValueError("expected https://host:port/path without user, query, fragment and encoded text")
-    if (urlsplit(value).port or 1) < 1:
+    if urlsplit(value).port == 0:
         raise ValueError("expected a port from 1 to 65535")
     return value
 

@@ -12,52 +12,52 @@ from gateway.declare.events import Outcome
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.keeping import Circumstances, keep
 from gateway.record.people import Code
-from gateway.stores.outbox import Letter
+from gateway.stores.outbox import Claimed
 from gateway.stores.work import UnitOfWork
 
 
-def tell_delivered(letter: Letter, sent: bytes, certificate: bytes, engine: Engine, work: UnitOfWork) -> int:
+def tell_delivered(reply: Claimed, sent: bytes, certificate: bytes, engine: Engine, work: UnitOfWork) -> int:
     """Notes the audit row of a reply that was taken; its evidence has the octets as they left."""
     facts = reply_delivered(
         at=engine.clock(),
         here=engine.here,
-        peer=_peer(letter),
+        peer=_peer(reply),
         audit_source=engine.audit_source,
-        trace_id=letter.trace_id,
+        trace_id=reply.trace_id,
     )
-    return _keep(letter, facts, engine, work, certificate=certificate, sent=sent)
+    return _keep(reply, facts, engine, work, certificate=certificate, sent=sent)
 
 
-def tell_impostor(letter: Letter, reason: str, engine: Engine, work: UnitOfWork) -> int:
+def tell_impostor(reply: Claimed, reason: str, engine: Engine, work: UnitOfWork) -> int:
     """Notes an alert: who answered at the address is not the node. Nothing was sent."""
-    return _keep(letter, _alert(letter, events.NODE_AUTHENTICATION, reason, engine), engine, work)
+    return _keep(reply, _alert(reply, events.NODE_AUTHENTICATION, reason, engine), engine, work)
 
 
-def tell_given_up(letter: Letter, engine: Engine, work: UnitOfWork) -> int:
+def tell_given_up(reply: Claimed, engine: Engine, work: UnitOfWork) -> int:
     """Notes an alert: the reply was not taken in its time and is dropped."""
-    reason = f"the reply to {letter.transaction} was given up after {letter.attempts - 1} attempts"
-    return _keep(letter, _alert(letter, events.REPLY_GIVEN_UP, reason, engine), engine, work)
+    reason = f"the reply to {reply.transaction} was given up after {reply.attempts - 1} attempts"
+    return _keep(reply, _alert(reply, events.REPLY_GIVEN_UP, reason, engine), engine, work)
 
 
-def _alert(letter: Letter, kind: Code, reason: str, engine: Engine) -> AuditFacts:
+def _alert(reply: Claimed, kind: Code, reason: str, engine: Engine) -> AuditFacts:
     return security_alert(
         kind,
         at=engine.clock(),
         outcome=Outcome.SERIOUS_FAILURE,
-        peer=_peer(letter),
+        peer=_peer(reply),
         here=engine.here,
         audit_source=engine.audit_source,
-        description=f"{letter.address}: {reason}",
-        trace_id=letter.trace_id,
+        description=f"{reply.address}: {reason}",
+        trace_id=reply.trace_id,
     )
 
 
-def _peer(letter: Letter) -> Participant:
-    return Participant(letter.node, urlsplit(letter.address).hostname or "unknown")
+def _peer(reply: Claimed) -> Participant:
+    return Participant(reply.node, urlsplit(reply.address).hostname or "unknown")
 
 
 def _keep(
-    letter: Letter,
+    reply: Claimed,
     facts: AuditFacts,
     engine: Engine,
     work: UnitOfWork,
@@ -66,10 +66,10 @@ def _keep(
     sent: bytes | None = None,
 ) -> int:
     about = Circumstances(
-        node=letter.node,
+        node=reply.node,
         node_certificate=certificate,
-        transaction=letter.transaction,
+        transaction=reply.transaction,
         reply=hashlib.sha256(sent).digest() if sent is not None else None,
-        reply_to=letter.address,
+        reply_to=reply.address,
     )
-    return keep(facts, about, letter.trace_id, engine, work)
+    return keep(facts, about, reply.trace_id, engine, work)

@@ -37,7 +37,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Claimed:
     """A claimed reply, still sealed: how often it was tried (this time included), until when it is tried."""
 
     key: int
@@ -125,7 +125,7 @@ class Outbox:
         rows = await self._database.fetch(_due(now))
         return [Due(row.key, row.node, row.address) for row in rows]
 
-    async def claim(self, key: int, now: datetime, until: datetime) -> Letter | None:
+    async def claim(self, key: int, now: datetime, until: datetime) -> Claimed | None:
         """The reply, ours until a time; None when another has it or it is gone."""
         claim = secrets.token_hex(16)
         work = UnitOfWork()
@@ -139,7 +139,7 @@ class Outbox:
         if not rows:
             return None
         row = rows[0]
-        return Letter(
+        return Claimed(
             key=key,
             claim=claim,
             node=row.node,
@@ -153,22 +153,22 @@ class Outbox:
             body=row.body,
         )
 
-    async def open(self, letter: Letter) -> bytes:
+    async def open(self, reply: Claimed) -> bytes:
         """The octets of a reply; Defect when they were changed."""
-        key, context = self._keys.record_key(letter.wrapped), _context(letter.key, letter.node)
-        return await _aside(len(letter.body), envelope.open_text, key, context, letter.body)
+        key, context = self._keys.record_key(reply.wrapped), _context(reply.key, reply.node)
+        return await _aside(len(reply.body), envelope.open_text, key, context, reply.body)
 
-    def postpone(self, work: UnitOfWork, letter: Letter, at: datetime) -> None:
+    def postpone(self, work: UnitOfWork, reply: Claimed, at: datetime) -> None:
         """Notes when a claimed reply is tried again, if it is still ours."""
         work.write(
             update(_TABLE)
-            .where(_C.key == letter.key, _C.claimed_by == letter.claim)
+            .where(_C.key == reply.key, _C.claimed_by == reply.claim)
             .values(next_attempt=_ms(at), claimed_by=None)
         )
 
-    def remove(self, work: UnitOfWork, letter: Letter) -> None:
+    def remove(self, work: UnitOfWork, reply: Claimed) -> None:
         """Notes that a reply is not tried any more."""
-        work.write(delete(_TABLE).where(_C.key == letter.key))
+        work.write(delete(_TABLE).where(_C.key == reply.key))
 
 
 def _due(now: datetime) -> Select[tuple[int, str, str]]:

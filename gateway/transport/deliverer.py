@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
 from gateway.config import Outbox as OutboxSettings
 from gateway.crypto.xmldsig import refresh
-from gateway.errors import Busy, Defect, GatewayError, NodeRefused, SignerRefused
+from gateway.errors import Busy, Defect, NodeRefused, SignerRefused
 from gateway.pipeline.delivery import tell_delivered, tell_given_up, tell_impostor
 from gateway.pipeline.engine import Engine
 from gateway.record.people import Node
-from gateway.stores.outbox import Due, Letter
+from gateway.stores.outbox import Claimed, Due
 from gateway.stores.work import UnitOfWork
 from gateway.transport.callback import Answered
 
@@ -46,15 +46,15 @@ class Deliverer:
     node_named: Callable[[str], Node | None]
     post: Post
     jitter: Callable[[], float] = random.random
-    busy: dict[str, asyncio.Task[None]]
+    busy: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Works until cancelled. A failure is logged and tried again; it never stops the service."""
         while True:
             try:
                 await self.look()
-            except GatewayError as error:
-                self.engine.log.warning("outbox not read", error=type(error).__name__, detail=error.detail)
+            except Exception as error:  # noqa: BLE001 - a database that is away comes back
+                self.engine.log.warning("outbox not read", error=type(error).__name__)
             if self.busy:
                 await asyncio.wait(
                     list(self.busy.values()), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -89,57 +89,57 @@ class Deliverer:
         """One attempt at one reply."""
         now = self.engine.clock()
         lease = timedelta(seconds=2 * self.settings.attempt_seconds)
-        letter = await self.engine.outbox.claim(due.key, now, now + lease)
-        if letter is None:
+        reply = await self.engine.outbox.claim(due.key, now, now + lease)
+        if reply is None:
             return
-        if letter.expires <= now:
-            await self._give_up(letter)
+        if reply.expires <= now:
+            await self._give_up(reply)
             return
         try:
-            await self._send(letter, now)
+            await self._send(reply, now)
         except SignerRefused as error:
-            await self._failed(letter, error.detail, impostor=True)
+            await self._failed(reply, error.detail, impostor=True)
         except (Busy, NodeRefused, Defect) as error:
-            await self._failed(letter, error.detail)
+            await self._failed(reply, error.detail)
 
-    async def _send(self, letter: Letter, now: datetime) -> None:
-        node = self._receiver(letter)
-        body = refresh(await self.engine.outbox.open(letter), self.engine.signer, now)
-        headers = {"Content-Type": letter.content_type, "X-Request-Id": letter.trace_id}
-        answered, certificate = await self.post(node, letter.address, headers, body)
+    async def _send(self, reply: Claimed, now: datetime) -> None:
+        node = self._receiver(reply)
+        body = refresh(await self.engine.outbox.open(reply), self.engine.signer, now)
+        headers = {"Content-Type": reply.content_type, "X-Request-Id": reply.trace_id}
+        answered, certificate = await self.post(node, reply.address, headers, body)
         if not answered.taken:
-            await self._failed(letter, f"HTTP status {answered.status}", pause=answered.retry_after)
+            await self._failed(reply, f"HTTP status {answered.status}", pause=answered.retry_after)
             return
         work = UnitOfWork()
-        tell_delivered(letter, body, certificate, self.engine, work)
-        self.engine.outbox.remove(work, letter)
+        tell_delivered(reply, body, certificate, self.engine, work)
+        self.engine.outbox.remove(work, reply)
         await self.engine.committer.commit(work)
 
-    def _receiver(self, letter: Letter) -> Node:
+    def _receiver(self, reply: Claimed) -> Node:
         """The node as it is enrolled now."""
-        node = self.node_named(letter.node)
+        node = self.node_named(reply.node)
         if node is None or node.blocked:
-            raise NodeRefused(f"node {letter.node} is blocked or not enrolled")
-        if not node.takes_replies_at(letter.address):
-            raise NodeRefused(f"node {letter.node} is not enrolled with this address any more")
+            raise NodeRefused(f"node {reply.node} is blocked or not enrolled")
+        if not node.takes_replies_at(reply.address):
+            raise NodeRefused(f"node {reply.node} is not enrolled with this address any more")
         return node
 
     async def _failed(
-        self, letter: Letter, reason: str, *, pause: float | None = None, impostor: bool = False
+        self, reply: Claimed, reason: str, *, pause: float | None = None, impostor: bool = False
     ) -> None:
         self.engine.log.warning(
             "reply not delivered",
-            trace=letter.trace_id,
-            node=letter.node,
-            attempt=letter.attempts,
+            trace=reply.trace_id,
+            node=reply.node,
+            attempt=reply.attempts,
             reason=reason,
         )
         work = UnitOfWork()
         if impostor:
-            tell_impostor(letter, reason, self.engine, work)
-        wait = max(self.pause_after(letter.attempts), pause or 0.0)
+            tell_impostor(reply, reason, self.engine, work)
+        wait = max(self.pause_after(reply.attempts), pause or 0.0)
         later = self.engine.clock() + timedelta(seconds=wait)
-        self.engine.outbox.postpone(work, letter, min(later, letter.expires))
+        self.engine.outbox.postpone(work, reply, min(later, reply.expires))
         await self.engine.committer.commit(work)
 
     def pause_after(self, attempts: int) -> float:
@@ -148,9 +148,9 @@ class Deliverer:
         longest = min(told.retry_most_seconds, told.retry_seconds * 2.0 ** min(attempts - 1, 30))
         return longest * (0.5 + 0.5 * self.jitter())
 
-    async def _give_up(self, letter: Letter) -> None:
-        self.engine.log.error("reply given up", trace=letter.trace_id, node=letter.node)
+    async def _give_up(self, reply: Claimed) -> None:
+        self.engine.log.error("reply given up", trace=reply.trace_id, node=reply.node)
         work = UnitOfWork()
-        tell_given_up(letter, self.engine, work)
-        self.engine.outbox.remove(work, letter)
+        tell_given_up(reply, self.engine, work)
+        self.engine.outbox.remove(work, reply)
         await self.engine.committer.commit(work)
