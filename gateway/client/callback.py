@@ -14,6 +14,7 @@ from gateway.errors import Busy
 
 LARGEST_HEAD = 32 * 1024
 ACCEPTED = 202
+CLOSING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class CallbackListener:
         self.answers: list[tuple[int, Mapping[str, str]]] = []
         self.received: list[Delivery] = []
         self.connections = 0
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
@@ -65,6 +67,11 @@ class CallbackListener:
     def _to(self, message_id: str) -> list[Delivery]:
         return [each for each in self.received if each.relates_to == message_id]
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
@@ -77,15 +84,17 @@ class CallbackListener:
             lines += [f"{name}: {value}" for name, value in fields.items()]
             writer.write("\r\n".join([*lines, "", ""]).encode())
             await writer.drain()
+            writer.close()
+            await writer.wait_closed()
         except (OSError, EOFError):
             return
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def __aenter__(self) -> Self:
         host, port = self._place
         self._server = await asyncio.start_server(
-            self._serve, host, port, ssl=self._context, limit=LARGEST_HEAD
+            self._accept, host, port, ssl=self._context, limit=LARGEST_HEAD
         )
         return self
 
@@ -94,6 +103,11 @@ class CallbackListener:
     ) -> None:
         if self._server is not None:
             self._server.close()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=CLOSING_SECONDS)
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
 
 async def _read(reader: asyncio.StreamReader) -> Delivery:

@@ -14,6 +14,7 @@ from gateway.errors import Busy, SignerRefused
 
 LARGEST_HEAD = 32 * 1024
 HTTPS = 443
+CLOSING_SECONDS = 1.0
 _SUCCESS = range(200, 300)
 _INTERIM = range(100, 200)
 
@@ -60,11 +61,21 @@ async def post(
                 await writer.drain()
                 return await _answer(reader, now)
             finally:
-                writer.close()
+                await _close(writer)
     except ssl.SSLCertVerificationError as error:
         raise SignerRefused("the certificate of the receiver is not trusted for this address") from error
     except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
         raise Busy(f"the receiver did not answer ({type(error).__name__})") from error
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """In the form of TLS, as far as the receiver takes part in it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 def _head(authority: str, path: str, headers: Mapping[str, str], length: int) -> bytes:

@@ -39,7 +39,7 @@ class Receiver:
             if not self.answer:
                 await reader.read()
         finally:
-            writer.close()
+            writer.transport.abort()
 
 
 @pytest.fixture
