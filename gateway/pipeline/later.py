@@ -15,8 +15,6 @@ from gateway.record.people import Node
 from gateway.stores.work import UnitOfWork
 
 ACCEPTED = 202
-_ON_THE_CONNECTION = (ReplyUndeliverable, SignatureBroken)
-"""A reply that cannot be kept, and a replay: the address gets the answer to the first message, no other."""
 
 
 async def admit(proven: Proven, transaction: AnyTransaction, node: Node, engine: Engine) -> None:
@@ -45,9 +43,14 @@ def _check(address: str, name: str, transaction: AnyTransaction, node: Node) -> 
 def reply_address(x: Exchange, error: Exception | None = None, *, fault: bool = False) -> str | None:
     """Where the answer goes, if not on the connection."""
     proven: Proven | None = x.known("proven")
-    if proven is None or isinstance(error, _ON_THE_CONNECTION):
+    if proven is None or isinstance(error, ReplyUndeliverable) or _replayed(x, error):
         return None
     return proven.fault_to if fault else proven.reply_to
+
+
+def _replayed(x: Exchange, error: Exception | None) -> bool:
+    """The address gets the answer to the first message, and no fault about the second."""
+    return isinstance(error, SignatureBroken) and x.stage == "commit"
 
 
 async def leave(x: Exchange, engine: Engine, work: UnitOfWork, answer: Sealed, address: str) -> Sealed:
@@ -64,6 +67,11 @@ async def leave(x: Exchange, engine: Engine, work: UnitOfWork, answer: Sealed, a
             at=x.at,
         )
     return Sealed(status=ACCEPTED, headers={"x-request-id": x.trace_id})
+
+
+def size_of(answer: Sealed) -> int:
+    """Number of octets."""
+    return sum(len(piece) for piece in answer.pieces)
 
 
 def octets_of(answer: Sealed) -> bytes:

@@ -19,7 +19,7 @@ from gateway.identity.systems import system_principal
 from gateway.pipeline.authorize import decide, refuse_denied
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, Receipt
-from gateway.pipeline.later import admit, leave, reply_address
+from gateway.pipeline.later import admit, leave, reply_address, size_of
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_success
 
@@ -137,7 +137,7 @@ async def commit(x: Exchange, engine: Engine) -> None:
         )
     answer = x.sealed
     if (address := reply_address(x)) is not None:
-        engine.outbox.check_size(sum(len(piece) for piece in answer.pieces))
+        engine.outbox.check_size(size_of(answer))
         answer = await leave(x, engine, x.work, answer, address)
     await engine.committer.commit(x.work)
     x.receipt = Receipt(audit_ids=audit_ids, sealed=answer)

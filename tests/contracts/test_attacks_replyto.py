@@ -146,23 +146,24 @@ def test_wsa_03_two_reply_addresses(forge: Any, words: Any, how: dict[str, Any])
     forge.refused(raw, words.wsa("InvalidAddressingHeader"), words.query(4), **how)
 
 
+def test_which_transactions_may_be_answered_later(forge: Any) -> None:
+    """ITI TF-2 V.5 and the sections of the transactions; updates and removals have no such option."""
+    bindings = {each.code: each.binding for each in forge.house.gateway.engine.catalogue.transactions()}
+    later = {code for code, binding in bindings.items() if getattr(binding, "asynchronous", False)}
+    assert later == {"ITI-18", "ITI-41", "ITI-42", "ITI-43"}
+
+
+@pytest.mark.parametrize("address", [LISTED, NOWHERE])
+@pytest.mark.parametrize("code", ["ITI-57", "ITI-62", "ITI-86", "ITI-92"])
 def test_wsa_03_a_transaction_that_is_answered_on_the_connection_only(
-    forge: Any, words: Any, how: dict[str, Any]
+    forge: Any, how: dict[str, Any], words: Any, code: str, address: str
 ) -> None:
-    engine = forge.house.gateway.engine
-    by_key = {
-        key: replace(each, binding=replace(each.binding, asynchronous=False))
-        if each.code == "ITI-18"
-        else each
-        for key, each in engine.catalogue.by_key.items()
-    }
-    how["catalogue"] = replace(engine.catalogue, by_key=by_key)
-    for address in (LISTED, NOWHERE):
-        found = forge.refused(
-            forge.query(headers=to(address)), words.wsa("InvalidAddressingHeader"), words.query(4), **how
-        )
-        assert b"wsa:OnlyAnonymousAddressSupported<" in found.body
-    forge.send(forge.query(), unchanged=False, secret=False, **how)
+    text = forge.envelope(code, [b"<x></x>"], partner="tester", headers=to(address))
+    found = forge.send(forge.simple(code, text, "tester"), **how)
+    assert found.fault == words.wsa("InvalidAddressingHeader")
+    assert b"wsa:OnlyAnonymousAddressSupported<" in found.body
+    assert [(each.type, each.outcome) for each in found.audit] == [(code, 4)]
+    assert kept(forge) == []
 
 
 @pytest.mark.parametrize("address", [LISTED, f"{LISTED}/", f"{LISTED}/a/b-1", EXACT])
@@ -199,6 +200,15 @@ def test_a_fault_goes_to_its_own_address(forge: Any, words: Any, how: dict[str, 
     assert (found.status, found.body, found.kinds) == (202, b"", [words.login])
     assert [each[1] for each in kept(forge)] == [EXACT]
     assert b"wsse:InvalidSecurity" in opened(forge)
+
+
+def test_a_broken_assertion_in_a_proven_message_is_answered_at_the_address(
+    forge: Any, how: dict[str, Any]
+) -> None:
+    assertion = forge.assertion().replace(b"dr.weber", b"dr.other")
+    found = forge.send(forge.query(headers=to(LISTED), assertion=assertion), unchanged=False, **how)
+    assert (found.status, found.body) == (202, b"")
+    assert b"wsse:" in opened(forge)
 
 
 def test_a_fault_may_stay_on_the_connection(forge: Any, words: Any, how: dict[str, Any]) -> None:
