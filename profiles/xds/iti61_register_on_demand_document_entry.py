@@ -55,6 +55,7 @@ TRANSACTION: Transaction[RegisterRequest, Registered] = Transaction(
         request=f"{{{codes.LCM}}}SubmitObjectsRequest",
         response=f"{{{codes.RS}}}RegistryResponse",
         namespace=codes.XDSB,
+        asynchronous=True,
     ),
     action=Action.DOCUMENT_REGISTER,
     audit=submission_event("ITI-61", "Register On-Demand Document Entry"),
