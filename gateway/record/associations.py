@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from gateway.errors import Meaning, Problem
 from gateway.record.documents import Association, EntryType, Relation, Submission
+
+
+def membership_problems(submission: Submission) -> list[Problem]:
+    """Each entry, folder and FD-DE association hangs on the set by exactly one HasMember, and says how."""
+    set_id = submission.submission_set.id
+    members = [item for item in submission.associations if item.relation is Relation.HAS_MEMBER]
+    held = Counter(item.target for item in members if item.source == set_id)
+    needing = [
+        *(item.id for item in submission.documents),
+        *(item.id for item in submission.folders),
+        *(item.id for item in members if item.source != set_id),
+    ]
+    problems = [
+        Problem(
+            Meaning.METADATA_INVALID,
+            f"{name} has {held[name]} HasMember associations from the SubmissionSet, expected 1",
+            name,
+        )
+        for name in needing
+        if held[name] != 1
+    ]
+    problems += [
+        _invalid("a SubmissionSet is never the target of an association", item)
+        for item in submission.associations
+        if item.target == set_id
+    ]
+    return problems + [
+        problem for item in members if item.source == set_id for problem in _status_problems(item, submission)
+    ]
+
+
+def _status_problems(item: Association, submission: Submission) -> Iterator[Problem]:
+    """SubmissionSetStatus tells whether the member came along (4.2.2.1.1)."""
+    along = item.target in submission.ids
+    if item.member_status == "Original" and not along:
+        yield _invalid("SubmissionSetStatus is Original, but the target is not submitted", item)
+    elif item.member_status == "Reference" and along:
+        yield _invalid("SubmissionSetStatus is Reference, but the target is submitted", item)
+    elif item.member_status is None and any(entry.id == item.target for entry in submission.documents):
+        yield _invalid("SubmissionSetStatus is missing, expected Original", item)
 
 
 def link_problems(submission: Submission) -> list[Problem]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway.errors import Meaning, Problem, Refused
-from gateway.record.associations import addendum_problems, appended, link_problems
+from gateway.record.associations import addendum_problems, appended, link_problems, membership_problems
 from gateway.record.documents import (
     Association,
     DocumentEntry,
@@ -212,51 +212,7 @@ def _own_problems(submission: Submission) -> list[Problem]:
         for item in submission.associations
         if item.relation.updates
     ]
-    problems += _membership_problems(submission)
-    return problems + _member_status_problems(submission) + link_problems(submission)
-
-
-def _membership_problems(submission: Submission) -> list[Problem]:
-    """Each entry, folder and FD-DE association hangs on the set by exactly one HasMember."""
-    set_id = submission.submission_set.id
-    members = [item for item in submission.associations if item.relation is Relation.HAS_MEMBER]
-    held = Counter(item.target for item in members if item.source == set_id)
-    needing = [
-        *(item.id for item in submission.documents),
-        *(item.id for item in submission.folders),
-        *(item.id for item in members if item.source != set_id),
-    ]
-    problems = [
-        _invalid(f"{name} has {held[name]} HasMember associations from the SubmissionSet, expected 1", name)
-        for name in needing
-        if held[name] != 1
-    ]
-    problems += [
-        _invalid("a SubmissionSet is never the target of an association", item.id)
-        for item in submission.associations
-        if item.target == set_id
-    ]
-    return problems
-
-
-def _member_status_problems(submission: Submission) -> list[Problem]:
-    """SubmissionSetStatus tells whether the member came along (ITI TF-3 4.2.2.1.1)."""
-    inside = {item.id for item in submission.documents}
-    problems = []
-    for item in submission.associations:
-        if item.relation is not Relation.HAS_MEMBER or item.source != submission.submission_set.id:
-            continue
-        if item.member_status == "Original" and item.target not in submission.ids:
-            problems.append(
-                _invalid("SubmissionSetStatus is Original, but the target is not submitted", item.id)
-            )
-        elif item.member_status == "Reference" and item.target in submission.ids:
-            problems.append(
-                _invalid("SubmissionSetStatus is Reference, but the target is submitted", item.id)
-            )
-        elif item.member_status is None and item.target in inside:
-            problems.append(_invalid("SubmissionSetStatus is missing, expected Original", item.id))
-    return problems
+    return problems + membership_problems(submission) + link_problems(submission)
 
 
 def _taken_ids(inside: set[str], standing: Mapping[str, Standing]) -> list[Problem]:
