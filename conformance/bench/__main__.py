@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import large
 from load import Load, Measured
 from messages import KINDS, Workshop
 from population import populate
@@ -25,12 +26,14 @@ DOCUMENTS_STORED = 40
 def arguments() -> argparse.Namespace:
     """The options of design: what, how many, how long."""
     parser = argparse.ArgumentParser(prog="passerelle bench run", description=__doc__)
-    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large")
     parser.add_argument("--entries", type=int, default=10_000, help="document entries in the registry")
     parser.add_argument("--workers", type=int, default=1, help="server processes")
     parser.add_argument("--clients", type=int, default=8, help="connections, in processes of their own")
     parser.add_argument("--seconds", type=float, default=8.0, help="measured time for each kind")
     parser.add_argument("--database", default="", help="postgresql://… instead of SQLite")
+    parser.add_argument("--size", type=int, default=1024, help="MiB of the document of --only large")
+    parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
     return parser.parse_args()
@@ -49,6 +52,12 @@ def main() -> int:
         upgrade(settings.database.url)
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)
+        if options.only == "large":
+            with serving(config, workers=options.workers) as server:
+                large.show(
+                    large.measure(settings, workshop, server.pid, options.size, beside=not options.alone)
+                )
+            return 0
         patients = populate(settings, workshop.pattern, options.entries)
         measured: list[Measured] = []
         for kind in options.only.split(","):

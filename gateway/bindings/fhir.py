@@ -23,9 +23,9 @@ from gateway.bindings.fhirrequest import (
     wanted_type,
 )
 from gateway.config import Limits
-from gateway.crypto.httpsig import Request, sign_response
+from gateway.crypto.httpsig import Request, sign_response_of
 from gateway.crypto.keys import Signer
-from gateway.declare.bindings import Fhir, FhirReply, FhirRequest, Proven, Raw, Sealed
+from gateway.declare.bindings import Content, Fhir, FhirReply, FhirRequest, Octets, Proven, Raw, Sealed
 from gateway.declare.catalogue import Catalogue
 from gateway.declare.transaction import AnyTransaction
 from gateway.errors import Malformed, Meaning, Problem, Refused, TooLarge, TransactionUnknown
@@ -84,7 +84,7 @@ class FhirForm:
             accept=wanted_type(raw.headers.get("accept", ""), parameters),
             strict=strict(raw.headers.get("prefer", "")),
             authorization=raw.headers.get("authorization", ""),
-            digest=hashlib.sha256(raw.body or raw.target.encode()).digest(),
+            digest=raw.digest(),
             request=_request(raw),
         )
 
@@ -133,8 +133,9 @@ class FhirForm:
     ) -> Sealed:
         """The reply, signed together with the request it answers (RFC 9421)."""
         headers = {**fhirfault.retry_headers(reply.status), **reply.headers}
-        content = b"".join(reply.content.chunks())
-        return self._sealed(reply.status, reply.media_type, content, headers, envelope.request, now, trace_id)
+        return self._sealed(
+            reply.status, reply.media_type, reply.content, headers, envelope.request, now, trace_id
+        )
 
     def fault(
         self,
@@ -149,13 +150,14 @@ class FhirForm:
         form = fhirfault.form_of(error, url_too_long=self._too_long(raw))
         outcome = fhirfault.operation_outcome([fhirfault.issue_of(form, error, trace_id)])
         headers = fhirfault.headers_of(form, error)
-        return self._sealed(form.status, JSON, orjson.dumps(outcome), headers, _request(raw), now, trace_id)
+        content = Octets(orjson.dumps(outcome))
+        return self._sealed(form.status, JSON, content, headers, _request(raw), now, trace_id)
 
     def _sealed(
         self,
         status: int,
         media_type: str,
-        content: bytes,
+        content: Content,
         headers: Mapping[str, str],
         request: Request,
         now: datetime,
@@ -168,9 +170,18 @@ class FhirForm:
             "x-request-id": trace_id,
             **headers,
         }
-        signed = sign_response(status, told, content, request, self.signer, now)
+        digest = _digest(content)
+        signed = sign_response_of(status, told, digest, request, self.signer, now)
         told |= {name.lower(): value for name, value in signed.items()}
-        return Sealed(status=status, headers=told, pieces=(content,))
+        piece = content.data if isinstance(content, Octets) else content
+        return Sealed(status=status, headers=told, pieces=(piece,), sha256=digest)
+
+
+def _digest(content: Content) -> bytes:
+    running = hashlib.sha256()
+    for chunk in content.chunks():
+        running.update(chunk)
+    return running.digest()
 
 
 def _in_its_own_type(transaction: AnyTransaction) -> bool:

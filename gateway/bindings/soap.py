@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,11 +19,23 @@ from gateway.bindings.addressing import (
     read_addressing,
     refuse_unknown_headers,
 )
-from gateway.bindings.mtom import MimeType, PackageLimits, mime_type, pack, unpack
+from gateway.bindings.mtom import PackageLimits, mime_type, pack
+from gateway.bindings.unpack import OpenSink, Unpacker, unpack
 from gateway.crypto.keys import Signer
 from gateway.crypto.safexml import XmlLimits, parse
 from gateway.crypto.xmldsig import Attached, HeaderBlock, SignaturePolicy, compose, verify_envelope
-from gateway.declare.bindings import Attachment, Proven, Raw, Sealed, Soap, SoapPayload, SoapReply
+from gateway.declare.bindings import (
+    Attachment,
+    Content,
+    MimeType,
+    Package,
+    Proven,
+    Raw,
+    Sealed,
+    Soap,
+    SoapPayload,
+    SoapReply,
+)
 from gateway.declare.catalogue import Catalogue
 from gateway.declare.transaction import AnyTransaction
 from gateway.errors import ActionMismatch, Defect, EnvelopeVersion, Malformed, MediaTypeUnsupported
@@ -64,22 +75,42 @@ class Envelope:
 
 @dataclass(frozen=True, kw_only=True)
 class SoapForm:
-    """The SOAP wire form. `signer` is ours; `signer_of` knows those of the nodes."""
+    """The SOAP wire form. `signer` is ours; `signer_of` knows those of the nodes.
+
+    `outside` opens what takes a document too large for memory; without it all stay in memory.
+    """
 
     signer: Signer
     signer_of: SignerOf
     xml_limits: XmlLimits
     package_limits: PackageLimits
     signature_policy: SignaturePolicy
+    outside: OpenSink | None = None
     name: str = "soap"
     signs_messages: bool = True
     carries_assertions: bool = True
     answers_again: bool = False
 
+    def intake(self, headers: Mapping[str, str]) -> Unpacker | None:
+        """What takes a package apart while it comes in; None for a body that is read whole.
+
+        Malformed when the Content-Type does not say how.
+        """
+        told = headers.get("content-type", "")
+        if told[: len(_PACKAGE)].lower() != _PACKAGE:
+            return None
+        content_type = mime_type(told)
+        if content_type.type != _PACKAGE:
+            return None
+        return Unpacker(content_type, self.package_limits, self.outside)
+
     def open(self, raw: Raw) -> Envelope:
         """Media type, package, well-formedness, SOAP version and addressing; the Body stays unread."""
-        content_type = mime_type(raw.headers.get("content-type", ""))
-        text, text_type, attachments = self._text(raw.body, content_type)
+        if raw.failure is not None:
+            raise raw.failure
+        known = raw.package
+        content_type = known.type if known else mime_type(raw.headers.get("content-type", ""))
+        text, text_type, attachments = self._text(raw, content_type)
         root = parse(text, self.xml_limits, charset=text_type.parameters.get("charset"))
         if root.tag == f"{{{_SOAP_11}}}Envelope":
             raise EnvelopeVersion("a SOAP 1.1 envelope was sent; expected SOAP 1.2")
@@ -92,20 +123,20 @@ class SoapForm:
             action_parameter=content_type.parameters.get("action"),
             path=raw.path,
             packaged=content_type.type == _PACKAGE,
-            digest=hashlib.sha256(raw.body).digest(),
+            digest=raw.digest(),
         )
 
-    def _text(self, body: bytes, content_type: MimeType) -> tuple[bytes, MimeType, Mapping[str, Attachment]]:
+    def _text(self, raw: Raw, content_type: MimeType) -> tuple[bytes, MimeType, Mapping[str, Attachment]]:
         if content_type.type == _SIMPLE:
-            return body, content_type, {}
+            return raw.body, content_type, {}
         if content_type.type == _PACKAGE:
-            package = unpack(body, content_type, self.package_limits)
+            package: Package = raw.package or unpack(raw.body, content_type, self.package_limits)
             if package.root_type.type != "application/xop+xml":
                 raise MediaTypeUnsupported(
                     "the root part is not application/xop+xml", location="Content-Type"
                 )
             return package.root, package.root_type, package.attachments
-        if content_type.type == "text/xml" and _SOAP_11.encode() in body[:1024]:
+        if content_type.type == "text/xml" and _SOAP_11.encode() in raw.body[:1024]:
             raise EnvelopeVersion("a SOAP 1.1 message was sent; expected SOAP 1.2")
         raise MediaTypeUnsupported(
             f"Content-Type is not {_SIMPLE} or {_PACKAGE} with XOP", location="Content-Type"
@@ -212,7 +243,7 @@ def _sent(
     packaged: bool,
     status: int = 200,
 ) -> Sealed:
-    pieces = [text]
+    pieces: list[bytes | Content] = [text]
     content_type = f'{_SIMPLE}; charset=UTF-8; action="{action}"'
     if packaged:
         content_type, pieces = pack(text, attachments, action)

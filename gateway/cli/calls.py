@@ -65,11 +65,12 @@ def send(
 ) -> None:
     """Provide and register a document (ITI-41) and print its uniqueId."""
     from gateway.cli.partner import Acting  # noqa: PLC0415
+    from gateway.client.files import FileContent  # noqa: PLC0415
 
     acting = Acting.of(config, partner, role)
     unique_id = asyncio.run(
         acting.send(
-            document.read_bytes(),
+            FileContent(document),
             patient,
             title or document.stem,
             class_code,
@@ -102,10 +103,17 @@ def retrieve(
 ) -> None:
     """Retrieve a document (ITI-43)."""
     from gateway.cli.partner import Acting  # noqa: PLC0415
+    from gateway.client.files import FileContent, FileSink  # noqa: PLC0415
 
-    data = asyncio.run(Acting.of(config, partner, role).retrieve(unique_id))
+    acting = Acting.of(config, partner, role)
     if output is None:
-        print(data.decode("utf-8", "replace"))
+        content = asyncio.run(acting.retrieve(unique_id))
+        print(b"".join(content.chunks()).decode("utf-8", "replace"))
+        return
+    folder = output.absolute().parent
+    content = asyncio.run(acting.retrieve(unique_id, outside=lambda: FileSink(folder)))
+    if isinstance(content, FileContent):
+        content.path.replace(output)
     else:
-        output.write_bytes(data)
-        print(f"{len(data)} octets written to {output}")
+        output.write_bytes(b"".join(content.chunks()))
+    print(f"{content.size} octets written to {output}")

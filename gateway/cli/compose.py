@@ -35,6 +35,7 @@ from gateway.policy.matrix import PolicySource
 from gateway.policy.model import Policy
 from gateway.record.domain import CodeList, Domain, Limit
 from gateway.record.people import Code, Node, SubjectKind
+from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
@@ -42,7 +43,9 @@ from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
-from gateway.stores.repository import BlobStore, RepositoryStore
+from gateway.stores.repository import RepositoryStore
+from gateway.stores.spool import Spools
+from gateway.stores.threads import HeavyWork
 
 _PROFILES = "profiles:PROFILES"
 _NODES_SEEN = 256
@@ -64,6 +67,7 @@ class Gateway:
     async def close(self) -> None:
         """Writes what waits, gives the database back."""
         await self.engine.committer.close()
+        self.engine.heavy.close()
         await self.database.close()
 
 
@@ -99,6 +103,7 @@ def compose(
         alert=lambda problem: log.error("crl refused", reason=problem.detail, at=problem.location),
     )
     database = open_database(settings.database.url)
+    blobs = BlobStore(settings.content.directory)
     keys, new_key = KeyTree(load_master_key(settings.content.master_key)), key_maker()
     engine = Engine(
         stages=STAGES,
@@ -106,7 +111,7 @@ def compose(
         nodes=nodes,
         assertions=AssertionReader(_assertion_policy(settings, policies.current())),
         policies=policies,
-        services=_services(settings, policies, database, keys, new_key),
+        services=_services(settings, policies, database, keys, blobs, new_key),
         journal=Journal(database, new_key),
         outbox=_outbox(settings, database, keys, new_key),
         committer=GroupCommitter(database),
@@ -116,12 +121,14 @@ def compose(
         clock=clock,
         new_trace=lambda: secrets.token_hex(16),
         replay_seconds=settings.limits.timestamp_age_seconds + 2 * settings.limits.clock_skew_seconds,
+        arrival_seconds=settings.limits.longest_request_seconds,
+        heavy=HeavyWork(),
         log=log,
     )
     return Gateway(
         settings=settings,
         engine=engine,
-        soap=_soap(settings, signer, nodes, revocations),
+        soap=_soap(settings, signer, nodes, revocations, blobs),
         fhir=FhirForm(signer=signer, limits=settings.limits, base=f"{settings.server.public_url}/fhir"),
         hl7v2=Hl7Form(environment=settings.environment, limits=settings.limits),
         nodes=nodes,
@@ -147,13 +154,14 @@ def _services(
     policies: PolicySource,
     database: Database,
     keys: KeyTree,
+    blobs: BlobStore,
     new_key: Callable[[], int],
 ) -> Services:
     return Services(
         registry=RegistryStore(
             database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
         ),
-        repository=RepositoryStore(database, keys, BlobStore(settings.content.directory)),
+        repository=RepositoryStore(database, keys, blobs),
         patients=PatientStore(database, keys, new_key),
         domain=domain_of(settings),
     )
@@ -202,7 +210,13 @@ def _assertion_policy(settings: Settings, policy: Policy) -> AssertionPolicy:
     )
 
 
-def _soap(settings: Settings, signer: Signer, nodes: NodeDirectory, revocations: RevocationList) -> SoapForm:
+def _soap(
+    settings: Settings,
+    signer: Signer,
+    nodes: NodeDirectory,
+    revocations: RevocationList,
+    blobs: BlobStore,
+) -> SoapForm:
     limits = settings.limits
 
     def signer_of(node: Node, der: bytes, now: datetime) -> x509.Certificate:
@@ -223,8 +237,12 @@ def _soap(settings: Settings, signer: Signer, nodes: NodeDirectory, revocations:
             namespaces=limits.xml_namespaces,
         ),
         package_limits=PackageLimits(
-            parts=limits.mtom_parts, header=limits.part_header_bytes, document=limits.document_bytes
+            parts=limits.mtom_parts,
+            header=limits.part_header_bytes,
+            root=limits.xml_bytes,
+            document=limits.document_bytes,
         ),
+        outside=Spools(blobs, limits.spool_bytes).open,
         signature_policy=SignaturePolicy(
             max_age=timedelta(seconds=limits.timestamp_age_seconds),
             skew=timedelta(seconds=limits.clock_skew_seconds),

@@ -18,7 +18,11 @@ def doors(gateway: Gateway) -> tuple[Door, ...]:
             path=path,
             form=gateway.soap,
             methods=frozenset({"POST"}),
-            largest=limits.mtom_bytes if any(_packaged(each) for each in transactions) else limits.xml_bytes,
+            largest=limits.xml_bytes,
+            largest_package=limits.mtom_bytes
+            if any(_packaged(each) for each in transactions)
+            else limits.xml_bytes,
+            intake=gateway.soap.intake,
             document=contract(path, transactions, gateway.settings.server.public_url),
         )
         for path, transactions in gateway.engine.catalogue.soap_ports().items()

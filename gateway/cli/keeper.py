@@ -36,14 +36,14 @@ class Sealing:
 async def keep(gateway: Gateway) -> None:
     """Works until cancelled. A failure is logged and tried again; it never stops the service."""
     sealing = await resume(gateway)
-    swept = time.monotonic()
+    swept = time.monotonic() - SWEEP_SECONDS
     while True:
         await asyncio.sleep(SEAL_SECONDS)
         try:
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
             await _forget(gateway)
-            if time.monotonic() - swept > SWEEP_SECONDS:
+            if time.monotonic() - swept >= SWEEP_SECONDS:
                 swept = time.monotonic()
                 await gateway.engine.services.repository.sweep(time.time() - ORPHAN_AGE.total_seconds())
         except GatewayError as error:

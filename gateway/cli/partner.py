@@ -11,6 +11,7 @@ import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.bindings.unpack import OpenSink
 from gateway.cli.endpoints import endpoints_of
 from gateway.cli.settings import load_settings
 from gateway.client import xds
@@ -20,6 +21,7 @@ from gateway.client.soap import SoapClient
 from gateway.client.token import issue_assertion
 from gateway.config import Settings, load_node
 from gateway.crypto.keys import load_signer
+from gateway.declare.bindings import Content
 from gateway.errors import SettingsInvalid
 from gateway.policy.matrix import load_policy
 from gateway.record.people import Code, PatientId
@@ -113,7 +115,7 @@ class Acting:
             await client.close()
 
     async def send(
-        self, data: bytes, patient: str, title: str, class_code: str, confidentiality: str, suffix: str
+        self, content: Content, patient: str, title: str, class_code: str, confidentiality: str, suffix: str
     ) -> str:
         """Provides one document; gives its uniqueId."""
         code, _, scheme = class_code.partition("^^")
@@ -121,7 +123,7 @@ class Acting:
         node = load_node(self.settings.nodes.directory / f"{self.partner}.toml")
         subject, name = PERSONS.get(self.role, (self.role, self.role))
         document = xds.Document(
-            data=data,
+            large=content,
             unique_id=unique_id,
             mime_type=_MIME.get(suffix, "application/octet-stream"),
             title=title,
@@ -147,11 +149,16 @@ class Acting:
         async with self.identity.http() as http:
             return await xds.find(self._client(http), self.endpoints, identity, assertion)
 
-    async def retrieve(self, unique_id: str, patient: str | None = None) -> bytes:
-        """The octets of a document."""
+    async def retrieve(
+        self, unique_id: str, patient: str | None = None, outside: OpenSink | None = None
+    ) -> Content:
+        """A document; a large one is where `outside` put it."""
         wanted = [(self.endpoints.repository_unique_id, unique_id)]
+        assertion = self.assertion(patient)
         async with self.identity.http() as http:
-            found = await xds.retrieve(self._client(http), self.endpoints, wanted, self.assertion(patient))
+            found = await xds.retrieve_contents(
+                self._client(http), self.endpoints, wanted, assertion, outside
+            )
         return found[unique_id]
 
     def _client(self, http: httpx.AsyncClient) -> SoapClient:

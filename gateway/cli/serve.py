@@ -136,7 +136,7 @@ def _servers(
 def _hl7v2_handler(gateway: Gateway) -> Callable[[bytes, Peer], Awaitable[bytes]]:
     async def handle(frame: bytes, peer: Peer) -> bytes:
         raw = Raw(body=frame, peer_certificate=peer.certificate or None, peer_host=peer.host, target="mllp")
-        return b"".join((await run(raw, gateway.hl7v2, gateway.engine)).pieces)
+        return b"".join((await run(raw, gateway.hl7v2, gateway.engine)).chunks())
 
     return handle
 

@@ -13,7 +13,8 @@ import orjson
 from gateway.crypto.keys import Signer, load_signer
 from gateway.errors import SettingsInvalid
 
-_TIMEOUT = 30.0
+_TIMEOUT = httpx.Timeout(30.0, read=300.0)
+"""A large document is verified and stored before it is answered."""
 
 
 @dataclass(frozen=True, slots=True)

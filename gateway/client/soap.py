@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
@@ -13,14 +13,15 @@ from cryptography import x509
 from lxml import etree
 
 from gateway.bindings.addressing import ANONYMOUS, SOAP, WSA
-from gateway.bindings.mtom import PackageLimits, mime_type, pack, unpack
+from gateway.bindings.mtom import PackageLimits, mime_type, pack
+from gateway.bindings.unpack import OpenSink, Unpacker, unpack
 from gateway.crypto.keys import Signer
-from gateway.crypto.safexml import parse
+from gateway.crypto.safexml import MEBIBYTE, parse
 from gateway.crypto.xmldsig import Attached, HeaderBlock, SignaturePolicy, compose, verify_envelope
-from gateway.declare.bindings import Attachment
+from gateway.declare.bindings import Attachment, Sealed
 from gateway.errors import GatewayError, Malformed, SignatureBroken, SignerRefused
 
-_LIMITS = PackageLimits(parts=1_000, header=8_192, document=1 << 30)
+_LIMITS = PackageLimits(parts=1_000, header=8_192, root=16 * MEBIBYTE, document=1 << 40)
 _ACCEPTED = 202
 _FAULT = f"{{{SOAP}}}Fault"
 _BODY = f"{{{SOAP}}}Body"
@@ -60,11 +61,27 @@ class SoapClient:
         *,
         packaged: bool,
         assertion: bytes | None = None,
+        outside: OpenSink | None = None,
     ) -> Reply:
-        """One exchange; Faulted when the answer is a fault, SignatureBroken when it is not signed."""
-        content_type, body = self.write(url, action, pieces, packaged=packaged, assertion=assertion)
-        response = await self.http.post(url, content=body, headers={"content-type": content_type})
-        return self.read(response.status_code, response.headers.get("content-type", ""), response.content)
+        """One exchange; Faulted when the answer is a fault, SignatureBroken when it is not signed.
+
+        Documents are sent as they are read; `outside` opens what takes those of the answer that are large.
+        """
+        message = self.compose(url, action, pieces, packaged=packaged, assertion=assertion)
+        headers = {**message.headers, "content-length": str(message.size)}
+        async with self.http.stream("POST", url, content=_sending(message), headers=headers) as response:
+            kind = mime_type(response.headers.get("content-type", ""))
+            if kind.type != "multipart/related":
+                return self._read_text(response.status_code, kind.type, await response.aread())
+            unpacker = Unpacker(kind, _LIMITS, outside)
+            try:
+                async for chunk in response.aiter_bytes():
+                    unpacker.feed(chunk)
+                package = unpacker.finish()
+                return self._verified(response.status_code, package.root, package.attachments)
+            except BaseException:
+                unpacker.discard()
+                raise
 
     async def ask(
         self,
@@ -108,6 +125,29 @@ class SoapClient:
         message_id: str | None = None,
     ) -> tuple[str, bytes]:
         """The request as it goes over the wire: content type and octets."""
+        message = self.compose(
+            url,
+            action,
+            pieces,
+            packaged=packaged,
+            assertion=assertion,
+            reply_to=reply_to,
+            message_id=message_id,
+        )
+        return message.headers["content-type"], b"".join(message.chunks())
+
+    def compose(
+        self,
+        url: str,
+        action: str,
+        pieces: Sequence[bytes | Attachment],
+        *,
+        packaged: bool,
+        assertion: bytes | None = None,
+        reply_to: str = ANONYMOUS,
+        message_id: str | None = None,
+    ) -> Sealed:
+        """The request, signed; documents stay what they are."""
         headers = [
             HeaderBlock.of_text(f"{{{WSA}}}Action", action, must_understand=True),
             HeaderBlock.of_text(f"{{{WSA}}}MessageID", message_id or f"urn:uuid:{uuid.uuid4()}"),
@@ -120,21 +160,28 @@ class SoapClient:
         ]
         text = compose(headers, content, self.signer, now=datetime.now(UTC), assertion=assertion)
         if not packaged:
-            return f'application/soap+xml; charset=UTF-8; action="{action}"', text
+            kind = f'application/soap+xml; charset=UTF-8; action="{action}"'
+            return Sealed(headers={"content-type": kind}, pieces=(text,))
         attachments = [piece for piece in pieces if isinstance(piece, Attachment)]
         content_type, parts = pack(text, attachments, action)
-        return content_type, b"".join(parts)
+        return Sealed(headers={"content-type": content_type}, pieces=parts)
 
     def read(self, status: int, content_type: str, body: bytes) -> Reply:
-        """The reply, its signature checked against the server's certificates."""
-        told = mime_type(content_type)
-        attachments: Mapping[str, Attachment] = {}
-        if told.type == "multipart/related":
-            package = unpack(body, told, _LIMITS)
-            body, attachments = package.root, package.attachments
-        elif told.type != "application/soap+xml":
+        """A reply that came in one piece, its signature checked against the server's certificates."""
+        kind = mime_type(content_type)
+        if kind.type != "multipart/related":
+            return self._read_text(status, kind.type, body)
+        package = unpack(body, kind, _LIMITS)
+        return self._verified(status, package.root, package.attachments)
+
+    def _read_text(self, status: int, kind: str, body: bytes) -> Reply:
+        if kind != "application/soap+xml":
             raise Faulted(status, None, body[:200].decode("utf-8", "replace").strip())
-        root = parse(body)
+        return self._verified(status, body, {})
+
+    def _verified(self, status: int, text: bytes, attachments: Mapping[str, Attachment]) -> Reply:
+        """The reply, its signature checked against the server's certificates."""
+        root = parse(text)
         fault = root.find(f"{_BODY}/{_FAULT}")
         if fault is not None:
             raise _faulted(status, fault)
@@ -163,6 +210,11 @@ def relates_to(content_type: str, body: bytes) -> str | None:
     if told.type == "multipart/related":
         body = unpack(body, told, _LIMITS).root
     return parse(body).findtext(f"{{{SOAP}}}Header/{{{WSA}}}RelatesTo")
+
+
+async def _sending(message: Sealed) -> AsyncIterator[bytes]:
+    for chunk in message.chunks():
+        yield chunk
 
 
 def _faulted(status: int, fault: etree._Element) -> Faulted:

@@ -13,10 +13,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+from gateway.bindings.unpack import OpenSink
 from gateway.client.session import Endpoints
 from gateway.client.soap import Reply, SoapClient
 from gateway.crypto.xmldsig import c14n
-from gateway.declare.bindings import Attachment, Octets
+from gateway.declare.bindings import Attachment, Content, Octets
 from gateway.errors import GatewayError
 from gateway.record.people import Code
 
@@ -37,9 +38,13 @@ class RegistryFailure(GatewayError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A document to provide. `patient` and `source_patient` are CX; times are DTM in UTC."""
+    """A document to provide. `patient` and `source_patient` are CX; times are DTM in UTC.
 
-    data: bytes
+    `large` stands in place of `data` for one that is not held in memory.
+    """
+
+    data: bytes = b""
+    large: Content | None = None
     unique_id: str
     mime_type: str
     title: str
@@ -93,7 +98,7 @@ def provide_pieces(documents: Sequence[Document], set_id: str, source: str) -> l
         text += f'<xds:Document id="Document{number}">'
         pieces += [
             text.encode(),
-            Attachment(f"{uuid.uuid4()}@client", document.mime_type, Octets(document.data)),
+            Attachment(f"{uuid.uuid4()}@client", document.mime_type, document.large or Octets(document.data)),
         ]
         text = "</xds:Document>"
     pieces.append(f"{text}</xds:ProvideAndRegisterDocumentSetRequest>".encode())
@@ -147,12 +152,25 @@ async def retrieve(
     assertion: bytes | None,
 ) -> dict[str, bytes]:
     """ITI-43 for (repositoryUniqueId, uniqueId) pairs; gives octets by uniqueId."""
+    found = await retrieve_contents(client, endpoints, documents, assertion)
+    return {name: b"".join(content.chunks()) for name, content in found.items()}
+
+
+async def retrieve_contents(
+    client: SoapClient,
+    endpoints: Endpoints,
+    documents: Sequence[tuple[str, str]],
+    assertion: bytes | None,
+    outside: OpenSink | None = None,
+) -> dict[str, Content]:
+    """The same without holding large documents in memory: `outside` opens what takes them."""
     reply = await client.call(
         endpoints.repository,
         "urn:ihe:iti:2007:RetrieveDocumentSet",
         [retrieve_body(documents)],
         packaged=True,
         assertion=assertion,
+        outside=outside,
     )
     _expect_success(reply.element.find("rs:RegistryResponse", _NAMESPACES))
     return dict(_received(reply))
@@ -163,13 +181,13 @@ def new_oid() -> str:
     return f"2.25.{uuid.uuid4().int}"
 
 
-def _received(reply: Reply) -> list[tuple[str, bytes]]:
+def _received(reply: Reply) -> list[tuple[str, Content]]:
     found = []
     for item in reply.element.iterfind("xds:DocumentResponse", _NAMESPACES):
         include = item.find("xds:Document/*", _NAMESPACES)
         name = "" if include is None else (include.get("href") or "").removeprefix("cid:")
-        data = b"".join(reply.attachments[name].content.chunks())
-        found.append((item.findtext("xds:DocumentUniqueId", "", _NAMESPACES), data))
+        content = reply.attachments[name].content
+        found.append((item.findtext("xds:DocumentUniqueId", "", _NAMESPACES), content))
     return found
 
 

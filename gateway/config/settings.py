@@ -150,6 +150,7 @@ class Limits:
     request_seconds: Seconds = 120.0
     body_rate_minimum: Count = 1_000
     body_rate_grace_seconds: Seconds = 10.0
+    long_body_rate_minimum: Count = 1_000_000
     keep_alive_seconds: Seconds = 60.0
     request_line_bytes: Count = 8 * KIB
     header_block_bytes: Count = 32 * KIB
@@ -163,8 +164,9 @@ class Limits:
     xml_elements: Count = 500_000
     xml_namespaces: Count = 1_000
     # MTOM
-    mtom_bytes: Count = 256 * MIB
-    document_bytes: Count = 100 * MIB
+    mtom_bytes: Count = 1_536 * MIB
+    document_bytes: Count = 1_024 * MIB
+    spool_bytes: Count = 4_096 * MIB
     mtom_parts: Count = 500
     part_header_bytes: Count = 8 * KIB
     # FHIR
@@ -200,6 +202,11 @@ class Limits:
     journal_alert_percent: Percent = 90
     journal_refuse_percent: Percent = 98
     outbox_alert_seconds: Seconds = 900.0
+
+    @property
+    def longest_request_seconds(self) -> float:
+        """How long the largest body may take to come in."""
+        return self.request_seconds + self.mtom_bytes / self.long_body_rate_minimum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)

@@ -1,8 +1,9 @@
 """Encryption at rest: master key → record key per patient → key per document (AES-256, RFC 3394, GCM).
 
 Destroying a record key makes everything of that record unreadable. Document octets are sealed in
-chunks; each chunk's associated data holds its index, whether it is the last, and what it belongs to,
-so that chunks cannot be reordered, dropped, or moved to another document.
+chunks; each chunk's associated data holds its index, whether it is the last, and the name of its blob,
+so that chunks cannot be reordered, dropped, or moved to another blob. What the blob is, is bound when its
+key is wrapped: octets can be sealed before it is known whose they are.
 """
 
 from __future__ import annotations
@@ -53,14 +54,9 @@ def load_master_key(path: Path) -> bytes:
     return base64.b64decode(path.read_bytes(), validate=False)
 
 
-def new_document_key(record_key: bytes) -> tuple[bytes, bytes]:
-    """A fresh document key: plain, and wrapped by the record key."""
-    return _fresh(record_key)
-
-
-def document_key(record_key: bytes, wrapped: bytes) -> bytes:
-    """A document key from its wrapped form."""
-    return _unwrap(record_key, wrapped)
+def new_document_key() -> bytes:
+    """A fresh key, for one blob only."""
+    return os.urandom(_KEY_SIZE)
 
 
 def seal_text(key: bytes, context: bytes, data: bytes) -> bytes:
@@ -77,18 +73,47 @@ def open_text(key: bytes, context: bytes, sealed: bytes) -> bytes:
         raise Defect("a sealed value does not open: wrong key, or it was changed") from error
 
 
+class Sealer:
+    """Seals octets of any cut in chunks. The key must be fresh: the nonce is the chunk's index."""
+
+    def __init__(self, key: bytes, context: bytes) -> None:
+        self._cipher = AESGCM(key)
+        self._context = context
+        self._index = 0
+        self._held = b""
+
+    def seal(self, data: bytes | memoryview) -> Iterator[bytes]:
+        """The chunks that are complete. One that may be the last is held back."""
+        view = memoryview(self._held + data if self._held else data)
+        at = 0
+        while len(view) - at > CHUNK:
+            yield self._chunk(view[at : at + CHUNK], last=False)
+            at += CHUNK
+        self._held = bytes(view[at:])
+
+    def last(self) -> bytes:
+        """The chunk that ends the blob; nothing follows it."""
+        return self._chunk(self._held, last=True)
+
+    def _chunk(self, data: bytes | memoryview, *, last: bool) -> bytes:
+        sealed = self._cipher.encrypt(
+            _nonce(self._index), data, _bound(self._context, self._index, last=last)
+        )
+        self._index += 1
+        return sealed
+
+
 def seal_chunks(key: bytes, context: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Octets of any cut, sealed in chunks. The key must be fresh: the nonce is the chunk's index."""
-    cipher = AESGCM(key)
-    index = 0
-    held = b""
+    """Octets of any cut as the sealed chunks of one blob."""
+    sealer = Sealer(key, context)
     for piece in chunks:
-        held = held + piece if held else piece
-        while len(held) > CHUNK:
-            yield cipher.encrypt(_nonce(index), held[:CHUNK], _bound(context, index, last=False))
-            held = held[CHUNK:]
-            index += 1
-    yield cipher.encrypt(_nonce(index), held, _bound(context, index, last=True))
+        yield from sealer.seal(piece)
+    yield sealer.last()
+
+
+def sealed_size(size: int) -> int:
+    """Octets of a sealed blob that holds `size` octets."""
+    return size + _TAG * max(1, -(-size // CHUNK))
 
 
 def open_chunks(key: bytes, context: bytes, sealed: Iterable[bytes]) -> Iterator[bytes]:

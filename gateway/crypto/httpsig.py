@@ -94,14 +94,30 @@ def sign_response(
 
     A request that was signed itself is bound by its signature (RFC 9421 section 2.4).
     """
-    added = {"Content-Digest": content_digest(body)}
+    return sign_response_of(status, headers, sha256(body).digest(), request, signer, now)
+
+
+def sign_response_of(
+    status: int,
+    headers: Mapping[str, str],
+    digest: bytes,
+    request: Request,
+    signer: Signer,
+    now: datetime,
+) -> dict[str, str]:
+    """The same for a body of which the SHA-256 is known."""
+    added = {"Content-Digest": _digest_field(digest)}
     values = _of_response(status, {**headers, **added}, request)
     return added | _signature(_wanted_of_response(values), values, signer, now)
 
 
 def content_digest(body: bytes) -> str:
     """The value of Content-Digest: SHA-256 of the body."""
-    return f"sha-256=:{b64encode(sha256(body).digest()).decode()}:"
+    return _digest_field(sha256(body).digest())
+
+
+def _digest_field(digest: bytes) -> str:
+    return f"sha-256=:{b64encode(digest).decode()}:"
 
 
 def _signature(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from lxml import etree
 
 from gateway.errors import Problem
+from gateway.stores import content as contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +63,11 @@ WireKey = tuple[str, str, str]
 """("soap", endpoint path, action), ("fhir", method, path) or ("hl7v2", message type, trigger)."""
 
 
-class Content(Protocol):
-    """Document bytes that can be read several times without holding them in one piece."""
+Content = contents.Content
+"""Document bytes that can be read several times without holding them in one piece."""
 
-    @property
-    def size(self) -> int:
-        """Number of octets."""
-        ...
-
-    def chunks(self) -> Iterator[bytes]:
-        """The octets from the start, in pieces."""
-        ...
+Octets = contents.Octets
+"""Content held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +96,11 @@ class SoapReply:
 
     pieces: Sequence[bytes | Attachment]
 
+    @property
+    def size(self) -> int:
+        """Number of octets, documents counted."""
+        return sum(len(each) if isinstance(each, bytes) else each.content.size for each in self.pieces)
+
 
 @dataclass(frozen=True, slots=True)
 class FhirRequest:
@@ -122,33 +123,71 @@ class FhirReply:
     content: Content
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Number of octets."""
+        return self.content.size
+
 
 @dataclass(frozen=True, slots=True)
 class Hl7Reply:
     """What an HL7 v2 codec answers a feed with: accepted, unless one of the problems is no warning."""
 
     problems: tuple[Problem, ...] = ()
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Octets:
-    """Content held in memory."""
+class MimeType:
+    """A Content-Type taken apart: type in lower case, parameters by lower-case name."""
 
-    data: bytes
+    type: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A multipart body taken apart: its type, the root part with its own, and the others by content id."""
+
+    type: MimeType
+    root: bytes
+    root_type: MimeType
+    attachments: Mapping[str, Attachment]
 
     @property
     def size(self) -> int:
-        """Number of octets."""
-        return len(self.data)
+        """Number of octets of all parts."""
+        return len(self.root) + sum(part.content.size for part in self.attachments.values())
 
-    def chunks(self) -> Iterator[bytes]:
-        """The octets in one piece."""
-        yield self.data
+
+class Intake(Protocol):
+    """Takes a body apart while it comes in, so that it is never held in one piece."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether anything of it is held outside memory."""
+        ...
+
+    def feed(self, data: bytes) -> None:
+        """More of the body; raises what is wrong with it as soon as it is seen."""
+        ...
+
+    def finish(self) -> Package:
+        """The body was received whole."""
+        ...
+
+    def discard(self) -> None:
+        """Gives back what is held of it outside memory, and was not taken."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
-    """A message as a transport hands it over. Header names are in lower case; `target` is the full URI."""
+    """A message as a transport hands it over. Header names are in lower case; `target` is the full URI.
+
+    What an intake took apart is the `package`, and `body` is empty; `failure` is why it could not.
+    `sha256` is that of the body, taken while it was read; `received` is when the message began to arrive.
+    """
 
     method: str = ""
     path: str = ""
@@ -156,8 +195,21 @@ class Raw:
     target: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    package: Package | None = None
+    failure: Exception | None = None
+    sha256: bytes = b""
+    received: datetime | None = None
     peer_certificate: bytes | None = None
     peer_host: str = ""
+
+    @property
+    def size(self) -> int:
+        """Number of octets of what was said."""
+        return len(self.body) if self.package is None else self.package.size
+
+    def digest(self) -> bytes:
+        """SHA-256 of the body; of the target, where there is none."""
+        return self.sha256 or hashlib.sha256(self.body or self.target.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,15 +231,34 @@ class Proven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """An answer ready to be sent: transport status (HTTP only), headers, octets in pieces."""
+    """An answer ready to be sent: transport status (HTTP only), headers, octets in pieces.
+
+    A piece that is too large for memory is Content. `sha256` is set where it is known already.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    pieces: Sequence[bytes] = ()
+    pieces: Sequence[bytes | Content] = ()
+    sha256: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Number of octets."""
+        return sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in self.pieces)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The octets in pieces that fit into memory."""
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                yield from piece.chunks()
 
     def digest(self) -> bytes:
         """SHA-256 of the octets."""
+        if self.sha256:
+            return self.sha256
         running = hashlib.sha256()
-        for piece in self.pieces:
-            running.update(piece)
+        for chunk in self.chunks():
+            running.update(chunk)
         return running.digest()

@@ -19,6 +19,7 @@ from gateway.record.people import Node, Principal
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
 from gateway.stores.outbox import Outbox
+from gateway.stores.threads import HeavyWork
 
 
 class Nodes(Protocol):
@@ -94,4 +95,7 @@ class Engine:
     clock: Callable[[], datetime]
     new_trace: Callable[[], str]
     replay_seconds: float
+    arrival_seconds: float
+    """How long the largest message may take to come in."""
+    heavy: HeavyWork
     log: Log

@@ -114,7 +114,11 @@ class Once(Generic[T]):
 
 
 class Exchange:
-    """The fields of `docs/flow.md`, in the order of the stages that write them."""
+    """The fields of `docs/flow.md`, in the order of the stages that write them.
+
+    `begun` is when the message began to arrive: signature, assertion and rights hold at that time, so that
+    a large document on a slow line does not grow old on its way. All else happens `at` the time it was here.
+    """
 
     node = Once[Node]("authenticate_node")
     envelope = Once[Any]("open_envelope")
@@ -134,6 +138,7 @@ class Exchange:
         self.raw = raw
         self.form = form
         self.at = at
+        self.begun = raw.received or at
         self.trace_id = trace_id
         self.work = UnitOfWork()
         self.stage = ""

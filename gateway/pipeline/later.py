@@ -12,6 +12,7 @@ from gateway.errors import AnonymousOnly, ReplyAddressRefused, ReplyUndeliverabl
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import Exchange
 from gateway.record.people import Node
+from gateway.stores.content import LARGE
 from gateway.stores.work import UnitOfWork
 
 ACCEPTED = 202
@@ -56,6 +57,8 @@ def _replayed(x: Exchange, error: Exception | None) -> bool:
 async def leave(x: Exchange, engine: Engine, work: UnitOfWork, answer: Sealed, address: str) -> Sealed:
     """Notes the answer in the outbox; gives what leaves on the connection instead."""
     if address != NOWHERE:
+        large = answer.size > LARGE
+        octets = await engine.heavy.do(octets_of, answer) if large else octets_of(answer)
         await engine.outbox.put(
             work,
             node=x.node.name,
@@ -63,17 +66,12 @@ async def leave(x: Exchange, engine: Engine, work: UnitOfWork, answer: Sealed, a
             trace_id=x.trace_id,
             transaction=x.transaction.code,
             content_type=answer.headers["content-type"],
-            octets=octets_of(answer),
+            octets=octets,
             at=x.at,
         )
     return Sealed(status=ACCEPTED, headers={"x-request-id": x.trace_id})
 
 
-def size_of(answer: Sealed) -> int:
-    """Number of octets."""
-    return sum(len(piece) for piece in answer.pieces)
-
-
 def octets_of(answer: Sealed) -> bytes:
     """The answer in one piece."""
-    return b"".join(answer.pieces)
+    return b"".join(answer.chunks())

@@ -15,6 +15,7 @@ from gateway.pipeline.exchange import Exchange, WireForm
 from gateway.pipeline.later import leave, reply_address
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_failure
+from gateway.stores.threads import in_thread
 from gateway.stores.work import UnitOfWork
 
 
@@ -61,7 +62,8 @@ async def _repeat(x: Exchange, engine: Engine, repeated: Repeated) -> Sealed:
 
 async def _refuse(x: Exchange, engine: Engine, error: Exception) -> Sealed:
     """Drops the work, writes the refusal's audit entry, and only then answers."""
-    x.work.rolled_back()
+    if x.work.on_rollback:
+        await in_thread(x.work.rolled_back)
     if not isinstance(error, GatewayError):
         _report(x, engine, error)
         error = Defect("internal error; the operators find it by the trace id")

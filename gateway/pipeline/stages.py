@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
+from gateway.declare.bindings import Sealed
 from gateway.declare.transaction import Call
 from gateway.errors import (
     NodeNotPermitted,
@@ -19,9 +21,12 @@ from gateway.identity.systems import system_principal
 from gateway.pipeline.authorize import decide, refuse_denied
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, Receipt
-from gateway.pipeline.later import admit, leave, reply_address, size_of
+from gateway.pipeline.later import admit, leave, reply_address
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_success
+from gateway.stores.content import LARGE
+
+T = TypeVar("T")
 
 
 async def authenticate_node(x: Exchange, engine: Engine) -> None:
@@ -31,9 +36,9 @@ async def authenticate_node(x: Exchange, engine: Engine) -> None:
     x.node = engine.nodes.authenticate(x.raw.peer_certificate, x.raw.peer_host, x.at)
 
 
-async def open_envelope(x: Exchange, engine: Engine) -> None:  # noqa: ARG001 - all stages look alike
+async def open_envelope(x: Exchange, engine: Engine) -> None:
     """Limits, well-formedness, headers; the payload stays unread."""
-    x.envelope = x.form.open(x.raw)
+    x.envelope = await _aside(engine, x.raw.size, x.form.open, x.raw)
 
 
 async def match_transaction(x: Exchange, engine: Engine) -> None:
@@ -49,7 +54,7 @@ async def verify_signature(x: Exchange, engine: Engine) -> None:
 
     Only then its word counts on where the answer goes.
     """
-    proven = x.form.prove(x.envelope, x.node, x.at)
+    proven = await _aside(engine, x.raw.size, x.form.prove, x.envelope, x.node, x.begun)
     if x.form.signs_messages and x.node.must_sign and proven.certificate is None:
         raise SecurityHeaderInvalid("the message is not signed; this node must sign", location="Signature")
     if x.form.answers_again and proven.message_id is not None:
@@ -76,7 +81,7 @@ async def identify_user(x: Exchange, engine: Engine) -> None:
     if assertion is not None:
         principal = engine.assertions.read(
             assertion,
-            now=x.at,
+            now=x.begun,
             tls_certificate=x.raw.peer_certificate,
             signing_certificate=x.proven.certificate,
             bearer_allowed=x.node.bearer_allowed,
@@ -99,7 +104,7 @@ async def decode_request(x: Exchange, engine: Engine) -> None:
 
 async def authorize(x: Exchange, engine: Engine) -> None:
     """The rights decision; what it permits becomes the scope of the call."""
-    verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.at)
+    verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.begun)
     x.verdict = verdict
     refuse_denied(verdict, x.transaction.action)
     x.call = Call(request=x.request, principal=x.principal, scope=verdict.scope, work=x.work, at=x.at)
@@ -115,9 +120,14 @@ async def encode_reply(x: Exchange, engine: Engine) -> None:
     x.reply = x.transaction.codec.encode(x.result, engine.services.domain)
 
 
-async def sign_reply(x: Exchange, engine: Engine) -> None:  # noqa: ARG001 - all stages look alike
-    """The reply in its envelope, signed by us."""
-    x.sealed = x.form.seal(x.reply, x.transaction, x.envelope, x.at, x.trace_id, reply_address(x))
+async def sign_reply(x: Exchange, engine: Engine) -> None:
+    """The reply in its envelope, signed by us; its digest is taken for the evidence."""
+    x.sealed = await _aside(engine, x.reply.size, _seal, x)
+
+
+def _seal(x: Exchange) -> Sealed:
+    sealed = x.form.seal(x.reply, x.transaction, x.envelope, x.at, x.trace_id, reply_address(x))
+    return replace(sealed, sha256=sealed.digest())
 
 
 async def commit(x: Exchange, engine: Engine) -> None:
@@ -131,16 +141,21 @@ async def commit(x: Exchange, engine: Engine) -> None:
             sender=x.node.name,
             message_id=x.proven.message_id,
             digest=x.proven.digest,
-            expires=x.at + timedelta(seconds=engine.replay_seconds),
-            answer=b"".join(sealed.pieces) if x.form.answers_again else None,
+            expires=x.at + timedelta(seconds=_remembered(x, engine)),
+            answer=b"".join(sealed.chunks()) if x.form.answers_again else None,
             otherwise=SignatureBroken("this message was received before (replay)", location="MessageID"),
         )
     answer = x.sealed
     if (address := reply_address(x)) is not None:
-        engine.outbox.check_size(size_of(answer))
+        engine.outbox.check_size(answer.size)
         answer = await leave(x, engine, x.work, answer, address)
     await engine.committer.commit(x.work)
     x.receipt = Receipt(audit_ids=audit_ids, sealed=answer)
+
+
+def _remembered(x: Exchange, engine: Engine) -> float:
+    """As long as a message could be taken once more: fresh when it begins to come in, and slow to come."""
+    return engine.replay_seconds + (engine.arrival_seconds if x.form.carries_assertions else 0)
 
 
 def _remember_token(x: Exchange, engine: Engine) -> None:
@@ -153,10 +168,17 @@ def _remember_token(x: Exchange, engine: Engine) -> None:
         sender=principal.issuer,
         message_id=principal.token_id,
         digest=principal.token_digest or b"",
-        expires=(principal.expires or x.at) + timedelta(seconds=engine.replay_seconds),
+        expires=(principal.expires or x.at) + timedelta(seconds=_remembered(x, engine)),
         answer=None,
         otherwise=TokenAbused("the assertion was for one use and was used before", location="OneTimeUse"),
     )
+
+
+async def _aside(engine: Engine, octets: int, function: Callable[..., T], *arguments: object) -> T:
+    """What a function gives; called in a thread where it works on more octets than others should wait for."""
+    if octets > LARGE:
+        return await engine.heavy.do(function, *arguments)
+    return function(*arguments)
 
 
 STAGES: Final[Sequence[Stage]] = (

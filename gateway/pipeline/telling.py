@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -320,7 +319,7 @@ def _append(
         node=node.name if node is not None else "unknown",
         node_certificate=x.raw.peer_certificate,
         transaction=transaction.code if transaction is not None else "-",
-        request=hashlib.sha256(x.raw.body or x.raw.target.encode()).digest(),
+        request=x.raw.digest(),
         reply=reply,
         principal=x.known("principal"),
         verdict=verdict,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeGuard
 
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import Row, bindparam, delete, insert, select
@@ -19,119 +17,73 @@ from gateway.crypto import envelope
 from gateway.errors import Busy, Defect, Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.stores import reads, tables
+from gateway.stores.blobs import BlobStore
+from gateway.stores.content import LARGE, Content, Measured, Octets, measure
 from gateway.stores.database import Database
 from gateway.stores.search import visible
+from gateway.stores.spool import Spooled
+from gateway.stores.threads import in_thread
 from gateway.stores.work import UnitOfWork
 
-_LARGE = 1024 * 1024
-"""Octets from which a document is opened in another thread, so that it holds nobody up."""
+_TOGETHER = 4 * LARGE
+"""Octets of all documents of one request that are held in memory."""
 _INSERT = insert(tables.content)
-
-
-class Octets(Protocol):
-    """Content to store."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """The octets from the start."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What the octets of a document are: SHA-1 in hex (XDS), SHA-256 in hex (ours), number."""
-
-    sha1: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A document that may be read: `data` is whole and verified."""
+    """A document that may be read. Held in memory it is verified; else it is verified while it is read."""
 
     unique_id: str
     mime_type: str
-    data: bytes
+    content: Content
 
 
-@dataclass(slots=True)
-class _Meter:
-    """Measures octets while they pass."""
+class SealedContent:
+    """A document in its sealed blob. Its last octets are given only when the whole is what was stored."""
 
-    sha1: hashlib._Hash
-    sha256: hashlib._Hash
-    size: int = 0
+    def __init__(self, unique_id: str, key: bytes, context: bytes, path: Path, measured: Measured) -> None:
+        self._unique_id = unique_id
+        self._key = key
+        self._context = context
+        self._path = path
+        self._measured = measured
+        self._verified = False
 
-    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self.sha1.update(chunk)
-            self.sha256.update(chunk)
-            self.size += len(chunk)
-            yield chunk
+    @property
+    def size(self) -> int:
+        """Number of octets."""
+        return self._measured.size
 
+    def chunks(self) -> Iterator[bytes]:
+        """The octets from the start, each piece authentic; Refused where the blob was changed.
 
-def measure(chunks: Iterable[bytes]) -> Measured:
-    """Hash and size of octets that are not stored yet."""
-    meter = _Meter(hashlib.sha1(usedforsecurity=False), hashlib.sha256())
-    for _ in meter.through(chunks):
-        pass
-    return Measured(meter.sha1.hexdigest(), meter.sha256.hexdigest(), meter.size)
-
-
-class BlobStore:
-    """Sealed blobs as files under random names: written aside, made durable, then named."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        (directory / "incoming").mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    def write(self, chunks: Iterable[bytes]) -> str:
-        """The new blob's name, once its octets are on the disk."""
-        name = secrets.token_hex(16)
-        aside = self._directory / "incoming" / name
-        final = self.path(name)
-        final.parent.mkdir(mode=0o700, exist_ok=True)
+        The first reading also compares the hash of the whole. After it the tags of the pieces say as much.
+        """
+        running = None if self._verified else hashlib.sha256()
+        held = b""
         try:
-            with aside.open("xb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.rename(final)
-            _sync_directory(final.parent)
-        except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise Refused(
-                Problem(
-                    Meaning.OUT_OF_RESOURCES, "the repository cannot store documents now; try again later"
-                )
-            ) from error
-        return name
-
-    def path(self, name: str) -> Path:
-        """Where a blob stands."""
-        return self._directory / name[:2] / name
-
-    def discard(self, name: str) -> None:
-        """Removes a blob that no entry came to refer to."""
-        self.path(name).unlink(missing_ok=True)
-
-    def sweep(self, known: set[str], older_than: float) -> int:
-        """Removes blobs that nothing refers to and that are older than a time (epoch seconds)."""
-        removed = 0
-        for path in self._directory.glob("*/*"):
-            if path.name not in known and path.stat().st_mtime < older_than:
-                path.unlink()
-                removed += 1
-        return removed
+            for piece in envelope.open_chunks(self._key, self._context, envelope.sealed_pieces(self._path)):
+                if running is not None:
+                    running.update(piece)
+                if held:
+                    yield held
+                held = piece
+        except (InvalidTag, OSError) as error:
+            raise Refused(_unreadable(self._unique_id)) from error
+        if running is not None and running.hexdigest() != self._measured.sha256:
+            raise Refused(_unreadable(self._unique_id))
+        self._verified = True
+        yield held
 
 
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+async def measure_once(content: Content) -> Measured:
+    """Hash and size; of a spooled document what was measured while it came in."""
+    if isinstance(content, Spooled):
+        return content.measured
+    if content.size > LARGE:
+        return await in_thread(measure, content.chunks())
+    return measure(content.chunks())
 
 
 class RepositoryStore:
@@ -149,19 +101,23 @@ class RepositoryStore:
         patient_key: int,
         unique_id: str,
         mime_type: str,
-        octets: Octets,
+        content: Content,
         at: datetime,
+        *,
+        measured: Measured | None = None,
     ) -> Measured:
-        """Seals and stores a document; the blob is discarded if the unit of work fails."""
+        """Makes a document durable; the blob is discarded if the unit of work fails.
+
+        A spooled document becomes the stored one as it is. `measured` saves measuring again.
+        """
         if patient_key not in scope.grants:
             raise PermissionError("this scope does not allow storing for the patient")
         record_key = await self._record_key(patient_key)
-        key, wrapped = envelope.new_document_key(record_key)
-        meter = _Meter(hashlib.sha1(usedforsecurity=False), hashlib.sha256())
-        sealed = envelope.seal_chunks(key, _context(unique_id, patient_key), meter.through(octets.chunks()))
-        name = await asyncio.to_thread(self._blobs.write, sealed)
+        name = content.name if _adoptable(content) else self._blobs.new_name()
         work.on_rollback.append(lambda: self._blobs.discard(name))
-        measured = Measured(meter.sha1.hexdigest(), meter.sha256.hexdigest(), meter.size)
+        key = await in_thread(self._keep, name, content)
+        measured = measured or await measure_once(content)
+        wrapped = envelope.seal_text(record_key, _context(unique_id, patient_key, name), key)
         row = {
             "unique_id": unique_id,
             "blob": name,
@@ -177,6 +133,20 @@ class RepositoryStore:
         work.write(_INSERT, row, otherwise=clash)
         return measured
 
+    def _keep(self, name: str, content: Content) -> bytes:
+        """Makes a blob of the octets durable; gives its key."""
+        try:
+            if _adoptable(content):
+                self._blobs.adopt(name)
+                content.now_at(self._blobs.path(name))
+                return content.key
+            key = envelope.new_document_key()
+            self._blobs.write(name, envelope.seal_chunks(key, name.encode(), content.chunks()))
+        except OSError as error:
+            text = "the repository cannot store documents now; try again later"
+            raise Refused(Problem(Meaning.OUT_OF_RESOURCES, text)) from error
+        return key
+
     async def measured(self, unique_ids: Sequence[str]) -> dict[str, Measured]:
         """What is stored under some uniqueIds."""
         rows = await self._database.fetch(reads.MEASURED, {"names": list(unique_ids)})
@@ -189,9 +159,11 @@ class RepositoryStore:
         if not allowed:
             return found
         rows = await self._database.fetch(reads.CONTENTS, {"names": sorted(allowed)})
+        room = _TOGETHER
         for row in rows:
-            large = row.size > _LARGE
-            found[row.unique_id] = await asyncio.to_thread(self._open, row) if large else self._open(row)
+            held = row.size <= min(LARGE, room)
+            room -= row.size if held else 0
+            found[row.unique_id] = self._opened(row, held=held)
         return found
 
     async def _allowed(self, scope: Scope, unique_ids: Sequence[str]) -> set[str]:
@@ -210,20 +182,25 @@ class RepositoryStore:
             )
         }
 
-    def _open(self, row: Row[Any]) -> Stored | Problem:
-        """Opens and verifies before a single octet leaves."""
-        unique_id = str(row.unique_id)
+    def _opened(self, row: Row[Any], *, held: bool) -> Stored | Problem:
+        """Held in memory, or as a stream; what can be seen of its blob at once is seen here."""
         try:
-            record_key = self._keys.record_key(row.record_wrapped)
-            key = envelope.document_key(record_key, row.wrapped)
-            pieces = envelope.sealed_pieces(self._blobs.path(row.blob))
-            context = _context(unique_id, row.record_key)
-            data = b"".join(envelope.open_chunks(key, context, pieces))
-        except (InvalidTag, OSError, Defect):
-            return _unreadable(unique_id)
-        if hashlib.sha256(data).hexdigest() != row.sha256:
-            return _unreadable(unique_id)
-        return Stored(unique_id, row.mime_type, data)
+            content = self._content(row)
+            return Stored(row.unique_id, row.mime_type, _in_memory(content) if held else content)
+        except (OSError, Defect):
+            return _unreadable(row.unique_id)
+        except Refused as error:
+            return error.problems[0]
+
+    def _content(self, row: Row[Any]) -> SealedContent:
+        path = self._blobs.path(row.blob)
+        if path.stat().st_size != envelope.sealed_size(row.size):
+            raise Defect("a blob has another length than what was stored")
+        record_key = self._keys.record_key(row.record_wrapped)
+        context = _context(row.unique_id, row.record_key, row.blob)
+        key = envelope.open_text(record_key, context, row.wrapped)
+        measured = Measured(row.sha1, row.sha256, row.size)
+        return SealedContent(row.unique_id, key, str(row.blob).encode(), path, measured)
 
     async def remove(self, work: UnitOfWork, scope: Scope, unique_id: str) -> bool:
         """Destroys the key of a document in scope; whether there was one. The sweep takes its blob."""
@@ -255,5 +232,15 @@ def _unreadable(unique_id: str) -> Problem:
     )
 
 
-def _context(unique_id: str, patient_key: int) -> bytes:
-    return f"{unique_id}|{patient_key}".encode()
+def _adoptable(content: Content) -> TypeGuard[Spooled]:
+    """A document that two entries share is written again for the second, under a key of its own."""
+    return isinstance(content, Spooled) and not content.taken
+
+
+def _in_memory(content: Content) -> Octets:
+    return Octets(b"".join(content.chunks()))
+
+
+def _context(unique_id: str, patient_key: int, blob: str) -> bytes:
+    """What a document key is wrapped for."""
+    return f"document-key|{unique_id}|{patient_key}|{blob}".encode()

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.declare.bindings import Raw, Sealed
+from gateway.declare.bindings import Content, Intake, Raw, Sealed
 from gateway.errors import GatewayError, Incomplete, MethodRefused, NodeRefused, TransactionUnknown
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import refuse, run
-from gateway.transport.body import read_body
+from gateway.stores.threads import in_thread
+from gateway.transport.body import stream_body, take_body
 from gateway.transport.gate import Peer
-from gateway.transport.http import PEER
+from gateway.transport.http import LINK, PEER
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
+STEP = 512 * 1024
+"""Octets of a large answer that are made and sent at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """A path (or, with `below`, all paths under it), the wire form behind it, the methods it takes."""
+    """A path (or, with `below`, all paths under it), the wire form behind it, the methods it takes.
+
+    `largest` bounds a body that is held in memory, `largest_package` one that an intake takes apart.
+    """
 
     path: str
     form: WireForm
     methods: frozenset[str]
     largest: int
+    largest_package: int = 0
     below: bool = False
+    intake: Callable[[Mapping[str, str]], Intake | None] | None = None
+    """By the headers, what takes a body apart while it is read; Malformed where they do not say how."""
     document: Callable[[], bytes] | None = None
     """Writes the service contract that GET ?wsdl is answered with."""
 
@@ -45,7 +55,15 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        await _send(send, await self._answer(scope, receive))
+        answer = await self._answer(scope, receive)
+        try:
+            await self._send(scope, send, answer)
+        except GatewayError as error:
+            # A part of it left already: it must not look complete.
+            trace, told = answer.headers.get("x-request-id", ""), type(error).__name__
+            self._engine.log.warning("answer broken off", trace=trace, error=told)
+            scope[LINK].abort()
+            await receive()
 
     async def _answer(self, scope: Scope, receive: Receive) -> Sealed:
         """A peer that must not be served is refused first, then what no door takes; then a body is read."""
@@ -57,13 +75,55 @@ class Application:
             contract = _contract(door, raw)
             if contract is not None:
                 return contract
-            body = await read_body(receive, _taking(door, raw.method).largest, scope["headers"])
+            door = _taking(door, raw.method)
+            return await self._taken(door, raw, scope, receive)
         except Incomplete as error:
             # Nothing was read of it; where the transport ended it for a reason, it has told the audit.
             return _plain(400, error.detail)
         except GatewayError as error:
             return await refuse(raw, form, self._engine, error, _own_answer(error))
-        return await run(_with_body(raw, body), form, self._engine)
+
+    async def _taken(self, door: Door, raw: Raw, scope: Scope, receive: Receive) -> Sealed:
+        """Reads the body and runs the message; what it left outside memory is removed in the end."""
+        intake, failure = _intake(door, raw)
+        largest = door.largest if intake is None else door.largest_package
+        try:
+            chunks = stream_body(receive, largest, scope["headers"])
+            taken = await take_body(chunks, intake, self._engine.heavy)
+            message = replace(
+                raw,
+                body=taken.body,
+                sha256=taken.sha256,
+                package=taken.package,
+                failure=failure or taken.failure,
+            )
+            return await run(message, door.form, self._engine)
+        finally:
+            if intake is not None and intake.outside:
+                await in_thread(intake.discard)
+
+    async def _send(self, scope: Scope, send: Send, answer: Sealed) -> None:
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()
+        ]
+        headers.append((b"content-length", str(answer.size).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        pieces = list(answer.pieces)
+        last = pieces.pop() if pieces and isinstance(pieces[-1], bytes) else b""
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            else:
+                await self._stream(scope, send, piece)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    async def _stream(self, scope: Scope, send: Send, content: Content) -> None:
+        """Content in steps, each made in a thread when the peer has taken the one before."""
+        chunks = content.chunks()
+        while step := await self._engine.heavy.do(_step, chunks):
+            if scope[LINK].is_closing():
+                raise Incomplete("the peer left before the answer was sent")
+            await send({"type": "http.response.body", "body": step, "more_body": True})
 
     def _door(self, path: str) -> Door | None:
         below = (each for each in self._below if path.startswith(f"{each.path}/"))
@@ -87,7 +147,18 @@ class Application:
             headers=_headers(scope),
             peer_certificate=peer.certificate or None,
             peer_host=peer.host,
+            received=self._engine.clock(),
         )
+
+
+def _intake(door: Door, raw: Raw) -> tuple[Intake | None, Exception | None]:
+    """What takes the body apart, if anything does; or why it cannot."""
+    if door.intake is None:
+        return None, None
+    try:
+        return door.intake(raw.headers), None
+    except Exception as error:  # noqa: BLE001 - the pipeline refuses the message for it
+        return None, error
 
 
 def _contract(door: Door | None, raw: Raw) -> Sealed | None:
@@ -126,10 +197,6 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _with_body(raw: Raw, body: bytes) -> Raw:
-    return replace(raw, body=body)
-
-
 def _plain(status: int, text: str, **headers: str) -> Sealed:
     return Sealed(
         status=status,
@@ -138,12 +205,12 @@ def _plain(status: int, text: str, **headers: str) -> Sealed:
     )
 
 
-async def _send(send: Send, answer: Sealed) -> None:
-    length = sum(len(piece) for piece in answer.pieces)
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-    headers.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    for piece in answer.pieces[:-1]:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    last = answer.pieces[-1] if answer.pieces else b""
-    await send({"type": "http.response.body", "body": last, "more_body": False})
+def _step(chunks: Iterator[bytes]) -> bytes:
+    held: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= STEP:
+            break
+    return b"".join(held)

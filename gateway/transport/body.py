@@ -1,12 +1,19 @@
-"""Reads a request body within its limit; gzip is undone with bounded size and ratio (RFC 9110 8.4)."""
+"""Reads a request body within its limit; gzip is undone with bounded size and ratio (RFC 9110 8.4).
+
+A body with an intake is taken apart while it is read, and never held in one piece.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from gateway.declare.bindings import Intake, Package
 from gateway.errors import Incomplete, Malformed, MediaTypeUnsupported, TooLarge
+from gateway.stores.threads import HeavyWork
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Headers = Iterable[tuple[bytes, bytes]]
@@ -16,10 +23,69 @@ STEP = 1024 * 1024
 RATIO = 100
 
 
-async def read_body(receive: Receive, limit: int, headers: Headers, *, ratio: int = RATIO) -> bytes:
-    """The whole body of an ASGI request, decoded; at most `limit` bytes."""
-    chunks = [chunk async for chunk in stream_body(receive, limit, headers, ratio=ratio)]
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A body with its SHA-256: whole, as the package an intake made of it, or why it made none."""
+
+    body: bytes = b""
+    sha256: bytes = b""
+    package: Package | None = None
+    failure: Exception | None = None
+
+
+async def take_body(chunks: AsyncIterator[bytes], intake: Intake | None, heavy: HeavyWork) -> Taken:
+    """Everything that `chunks` gives. What an intake finds wrong ends nothing: the body is read to its end.
+
+    A body of less than a step is worked on at once, of a longer one each step in a thread.
+    """
+    if intake is None:
+        body = b"".join([chunk async for chunk in chunks])
+        return Taken(body=body, sha256=hashlib.sha256(body).digest() if body else b"")
+    taking = _Taking(intake)
+    held: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= STEP:
+            await heavy.do(taking.step, b"".join(held))
+            held.clear()
+            size = 0
+    if intake.outside:
+        return await heavy.do(taking.last, b"".join(held))
+    return taking.last(b"".join(held))
+
+
+class _Taking:
+    """Gives a body to an intake and measures it."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._running = hashlib.sha256()
+        self._failure: Exception | None = None
+
+    def step(self, data: bytes) -> None:
+        self._running.update(data)
+        if self._failure is None:
+            try:
+                self._intake.feed(data)
+            except Exception as error:  # noqa: BLE001 - the pipeline refuses the message for it
+                self._fail(error)
+
+    def last(self, data: bytes) -> Taken:
+        self.step(data)
+        package = None
+        if self._failure is None:
+            try:
+                package = self._intake.finish()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(error)
+        return Taken(sha256=self._running.digest(), package=package, failure=self._failure)
+
+    def _fail(self, error: Exception) -> None:
+        """What came so far is not kept while the rest is read."""
+        self._failure = error
+        self._intake.discard()
 
 
 async def stream_body(

@@ -18,6 +18,9 @@ from gateway.transport.gate import Peer
 PEER = "passerelle.peer"
 """The key of the ASGI scope under which the Peer is found."""
 
+LINK = "passerelle.link"
+"""The key under which the connection is found, to be asked whether it is closing, or to be aborted."""
+
 FIELD_OVERHEAD = 4  # ": " and CRLF
 VERSIONS = frozenset({"1.0", "1.1"})
 JUDGED = frozenset({b"transfer-encoding", b"content-length", b"expect"})
@@ -140,7 +143,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._begin(Stage.HEAD)
         self._head_bytes = 0
         self._body_bytes = 0
-        cast("dict[str, Any]", self.scope)[PEER] = self._peer
+        scope = cast("dict[str, Any]", self.scope)
+        scope[PEER], scope[LINK] = self._peer, self.transport
 
     def on_headers_complete(self) -> None:
         """The head is complete: it is judged before the application sees it."""
@@ -253,7 +257,9 @@ class BoundedHttp(HttpToolsProtocol):
     def _check_body(self, now: float) -> None:
         grace = self._limits.body_rate_grace_seconds
         started, counted = self._window
-        if now - self._since > self._limits.request_seconds:
+        # What came in so far lengthens the time: a large document may take as long as an honest line needs.
+        earned = self._body_bytes / self._limits.long_body_rate_minimum
+        if now - self._since > self._limits.request_seconds + earned:
             self._answer(HTTPStatus.REQUEST_TIMEOUT, "request not received in time")
         elif now - started >= grace:
             self._window = (now, self._body_bytes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.bindings.fhirrequest import accepts
 from gateway.declare.actions import Action
-from gateway.declare.bindings import Fhir, FhirReply, FhirRequest, Octets
+from gateway.declare.bindings import Fhir, FhirReply, FhirRequest
 from gateway.declare.events import retrieve_event
 from gateway.declare.services import Services
 from gateway.declare.transaction import Actors, Answer, Call, Codec, Naming, Target, Transaction
@@ -51,7 +51,7 @@ def encode(response: Document, domain: Domain) -> FhirReply:  # noqa: ARG001 - t
     """The octets as they were stored; a browser saves them, and runs nothing of them."""
     stored = response.stored
     headers = {"content-disposition": "attachment", "content-security-policy": "sandbox; default-src 'none'"}
-    return FhirReply(200, _UNSAFE.sub("", stored.mime_type) or _UNKNOWN_TYPE, Octets(stored.data), headers)
+    return FhirReply(200, _UNSAFE.sub("", stored.mime_type) or _UNKNOWN_TYPE, stored.content, headers)
 
 
 def target(request: DocumentRequest) -> Target:

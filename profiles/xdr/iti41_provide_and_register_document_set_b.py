@@ -100,10 +100,11 @@ def refuse(problems: tuple[Problem, ...]) -> SoapReply:
 
 async def handle(call: Call[xds.ProvideRequest], services: Services) -> xds.Provided:
     """Stores and registers; relationships to what is not here are left out, with a warning each."""
-    submission = with_unknowns(xds.completed(call.request, services.domain))
+    measured = await xds.measure_documents(call.request)
+    submission = with_unknowns(xds.completed(call.request, measured, services.domain))
     if await already_registered(submission, services):
         return xds.Provided(problems=submission.warnings)
-    await xds.store(call, submission.documents, services)
+    await xds.store(call, submission.documents, measured, services)
     kept, left_out = await _honoured(assign_ids(submission, new_entry_uuid), services)
     await register(call, kept, services, marked=digest(submission))
     return xds.Provided(problems=(*submission.warnings, *map(_warning, left_out)))

@@ -13,8 +13,9 @@ from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Tra
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.documents import DocumentEntry, Submission
 from gateway.record.domain import Domain
+from gateway.stores.content import Measured
 from gateway.stores.registry import different_octets
-from gateway.stores.repository import Measured, measure
+from gateway.stores.repository import measure_once
 from profiles.xds import codes
 from profiles.xds.errors import repository_code
 from profiles.xds.iti42_register_document_set_b import already_registered, register, submission_target
@@ -75,16 +76,21 @@ def target(request: ProvideRequest) -> Target:
 
 async def handle(call: Call[ProvideRequest], services: Services) -> Provided:
     """Stores each document durably, then registers all in one go (ITI TF-2 3.41.4.1.3)."""
-    submission = completed(call.request, services.domain)
+    measured = await measure_documents(call.request)
+    submission = completed(call.request, measured, services.domain)
     if not await already_registered(submission, services):
-        await store(call, submission.documents, services)
+        await store(call, submission.documents, measured, services)
         await register(call, submission, services)
     return Provided(problems=submission.warnings)
 
 
-def completed(request: ProvideRequest, domain: Domain) -> Submission:
+async def measure_documents(request: ProvideRequest) -> dict[str, Measured]:
+    """Hash and size of every document, by entry id."""
+    return {item.id: await measure_once(request.contents[item.id]) for item in request.submission.documents}
+
+
+def completed(request: ProvideRequest, measured: Mapping[str, Measured], domain: Domain) -> Submission:
     """The submission with our hash, size and repositoryUniqueId; Refused if it said something else."""
-    measured = {item.id: measure(request.contents[item.id].chunks()) for item in request.submission.documents}
     _compare(request.submission, measured)
     documents = tuple(_completed(item, measured[item.id], domain) for item in request.submission.documents)
     return replace(request.submission, documents=documents)
@@ -114,7 +120,12 @@ def _completed(item: DocumentEntry, found: Measured, domain: Domain) -> Document
     return replace(item, hash=found.sha1, size=found.size, repository=domain.repository)
 
 
-async def store(call: Call[ProvideRequest], documents: tuple[DocumentEntry, ...], services: Services) -> None:
+async def store(
+    call: Call[ProvideRequest],
+    documents: tuple[DocumentEntry, ...],
+    measured: Mapping[str, Measured],
+    services: Services,
+) -> None:
     """Octets that are here already are not stored again; other octets under a known id are refused."""
     held = await services.repository.measured([item.unique_id for item in documents])
     keys = call.scope.keys
@@ -131,6 +142,7 @@ async def store(call: Call[ProvideRequest], documents: tuple[DocumentEntry, ...]
                 item.mime_type,
                 call.request.contents[item.id],
                 call.at,
+                measured=measured[item.id],
             )
 
 

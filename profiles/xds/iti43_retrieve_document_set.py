@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from gateway.declare.actions import Action
-from gateway.declare.bindings import Attachment, Octets, Soap, SoapPayload, SoapReply
+from gateway.declare.bindings import Attachment, Soap, SoapPayload, SoapReply
 from gateway.declare.events import retrieve_event
 from gateway.declare.services import Services
 from gateway.declare.transaction import Actors, Answer, Call, Codec, Naming, Target, Transaction
@@ -103,7 +103,7 @@ def _retrieved(item: DocumentRequest, stored: Stored) -> Retrieved:
         repository=item.repository,
         unique_id=item.unique_id,
         mime_type=stored.mime_type,
-        attachment=Attachment(f"{uuid.uuid4()}@passerelle", stored.mime_type, Octets(stored.data)),
+        attachment=Attachment(f"{uuid.uuid4()}@passerelle", stored.mime_type, stored.content),
     )
 
 

@@ -56,7 +56,7 @@ class Hl7Form:
 
     def open(self, raw: Raw) -> Envelope:
         """Delimiters, character set and counts; segments stay unread."""
-        return Envelope(read_message(raw.body, self.limits), hashlib.sha256(raw.body).digest())
+        return Envelope(read_message(raw.body, self.limits), raw.digest())
 
     def match(self, envelope: Envelope, catalogue: Catalogue) -> AnyTransaction:
         """By message type and trigger (MSH-9); version, structure and processing id must fit too."""

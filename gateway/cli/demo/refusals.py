@@ -24,7 +24,7 @@ from gateway.client.soap import Faulted, SoapClient
 from gateway.client.xds import RegistryFailure
 from gateway.crypto.keys import fingerprint
 from gateway.crypto.safexml import parse
-from gateway.declare.bindings import Attachment
+from gateway.declare.bindings import Attachment, Sealed
 
 EXPORT, CHANGED = "audit.jsonl", "audit-changed.jsonl"
 _SEALED_SECONDS = 10.0
@@ -94,7 +94,7 @@ async def tampered_message(cast: Cast) -> Notes:
 class _Tampering(SoapClient):
     """Somebody on the way who asks for another patient."""
 
-    def write(
+    def compose(
         self,
         url: str,
         action: str,
@@ -104,9 +104,9 @@ class _Tampering(SoapClient):
         assertion: bytes | None = None,
         reply_to: str = ANONYMOUS,
         message_id: str | None = None,
-    ) -> tuple[str, bytes]:
+    ) -> Sealed:
         """The message of an honest client, with one octet changed after it was signed."""
-        kind, body = super().write(
+        message = super().compose(
             url,
             action,
             pieces,
@@ -115,9 +115,10 @@ class _Tampering(SoapClient):
             reply_to=reply_to,
             message_id=message_id,
         )
+        body = b"".join(message.chunks())
         changed = body.replace(b"DEMO-1001", b"DEMO-1002", 1)
         expect(changed != body, "the message has no patient id to change")
-        return kind, changed
+        return replace(message, pieces=(changed,))
 
 
 async def stranger(cast: Cast) -> Notes:

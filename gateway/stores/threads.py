@@ -1,0 +1,49 @@
+"""Work that would hold up other requests, done in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = 3
+
+
+async def in_thread(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """The result of a function that mostly waits, for the disk as a rule, called in a thread.
+
+    Cancelled, it ends when the function has: what the caller then undoes is not being done any more.
+    """
+    return await _finished(asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named)))
+
+
+class HeavyWork:
+    """A few threads for work on many octets.
+
+    So few that the event loop keeps its turn, and their own, so that nothing short waits behind them.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="octets")
+
+    async def do(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """The result of a function called in one of them; cancelled, it ends when the function has."""
+        call = partial(function, *arguments, **named)
+        return await _finished(asyncio.get_running_loop().run_in_executor(self._pool, call))
+
+    def close(self) -> None:
+        """No more work is taken."""
+        self._pool.shutdown(wait=False)
+
+
+async def _finished(work: asyncio.Future[T]) -> T:
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
