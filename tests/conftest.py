@@ -27,13 +27,14 @@ from gateway.record.documents import (
 from gateway.record.patients import Demographics
 from gateway.record.people import Code, PatientId
 from gateway.record.submission import Admission, admit
+from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
-from gateway.stores.repository import BlobStore, RepositoryStore
+from gateway.stores.repository import RepositoryStore
 from gateway.stores.work import UnitOfWork
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

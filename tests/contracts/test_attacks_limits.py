@@ -149,7 +149,7 @@ def test_the_published_defaults() -> None:
     limits = Limits()
     assert (limits.xml_bytes, limits.xml_depth, limits.xml_attributes) == (16 << 20, 128, 256)
     assert (limits.xml_elements, limits.xml_namespaces) == (500_000, 1_000)
-    assert (limits.mtom_bytes, limits.document_bytes) == (256 << 20, 100 << 20)
+    assert (limits.mtom_bytes, limits.document_bytes) == (1_536 << 20, 1 << 30)
     assert (limits.mtom_parts, limits.part_header_bytes) == (500, 8 << 10)
     assert (limits.query_values, limits.query_objects, limits.query_references) == (500, 1_000, 10_000)
     assert (limits.mllp_frame_bytes, limits.mllp_segments) == (4 << 20, 2_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -129,3 +130,18 @@ def test_wsa_05_replayed_when_its_time_is_over(forge: Any, words: Any) -> None:
     later = {"clock": lambda: at(301)}
     forge.refused(raw, words.wsse("MessageExpired"), words.message, **later)
     assert forge.house.gateway.engine.replay_seconds > 300
+
+
+def test_wsa_05_a_message_that_came_slowly_is_judged_by_when_it_began(forge: Any, words: Any) -> None:
+    raw = forge.query()
+    arrived = {"clock": lambda: at(1200)}
+    forge.refused(replace(raw, received=at(301)), words.wsse("MessageExpired"), words.message, **arrived)
+    forge.accepted(replace(raw, received=at(0)), **arrived)
+    forge.refused(replace(raw, received=at(290)), words.wsse("FailedCheck"), words.message, **arrived)
+
+
+def test_wsa_05_a_message_is_remembered_until_its_slowest_replay_has_come(forge: Any) -> None:
+    forge.accepted(forge.query())
+    ((expires,),) = forge.house._query("SELECT max(expires_at) FROM seen_message")
+    latest = at(300 + forge.house.settings.limits.longest_request_seconds)
+    assert expires > latest.timestamp() * 1000

@@ -12,7 +12,11 @@ from gateway.errors import Busy, Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.record.people import Code
 from gateway.stores import tables
-from gateway.stores.repository import BlobStore, Measured, Stored, measure
+from gateway.stores.blobs import BlobStore
+from gateway.stores.content import LARGE, Measured, measure
+from gateway.stores.content import Octets as Held
+from gateway.stores.repository import Stored
+from gateway.stores.spool import Spooled, Spools
 from gateway.stores.work import UnitOfWork
 
 AT = datetime(2026, 3, 4, tzinfo=UTC)
@@ -21,6 +25,10 @@ AT = datetime(2026, 3, 4, tzinfo=UTC)
 class Octets:
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = pieces
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.pieces))
 
     def chunks(self) -> Iterator[bytes]:
         return iter(self.pieces)
@@ -67,7 +75,7 @@ def known(record: Any) -> Any:
 )
 def test_octets_come_back_as_they_were_put(known: Any, make: Any, pieces: tuple[bytes, ...]) -> None:
     unique_id, data = store(known, make, *pieces), b"".join(pieces)
-    assert read(known, unique_id) == {unique_id: Stored(unique_id, "text/plain", data)}
+    assert read(known, unique_id) == {unique_id: Stored(unique_id, "text/plain", Held(data))}
     assert known.run(known.repository.measured([unique_id, "other"])) == {unique_id: measured(data)}
     assert measure(pieces) == measured(data)
 
@@ -120,7 +128,7 @@ def test_a_missing_blob_is_a_problem_of_its_document_only(known: Any, make: Any)
     kept = store(known, make, b"two")
     found = read(known, lost, kept)
     assert isinstance(found[lost], Problem)
-    assert found[kept] == Stored(kept, "text/plain", b"two")
+    assert found[kept] == Stored(kept, "text/plain", Held(b"two"))
 
 
 def test_a_blob_does_not_open_as_another_document(known: Any, make: Any) -> None:
@@ -190,11 +198,120 @@ def test_the_sweep_removes_old_blobs_that_nothing_refers_to(known: Any, make: An
     assert unique_id in read(known, unique_id)
 
 
-def test_blob_names_do_not_repeat(tmp_path: Any) -> None:
-    store = BlobStore(tmp_path)
-    names = {store.write([b"x"]) for _ in range(20)}
-    assert len(names) == 20
-    assert all(store.path(name).read_bytes() == b"x" for name in names)
-    store.discard(names.pop())
-    store.discard("none")
-    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 19
+LARGER = 2 * LARGE + 17
+
+
+def spool(record: Any, data: bytes) -> Spooled:
+    spool = Spools(BlobStore(record.content), 1 << 30).open()
+    spool.write(data)
+    return spool.finish()
+
+
+def put_content(record: Any, unique_id: str, content: Any) -> Measured:
+    work, scope = UnitOfWork(), record.scope()
+    found = record.run(
+        record.repository.put(work, scope, scope.patients[0], unique_id, "text/plain", content, AT)
+    )
+    record.commit(work)
+    return found
+
+
+def test_a_spooled_document_becomes_the_stored_one(known: Any, make: Any) -> None:
+    unique_id, data = make.oid(), os.urandom(LARGER)
+    document = spool(known, data)
+    (incoming,) = blobs(known)
+    node, octets = incoming.stat().st_ino, incoming.read_bytes()
+    assert put_content(known, unique_id, document) == measured(data) == document.measured
+    (stored,) = blobs(known)
+    assert (stored.stat().st_ino, stored.read_bytes(), stored.name) == (node, octets, document.name)
+    document.discard()
+    known.register(make.submission(make.entry(unique_id=unique_id)), make)
+    found = read(known, unique_id)[unique_id]
+    assert b"".join(found.content.chunks()) == data
+
+
+def test_a_spooled_document_of_two_entries_is_stored_twice(known: Any, make: Any) -> None:
+    one, two, document = make.oid(), make.oid(), spool(known, b"shared" * LARGE)
+    put_content(known, one, document)
+    put_content(known, two, document)
+    rows = known.run(known.database.fetch(select(tables.content)))
+    assert len({row.blob for row in rows}) == len({row.wrapped for row in rows}) == len(blobs(known)) == 2
+    known.register(make.submission(make.entry(unique_id=one), make.entry(unique_id=two)), make)
+    found = read(known, one, two)
+    assert all(b"".join(each.content.chunks()) == b"shared" * LARGE for each in found.values())
+
+
+def test_a_spool_that_cannot_be_taken_says_so(known: Any, make: Any) -> None:
+    document = spool(known, b"x" * LARGER)
+    blobs(known)[0].unlink()
+    with pytest.raises(Refused) as caught:
+        put_content(known, make.oid(), document)
+    assert caught.value.problems[0].meaning is Meaning.OUT_OF_RESOURCES
+
+
+def large(known: Any, make: Any, data: bytes) -> tuple[str, Any, Any]:
+    """A stored document that is read as a stream: its id, its content, its blob."""
+    unique_id = store(known, make, data)
+    (blob,) = blobs(known)
+    content = read(known, unique_id)[unique_id].content
+    assert not isinstance(content, Held)
+    return unique_id, content, blob
+
+
+def test_a_large_document_is_read_in_pieces_again_and_again(known: Any, make: Any) -> None:
+    data = os.urandom(LARGER)
+    _, content, _ = large(known, make, data)
+    for _ in range(2):
+        pieces = list(content.chunks())
+        assert b"".join(pieces) == data
+        assert max(map(len, pieces)) <= CHUNK
+    assert content.size == len(data)
+
+
+@pytest.mark.parametrize("place", [0, CHUNK + 100, -20])
+@pytest.mark.parametrize("read_before", [False, True])
+def test_a_large_document_that_was_changed_is_never_given_whole(
+    known: Any, make: Any, place: int, *, read_before: bool
+) -> None:
+    data = os.urandom(LARGER)
+    unique_id, content, blob = large(known, make, data)
+    if read_before:
+        assert b"".join(content.chunks()) == data
+    octets = bytearray(blob.read_bytes())
+    octets[place] ^= 1
+    blob.write_bytes(octets)
+    pieces: list[bytes] = []
+    with pytest.raises(Refused) as caught:
+        pieces.extend(content.chunks())
+    given = b"".join(pieces)
+    assert caught.value.problems[0].meaning is Meaning.UNREADABLE_DOCUMENT
+    assert caught.value.problems[0].location == unique_id
+    assert data.startswith(given)
+    assert len(given) < len(data)
+
+
+def test_a_large_document_of_another_hash_keeps_its_last_piece(known: Any, make: Any) -> None:
+    unique_id = store(known, make, b"x" * LARGER)
+    work = UnitOfWork()
+    work.write(tables.content.update().values(sha256="0" * 64))
+    known.commit(work)
+    given: list[bytes] = []
+    with pytest.raises(Refused):
+        given.extend(read(known, unique_id)[unique_id].content.chunks())
+    assert sum(map(len, given)) < LARGER
+
+
+@pytest.mark.parametrize("change", [lambda octets: octets[:-1], lambda octets: octets + b"x"])
+def test_a_large_blob_of_another_length_is_seen_at_once(known: Any, make: Any, change: Any) -> None:
+    unique_id = store(known, make, b"x" * LARGER)
+    damage(known, change)
+    assert isinstance(read(known, unique_id)[unique_id], Problem)
+
+
+def test_many_documents_are_not_all_held_in_memory(known: Any, make: Any) -> None:
+    names = [store(known, make, bytes([number]) * LARGE) for number in range(6)]
+    found = read(known, *names)
+    assert sum(isinstance(each.content, Held) for each in found.values()) == 4
+    assert [b"".join(found[name].content.chunks()) for name in names] == [
+        bytes([number]) * LARGE for number in range(6)
+    ]

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from gateway.errors import Malformed, MediaTypeUnsupported, TooLarge
-from gateway.transport.body import read_body
+from gateway.stores.threads import HeavyWork
+from gateway.transport.body import stream_body, take_body
 
 LIMIT = 100_000
+HEAVY = HeavyWork()
 HEAD = b"POST /echo?q=1 HTTP/1.1\r\nHost: localhost\r\n"
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     """Answers the size of the body, or the status its reader's error stands for."""
     try:
-        body = await read_body(receive, LIMIT, scope["headers"])
+        body = (await take_body(stream_body(receive, LIMIT, scope["headers"]), None, HEAVY)).body
         status, answer = 200, b"%d" % len(body)
     except TooLarge:
         status, answer = 413, b""
@@ -161,6 +163,16 @@ def test_whole_request_has_its_time(listeners: Any, certificates: Any) -> None:
     running = listeners.http(echo, request_seconds=0.4)
     answer = ask(running, certificates, HEAD + b"Content-Length: 10\r\n\r\n1")
     assert status(answer) == 408
+    assert running.seen.abused() == "request not received in time"
+
+
+def test_octets_that_came_lengthen_the_time(listeners: Any, certificates: Any) -> None:
+    running = listeners.http(echo, request_seconds=0.2, long_body_rate_minimum=1000)
+    head = HEAD + b"Connection: close\r\nContent-Length: 4000\r\n\r\n"
+    began = time.monotonic()
+    assert ask(running, certificates, head, *[b"x" * 500] * 8, pause=0.1).endswith("\r\n\r\n4000")
+    assert time.monotonic() - began > 0.6, "three times what a small request may take"
+    assert status(ask(running, certificates, head, *[b"x" * 20] * 8, pause=0.1)) == 408
     assert running.seen.abused() == "request not received in time"
 
 

@@ -36,6 +36,7 @@ from gateway.record.access import Scope
 from gateway.record.domain import Domain
 from gateway.record.patients import Demographics, PatientRecord
 from gateway.record.people import PatientId
+from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
@@ -43,8 +44,9 @@ from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
-from gateway.stores.repository import BlobStore, RepositoryStore
+from gateway.stores.repository import RepositoryStore
 from gateway.stores.tables import METADATA
+from gateway.stores.threads import HeavyWork
 from profiles.pix.profile import PROFILE
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -200,6 +202,8 @@ def _engine(
         clock=lambda: NOW,
         new_trace=lambda: f"{next(traces):032x}",
         replay_seconds=420,
+        arrival_seconds=0,
+        heavy=HeavyWork(),
         log=log,
     )
 
