@@ -37,6 +37,8 @@ from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.work import UnitOfWork
 
+pytest_plugins = ("tests.postgresql",)
+
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ROOT = "2.999.1.1"
 PATIENT = PatientId("PAT-1", ROOT)

@@ -185,6 +185,8 @@ def domain_of(settings: Settings) -> Domain:
         max_objects=limits.query_objects,
         max_references=limits.query_references,
         max_values=limits.query_values,
+        max_patients=limits.query_patients,
+        owner_seconds=limits.query_owner_seconds,
     )
 
 

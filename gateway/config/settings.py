@@ -183,6 +183,8 @@ class Limits:
     query_values: Count = 500
     query_objects: Count = 1_000
     query_references: Count = 10_000
+    query_patients: Count = 500
+    query_owner_seconds: Seconds = 2.0
     # HL7 v2
     mllp_frame_bytes: Count = 4 * MIB
     mllp_segments: Count = 2_000

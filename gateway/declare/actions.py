@@ -23,6 +23,7 @@ _FACTS: Mapping[str, _Facts] = MappingProxyType(
         "document:update": _Facts("change metadata of registered documents (ITI-57)", True, True),
         "document:remove": _Facts("remove metadata or documents (ITI-62, 86)", True, True),
         "document:query": _Facts("find documents and read metadata (ITI-18, 66, 67)", False, True),
+        "document:query-many": _Facts("document:query across patients (ITI-51)", False, True),
         "document:read": _Facts("retrieve the content of documents (ITI-43, 68)", False, True),
         "rights:read": _Facts("read what a patient decided about access", False, True),
         "rights:change": _Facts("change consent, lists, levels or emergency use", True, True),
@@ -45,6 +46,7 @@ class Action(Enum):
     DOCUMENT_UPDATE = "document:update"
     DOCUMENT_REMOVE = "document:remove"
     DOCUMENT_QUERY = "document:query"
+    DOCUMENT_QUERY_MANY = "document:query-many"
     DOCUMENT_READ = "document:read"
     RIGHTS_READ = "rights:read"
     RIGHTS_CHANGE = "rights:change"

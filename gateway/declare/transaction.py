@@ -15,6 +15,7 @@ from gateway.errors import Problem
 from gateway.record.access import Scope
 from gateway.record.domain import Domain
 from gateway.record.people import Code, PatientId, Principal
+from gateway.stores.search import Condition, Kind
 from gateway.stores.work import UnitOfWork
 
 
@@ -30,12 +31,22 @@ class Actors:
 class Naming:
     """Registry objects a request names, whose patients must be found before the decision.
 
-    `kind` is "document", "submission-set", "folder", "association" or "any"; `by` is "uuid" or "unique-id".
+    `kind` is "document", "submission-set", "folder", "association" or "any"; `by` is "uuid",
+    "unique-id" or "logical-id". `linked`: the answer follows associations, which may belong to others.
     """
 
     kind: str
     by: str
     values: tuple[str, ...]
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Registry objects a request describes without naming a patient; each owner is decided on."""
+
+    kind: Kind
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class Target:
     patients: tuple[PatientId, ...] = ()
     merged: tuple[PatientId, ...] = ()
     named: tuple[Naming, ...] = ()
+    candidates: Candidates | None = None
     documents: tuple[tuple[str, str], ...] = ()
     """(document uniqueId, repositoryUniqueId) pairs, for the audit."""
     submission_sets: tuple[str, ...] = ()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.declare.actions import Action
-from gateway.declare.transaction import Target
+from gateway.declare.transaction import Candidates, Target
 from gateway.errors import Denied, Meaning, OtherPatient, Problem, Refused
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
 from gateway.policy.engine import decide as decide_one
+from gateway.policy.engine import has_profile
 from gateway.policy.rights_json import from_json
 from gateway.record.access import Decision, Grant, PatientRights, Scope
 from gateway.record.patients import PatientRecord
@@ -31,6 +32,8 @@ async def decide(
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
         raise OtherPatient("the assertion was issued for another patient", location="resource-id")
     records = await _records(target, engine)
+    if target.candidates is not None and has_profile(engine.policies.current(), principal, action):
+        records += await _owners(await _matching(target.candidates, engine), engine)
     decided = [
         (identity, record, _ask(principal, action, identity, record, target, engine, at))
         for identity, record in records
@@ -74,11 +77,29 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
     ]
     keys: set[int] = set()
     for naming in target.named:
-        keys |= await engine.services.registry.owners(naming.kind, naming.by, naming.values)
+        keys |= await engine.services.registry.owners(
+            naming.kind, naming.by, naming.values, linked=naming.linked
+        )
     if keys:
-        owners = await patients.owners(sorted(keys))
-        found += [(each.shown, each) for each in owners if each.shown not in target.patients]
+        found += [each for each in await _owners(keys, engine) if each[0] not in target.patients]
     return found
+
+
+async def _owners(keys: set[int], engine: Engine) -> list[tuple[PatientId | None, PatientRecord | None]]:
+    owners = await engine.services.patients.owners(sorted(keys)) if keys else ()
+    return [(each.shown, each) for each in owners]
+
+
+async def _matching(candidates: Candidates, engine: Engine) -> set[int]:
+    """Whose objects match; a role without the action never gets here, so that it learns no number."""
+    domain = engine.services.domain
+    keys = await engine.services.registry.owners_of(
+        candidates.kind, candidates.conditions, domain.max_patients, domain.owner_seconds
+    )
+    if keys is None:
+        text = f"the objects of more than {domain.max_patients} patients match, or too many to look through"
+        raise Refused(Problem(Meaning.TOO_MANY_RESULTS, f"{text}; ask for fewer"))
+    return keys
 
 
 def _ask(

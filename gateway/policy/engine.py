@@ -14,7 +14,7 @@ from gateway.declare.actions import Action
 from gateway.errors import Defect
 from gateway.policy.case import Case, holds_whole, make_case
 from gateway.policy.ceiling import Relation, grant_of, level_of, rank_of, relation_of
-from gateway.policy.model import Policy, RoleRule
+from gateway.policy.model import Policy, RoleRule, code_key
 from gateway.record.access import HIGHEST_RANK, Decision, Mandate, PatientRights
 from gateway.record.people import PatientId, Principal, SubjectKind
 
@@ -69,6 +69,12 @@ def decide(
         obligations=EMERGENCY_OBLIGATIONS if emergency else (),
         grant=grant_of(case) if patient is not None else None,
     )
+
+
+def has_profile(policy: Policy, principal: Principal, action: Action) -> bool:
+    """Whether the role may do this with any document at all (P6), before anything is looked up for it."""
+    role = policy.roles.get(code_key(principal.role)) if principal.role else None
+    return role is not None and action in role.may
 
 
 def _refused(policy: Policy, path: list[str], reason: str) -> Decision:

@@ -55,6 +55,10 @@ class Domain:
     max_objects: int = 1_000
     max_references: int = 10_000
     max_values: int = 500
+    max_patients: int = 500
+    """Owners found by a query that names no patient."""
+    owner_seconds: float = 2.0
+    """How long they may be looked for."""
 
     def accepts(self, root: str) -> bool:
         """Whether patient identifiers of this assigning authority belong to the affinity domain."""

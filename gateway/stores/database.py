@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, cast
@@ -22,6 +23,9 @@ from gateway.stores.prepared import Preparer
 from gateway.stores.work import Check, UnitOfWork, Values, Write
 
 Rows = Sequence[Row[Any]]
+_STEPS = 10_000
+"""Instructions of SQLite between two looks at the clock: well below a millisecond."""
+_QUERY_CANCELLED = "57014"
 
 
 class Database(Protocol):
@@ -29,6 +33,10 @@ class Database(Protocol):
 
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
         """All rows of a query, outside any transaction."""
+        ...
+
+    async def fetch_within(self, query: Executable, values: Values, seconds: float) -> Rows | None:
+        """All rows of a query that may be a long one; None when it was given up after some seconds."""
         ...
 
     async def apply(self, units: Sequence[UnitOfWork]) -> None:
@@ -121,6 +129,7 @@ class SqliteDatabase:
     """SQLite in WAL mode with memory-mapped reads; durable at each commit (synchronous=FULL)."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._read = _sqlite_engine(url)
         self._write = _sqlite_engine(url)
         event.listen(self._write, "begin", _take_write_lock)
@@ -134,6 +143,24 @@ class SqliteDatabase:
         if values is None or not isinstance(query, Select):
             return self._connection.execute(query, values).fetchall()
         return self._preparer.prepare(query, values).run(self._driver, values)
+
+    async def fetch_within(self, query: Executable, values: Values, seconds: float) -> Rows | None:
+        """In a thread with a connection of its own: only a query that comes rarely may take long."""
+        return await asyncio.to_thread(self._fetch_within, query, values, seconds)
+
+    def _fetch_within(self, query: Executable, values: Values, seconds: float) -> Rows | None:
+        engine, until = _sqlite_engine(self._url), time.monotonic() + seconds
+        try:
+            with engine.connect() as connection:
+                driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+                driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+                return connection.execute(query, values).fetchall()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                return None
+            raise
+        finally:
+            engine.dispose()
 
     async def apply(self, units: Sequence[UnitOfWork]) -> None:
         """One transaction in the writer thread."""
@@ -196,6 +223,17 @@ class PostgresDatabase:
         """All rows of a query."""
         async with self._reads.connect() as connection:
             return (await connection.execute(query, values)).fetchall()
+
+    async def fetch_within(self, query: Executable, values: Values, seconds: float) -> Rows | None:
+        """All rows of a query that the server gives up by itself."""
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(text(f"SET LOCAL statement_timeout = {int(seconds * 1_000)}"))
+                return (await connection.execute(query, values)).fetchall()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _QUERY_CANCELLED:
+                return None
+            raise
 
     async def apply(self, units: Sequence[UnitOfWork]) -> None:
         """One transaction."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, Select, bindparam, exists, or_, select, union
 
 from gateway.record.documents import Relation, Status
 from gateway.stores import tables
@@ -21,6 +21,21 @@ _APPROVED = Status.APPROVED.value
 def _owners(kind: Kind, column: str) -> Select[Any]:
     table = kind.table.c
     return select(table.patient_key).where(table[column].in_(_NAMES)).distinct()
+
+
+def _linked(kind: Kind | None, column: str) -> Select[Any]:
+    """Owners of the associations of some objects, and of the objects at their other ends."""
+    held, ends = tables.association, (tables.entry, tables.submission_set, tables.folder)
+    if kind is None:
+        of_source, of_target = held.c.source.in_(_NAMES), held.c.target.in_(_NAMES)
+    else:
+        named = select(kind.table.c.uuid).where(kind.table.c[column].in_(_NAMES))
+        of_source, of_target = held.c.source.in_(named), held.c.target.in_(named)
+    found = [select(held.c.patient_key).where(each) for each in (of_source, of_target)]
+    for end in ends:
+        found.append(select(end.c.patient_key).join(held, held.c.target == end.c.uuid).where(of_source))
+        found.append(select(end.c.patient_key).join(held, held.c.source == end.c.uuid).where(of_target))
+    return select(union(*found).subquery().c.patient_key)
 
 
 def _standings(kind: Kind) -> Select[Any]:
@@ -135,6 +150,12 @@ OWNERS["content", "unique_id"] = select(tables.content.c.record_key.label("patie
     tables.content.c.unique_id.in_(_NAMES)
 )
 STORED = select(tables.entry).where(tables.entry.c.uuid.in_(_NAMES))
+LINKED = {
+    (kind.name, column): _linked(kind, column)
+    for kind in KINDS.values()
+    for column in ("uuid", "unique_id")
+    if column in kind.table.c
+} | {("any", "uuid"): _linked(None, "uuid")}
 STANDING = {kind.name: _standing(kind) for kind in KINDS.values()}
 LATEST = {
     (kind.name, column): _latest(kind, column)

@@ -20,7 +20,18 @@ from gateway.stores import changes, reads, tables
 from gateway.stores import rows as row_of
 from gateway.stores.database import Database, Rows
 from gateway.stores.rows import Fragments
-from gateway.stores.search import ASSOCIATION, ENTRY, FOLDER, KINDS, SUBMISSION_SET, Condition, Kind, Searcher
+from gateway.stores.search import (
+    ASSOCIATION,
+    ENTRY,
+    FOLDER,
+    KINDS,
+    SUBMISSION_SET,
+    WHOLE,
+    Condition,
+    Kind,
+    Searcher,
+    View,
+)
 from gateway.stores.work import UnitOfWork
 
 APPROVED = Status.APPROVED.value
@@ -79,24 +90,38 @@ class RegistryStore:
         self._rank = ranks
         self._searcher = Searcher()
 
-    async def find(self, scope: Scope, kind: Kind, conditions: Sequence[Condition], limit: int) -> Rows:
+    async def find(
+        self, scope: Scope, kind: Kind, conditions: Sequence[Condition], limit: int, view: View = WHOLE
+    ) -> Rows:
         """Rows of one kind that meet all conditions and lie in the scope, oldest first, at most limit + 1."""
         if not scope.grants or any(not item.values for item in conditions):
             return ()
-        statement, values = self._searcher.prepare(kind, conditions, scope, limit)
+        statement, values = self._searcher.prepare(kind, conditions, scope, limit, view)
         return await self._database.fetch(statement, values)
 
-    async def owners(self, kind: str, by: str, values: Sequence[str]) -> set[int]:
-        """Record keys of the patients to whom some named objects belong; input of the decision."""
+    async def owners(self, kind: str, by: str, values: Sequence[str], *, linked: bool = False) -> set[int]:
+        """Record keys of the patients to whom some named objects belong; input of the decision.
+
+        `linked` adds those of the associations of these objects, and of the objects these lead to.
+        """
         column = by.replace("-", "_")
         kinds = tuple(KINDS) if kind == "any" else (kind,)
         found: set[int] = set()
-        for name in kinds:
-            query = reads.OWNERS.get((name, column))
+        queries = [reads.OWNERS.get((name, column)) for name in kinds]
+        queries += [reads.LINKED.get((kind, column))] if linked else []
+        for query in queries:
             if query is not None:
                 rows = await self._database.fetch(query, {"names": list(values)})
                 found |= {row.patient_key for row in rows}
         return found
+
+    async def owners_of(
+        self, kind: Kind, conditions: Sequence[Condition], limit: int, seconds: float
+    ) -> set[int] | None:
+        """Record keys of the owners of objects that match; None when there are more, or it takes longer."""
+        statement, values = self._searcher.prepare_owners(kind, conditions, limit)
+        rows = await self._database.fetch_within(statement, values, seconds)
+        return None if rows is None or len(rows) > limit else {row.patient_key for row in rows}
 
     async def named_documents(self, names: Sequence[str]) -> list[NamedDocument]:
         """The documents some uniqueIds or entryUUIDs stand for; input of the decision on each."""

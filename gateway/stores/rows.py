@@ -57,6 +57,7 @@ def entry_row(key: int, patient_key: int, item: DocumentEntry, fragment: str, ra
         "latest": True,
         "offline": bool(item.availability and item.availability.endswith(":Offline")),
         "fragment": fragment,
+        "title": item.title,
     }
 
 

@@ -6,12 +6,12 @@ kept; only its values change. Building one costs as much as running it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, exists, or_, select, true
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, exists, literal, or_, select, true
 
 from gateway.record.access import HIGHEST_RANK, Grant, Scope
 from gateway.stores import tables
@@ -26,10 +26,13 @@ class Ask(Enum):
     """How a field is asked."""
 
     IN = "in"
+    LIKE = "like"
     FROM = "from"
     TO = "to"
     FROM_OR_ABSENT = "from or absent"
     TO_OR_ABSENT = "to or absent"
+    FROM_IF_STABLE = "from, unless on-demand"
+    TO_IF_STABLE = "to, unless on-demand"
     VALUE = "value"
     VALUE_LIKE = "value like"
     EITHER_END = "either end"
@@ -40,11 +43,13 @@ class Condition:
     """`field` is a column, or the kind of a multiple value (Ask.VALUE…). Values of one condition are OR-ed.
 
     EITHER_END asks for associations whose source or target is among the values, whatever `field` says.
+    `excluded` asks for everything else; what has no value is not excluded by any.
     """
 
     field: str
     ask: Ask
     values: tuple[Any, ...]
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class Kind:
 
     `ranked` rows are granted by rank and class; `linking` rows only if no end of theirs is a document
     that is not granted: an association never tells the id of a document that its reader may not see.
+    `current` are columns with the value they have in objects that are not history (Metadata Update);
+    `sought` are kinds of multiple values with an index of their own.
     """
 
     name: str
@@ -61,13 +68,46 @@ class Kind:
     owner: str = ""
     ranked: bool = False
     linking: bool = False
+    current: tuple[tuple[str, Any], ...] = ()
+    sought: frozenset[str] = frozenset()
 
 
-ENTRY = Kind("document", tables.entry, tables.entry_value, "entry_key", ranked=True)
+_APPROVED = ("status", "Approved")
+ENTRY = Kind(
+    "document",
+    tables.entry,
+    tables.entry_value,
+    "entry_key",
+    ranked=True,
+    current=(("latest", True), ("offline", False)),
+    sought=frozenset({"event", "reference"}),
+)
 SUBMISSION_SET = Kind("submission-set", tables.submission_set, tables.package_value, "package_key")
-FOLDER = Kind("folder", tables.folder, tables.package_value, "package_key")
-ASSOCIATION = Kind("association", tables.association, linking=True)
+FOLDER = Kind(
+    "folder",
+    tables.folder,
+    tables.package_value,
+    "package_key",
+    current=(("latest", True), _APPROVED),
+    sought=frozenset({"code"}),
+)
+ASSOCIATION = Kind("association", tables.association, linking=True, current=(_APPROVED,))
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (ENTRY, SUBMISSION_SET, FOLDER, ASSOCIATION)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What of the objects is read: some columns (those a kind has not are passed over), or the current ones.
+
+    Views are compared by identity: make them once.
+    """
+
+    columns: tuple[str, ...] = ()
+    current: bool = False
+
+
+WHOLE = View()
+"""Every column of every object, history included."""
 
 _Shape = tuple[Any, ...]
 
@@ -79,32 +119,60 @@ class Searcher:
         self._kept: dict[_Shape, Select[Any]] = {}
 
     def prepare(
-        self, kind: Kind, conditions: Sequence[Condition], scope: Scope, limit: int
+        self, kind: Kind, conditions: Sequence[Condition], scope: Scope, limit: int, view: View = WHOLE
     ) -> tuple[Select[Any], dict[str, Any]]:
-        """A select of whole rows, at most `limit` + 1, and its values."""
+        """A select of rows, at most `limit` + 1, and its values."""
         groups = _groups(scope)
         shape: _Shape = (
             kind.name,
             limit,
-            tuple((item.field, item.ask, _count(item)) for item in conditions),
+            view,
+            tuple((item.field, item.ask, item.excluded, _count(item)) for item in conditions),
             tuple(_grant_shape(kind, grant) for grant, _ in groups),
         )
         statement = self._kept.get(shape)
         if statement is None:
-            if len(self._kept) >= _KEPT_SHAPES:
-                self._kept.clear()
-            statement = self._kept[shape] = _build(kind, conditions, groups, limit)
-        values: dict[str, Any] = {}
-        for number, item in enumerate(conditions):
-            values |= _condition_values(number, item)
+            statement = self._keep(shape, _build(kind, conditions, groups, limit, view))
+        values = _values(conditions)
         for number, (grant, keys) in enumerate(groups):
             values |= _grant_values(number, kind, grant, keys)
         return statement, values
 
+    def prepare_owners(
+        self, kind: Kind, conditions: Sequence[Condition], limit: int
+    ) -> tuple[Select[Any], dict[str, Any]]:
+        """A select of the owners of current objects that match, at most `limit` + 1, and its values."""
+        shape: _Shape = (
+            "owners",
+            kind.name,
+            limit,
+            tuple((item.field, item.ask, item.excluded, _count(item)) for item in conditions),
+        )
+        statement = self._kept.get(shape)
+        if statement is None:
+            statement = self._keep(shape, _owners(kind, conditions, limit))
+        return statement, _values(conditions)
+
+    def _keep(self, shape: _Shape, statement: Select[Any]) -> Select[Any]:
+        if len(self._kept) >= _KEPT_SHAPES:
+            self._kept.clear()
+        self._kept[shape] = statement
+        return statement
+
+
+def _values(conditions: Sequence[Condition]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for number, item in enumerate(conditions):
+        values |= _condition_values(number, item)
+    return values
+
+
+_LIKES = frozenset({Ask.LIKE, Ask.VALUE_LIKE})
+
 
 def _count(item: Condition) -> int:
     """LIKE patterns become one clause each, so their number is part of the shape."""
-    return len(item.values) if item.ask is Ask.VALUE_LIKE else 0
+    return len(item.values) if item.ask in _LIKES else 0
 
 
 def _groups(scope: Scope) -> list[tuple[Grant, list[int]]]:
@@ -112,7 +180,15 @@ def _groups(scope: Scope) -> list[tuple[Grant, list[int]]]:
     groups: dict[int, tuple[Grant, list[int]]] = {}
     for key, grant in scope.grants.items():
         groups.setdefault(id(grant), (grant, []))[1].append(key)
-    return list(groups.values())
+    return list(groups.values()) if len(groups) == 1 else _alike(groups.values())
+
+
+def _alike(groups: Iterable[tuple[Grant, list[int]]]) -> list[tuple[Grant, list[int]]]:
+    """Groups of several patients whose grants are equal become one, so that a statement stays short."""
+    merged: dict[Grant, list[int]] = {}
+    for grant, keys in groups:
+        merged.setdefault(grant, []).extend(keys)
+    return list(merged.items())
 
 
 def _grant_shape(kind: Kind, grant: Grant) -> tuple[bool, ...]:
@@ -128,14 +204,44 @@ def _grant_shape(kind: Kind, grant: Grant) -> tuple[bool, ...]:
 
 
 def _build(
-    kind: Kind, conditions: Sequence[Condition], groups: Sequence[tuple[Grant, list[int]]], limit: int
+    kind: Kind,
+    conditions: Sequence[Condition],
+    groups: Sequence[tuple[Grant, list[int]]],
+    limit: int,
+    view: View,
 ) -> Select[Any]:
     clauses = [_clause(kind, number, item) for number, item in enumerate(conditions)]
     granted = [_granted(number, kind, grant) for number, (grant, _) in enumerate(groups)]
     clauses.append(or_(*granted))
     if kind.linking:
         clauses.append(~_hidden_end(groups))
-    return select(kind.table).where(*clauses).order_by(kind.table.c.key).limit(limit + 1)
+    table = kind.table.c
+    if view.current:
+        clauses += [_fixed(table[name], value) for name, value in kind.current]
+    shown = [table[name] for name in view.columns if name in table] or list(table)
+    return select(*shown).where(*clauses).order_by(table.key).limit(limit + 1)
+
+
+def _owners(kind: Kind, conditions: Sequence[Condition], limit: int) -> Select[Any]:
+    table = kind.table.c
+    clauses = [
+        _sought(kind, number, item) if item.field in kind.sought else _clause(kind, number, item)
+        for number, item in enumerate(conditions)
+    ]
+    clauses += [_fixed(table[name], value) for name, value in kind.current]
+    return select(table.patient_key).where(*clauses).distinct().limit(limit + 1)
+
+
+def _sought(kind: Kind, number: int, item: Condition) -> ColumnElement[bool]:
+    """A multiple value found by its index: without a patient to begin with, it leads to the objects."""
+    values, wanted = _wanted(kind, f"v{number}", item)
+    found = kind.table.c.key.in_(select(values.c[kind.owner]).where(wanted))
+    return ~found if item.excluded else found
+
+
+def _fixed(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """A condition whose value is part of the statement, so that a run has no more values to bind."""
+    return column.is_(value) if isinstance(value, bool) else column == literal(value)
 
 
 def _hidden_end(groups: Sequence[tuple[Grant, list[int]]]) -> ColumnElement[bool]:
@@ -149,39 +255,60 @@ def _hidden_end(groups: Sequence[tuple[Grant, list[int]]]) -> ColumnElement[bool
 
 
 def _clause(kind: Kind, number: int, item: Condition) -> ColumnElement[bool]:
-    name = f"v{number}"
+    asked = _asked(kind, f"v{number}", item)
+    return asked.is_not(true()) if item.excluded else asked
+
+
+def _asked(kind: Kind, name: str, item: Condition) -> ColumnElement[bool]:
     if item.ask in {Ask.VALUE, Ask.VALUE_LIKE}:
         return _value_clause(kind, name, item)
     if item.ask in {Ask.IN, Ask.EITHER_END}:
         columns = ("source", "target") if item.ask is Ask.EITHER_END else (item.field,)
         return or_(*(kind.table.c[each].in_(bindparam(name, expanding=True)) for each in columns))
-    column = kind.table.c[item.field]
+    if item.ask is Ask.LIKE:
+        return _like(kind.table.c[item.field], name, item)
+    return _in_time(kind, name, item)
+
+
+def _in_time(kind: Kind, name: str, item: Condition) -> ColumnElement[bool]:
+    column: ColumnElement[Any] = kind.table.c[item.field]
+    at: ColumnElement[Any] = bindparam(name)
     match item.ask:
         case Ask.FROM:
-            return column >= bindparam(name)
+            return column >= at
         case Ask.TO:
-            return column < bindparam(name)
+            return column < at
         case Ask.FROM_OR_ABSENT:
-            return or_(column.is_(None), column >= bindparam(name))
+            return or_(column.is_(None), column >= at)
+        case Ask.TO_OR_ABSENT:
+            return or_(column.is_(None), column < at)
+        case Ask.FROM_IF_STABLE:
+            return or_(kind.table.c.type == literal("on-demand"), column >= at)
         case _:
-            return or_(column.is_(None), column < bindparam(name))
+            return or_(kind.table.c.type == literal("on-demand"), column < at)
+
+
+def _like(column: ColumnElement[Any], name: str, item: Condition) -> ColumnElement[bool]:
+    names = (f"{name}_{at}" for at in range(len(item.values)))
+    return or_(*(column.like(bindparam(each), escape=LIKE_ESCAPE) for each in names))
 
 
 def _value_clause(kind: Kind, name: str, item: Condition) -> ColumnElement[bool]:
+    values, wanted = _wanted(kind, name, item)
+    return exists().where(values.c[kind.owner] == kind.table.c.key, wanted)
+
+
+def _wanted(kind: Kind, name: str, item: Condition) -> tuple[Table, ColumnElement[bool]]:
     values = kind.values
     if values is None:
         raise LookupError(f"{kind.name} has no multiple values")
     if item.ask is Ask.VALUE:
         wanted: ColumnElement[bool] = values.c.value.in_(bindparam(name, expanding=True))
     else:
-        wanted = or_(
-            *(
-                values.c.value.like(bindparam(f"{name}_{at}"), escape=LIKE_ESCAPE)
-                for at in range(len(item.values))
-            )
-        )
-    owned = values.c[kind.owner] == kind.table.c.key
-    return exists().where(owned, values.c.kind == item.field, wanted)
+        wanted = _like(values.c.value, name, item)
+    # A partial index is used only where its condition stands in the statement.
+    of_kind = values.c.kind == literal(item.field, literal_execute=True)
+    return values, and_(of_kind, wanted)
 
 
 def _condition_values(number: int, item: Condition) -> dict[str, Any]:
@@ -189,7 +316,7 @@ def _condition_values(number: int, item: Condition) -> dict[str, Any]:
     match item.ask:
         case Ask.IN | Ask.VALUE | Ask.EITHER_END:
             return {name: list(item.values)}
-        case Ask.VALUE_LIKE:
+        case Ask.LIKE | Ask.VALUE_LIKE:
             return {f"{name}_{at}": value for at, value in enumerate(item.values)}
         case _:
             return {name: item.values[0]}

@@ -20,11 +20,19 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from gateway.stores.fragments import Fragment
 
 METADATA = MetaData()
+
+
+def _sought(table: str, wanted: str) -> Index:
+    """An index of the multiple values by which a query may look through all records."""
+    condition = text(wanted)
+    return Index(f"{table}_sought", "kind", "value", sqlite_where=condition, postgresql_where=condition)
+
 
 meta = Table(
     "meta", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False)
@@ -88,8 +96,10 @@ entry = Table(
     Column("latest", Boolean, nullable=False),
     Column("offline", Boolean, nullable=False),
     Column("fragment", Fragment, nullable=False),
+    Column("title", Text),
     Index("entry_patient", "patient_key", "status", "type", "class_code"),
     Index("entry_version", "logical_id", "version", unique=True),
+    Index("entry_class", "class_code", "creation_time"),
 )
 
 entry_value = Table(
@@ -99,6 +109,7 @@ entry_value = Table(
     Column("kind", String(16), nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("entry_key", "kind", "value"),
+    _sought("entry_value", "kind = 'event' OR kind = 'reference'"),
 )
 
 submission_set = Table(
@@ -142,6 +153,7 @@ package_value = Table(
     Column("kind", String(16), nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("package_key", "kind", "value"),
+    _sought("package_value", "kind = 'code'"),
 )
 
 association = Table(

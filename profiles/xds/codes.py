@@ -89,6 +89,7 @@ AUDIT_METADATA = "IHE XDS Metadata"
 
 # Fixed ebRIM values.
 STATUS_PREFIX = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
+AVAILABILITY_PREFIX = "urn:ihe:iti:2010:DocumentAvailability:"
 OBJECT_TYPE_PREFIX = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:"
 SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
 FAILURE = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Failure"

@@ -45,6 +45,7 @@ from gateway.stores.migrate import upgrade
 PATIENT, OTHER = "CONTRACT-1", "CONTRACT-2"
 RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 FIND = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+FIND_MANY = "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f"
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 
 
@@ -217,19 +218,30 @@ def on_demand_body(house: House, unique_id: str) -> bytes:
 
 
 def query_body(house: House) -> bytes:
-    patient = house.partner("hospital", "physician").full_id(PATIENT).replace("&", "&amp;")
-    status = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
-    slots = "".join(
-        f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{value}</rim:Value></rim:ValueList></rim:Slot>'
-        for name, value in (
-            ("$XDSDocumentEntryPatientId", f"'{patient}'"),
-            ("$XDSDocumentEntryStatus", f"('{status}')"),
-        )
+    patient = house.partner("hospital", "physician").full_id(PATIENT)
+    return stored_query(
+        FIND, ("$XDSDocumentEntryPatientId", f"'{patient}'"), ("$XDSDocumentEntryStatus", f"('{APPROVED}')")
+    )
+
+
+def many_body() -> bytes:
+    """The documents of a class, of all patients."""
+    wanted = ("$XDSDocumentEntryClassCode", "('18842-5^^2.16.840.1.113883.6.1')")
+    return stored_query(FIND_MANY, wanted, ("$XDSDocumentEntryStatus", f"('{APPROVED}')"))
+
+
+def stored_query(identifier: str, *slots: tuple[str, str], returned: str = "LeafClass") -> bytes:
+    """The Body of a stored query with these slots; a line of a text is a value of its own."""
+    listed = "".join(
+        f'<rim:Slot name="{name}"><rim:ValueList>'
+        + "".join(f"<rim:Value>{escape(value)}</rim:Value>" for value in text.split("\n"))
+        + "</rim:ValueList></rim:Slot>"
+        for name, text in slots
     )
     return (
         '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
-        '<query:ResponseOption returnComposedObjects="true" returnType="LeafClass"></query:ResponseOption>'
-        f'<rim:AdhocQuery xmlns:rim="{RIM}" id="urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d">{slots}'
+        f'<query:ResponseOption returnComposedObjects="true" returnType="{returned}">'
+        f'</query:ResponseOption><rim:AdhocQuery xmlns:rim="{RIM}" id="{identifier}">{listed}'
         "</rim:AdhocQuery></query:AdhocQueryRequest>"
     ).encode()
 
@@ -334,6 +346,10 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-61": lambda: ("soap", write_soap(house, transaction, [on_demand_body(house, xds.new_oid())])),
         "ITI-18": lambda: ("soap", write_soap(house, transaction, [query_body(house)])),
         "ITI-43": lambda: ("soap", write_soap(house, transaction, [retrieve_body(STORED)])),
+        "ITI-51": lambda: (
+            "soap",
+            write_soap(house, transaction, [many_body()], partner="tester", role="node:tester"),
+        ),
         "ITI-67": lambda: (
             "fhir",
             fhir(house, "/DocumentReference", f"patient.identifier=urn:oid:{root}|{PATIENT}&status=current"),
@@ -590,19 +606,13 @@ class Forge:
         return self.simple("ITI-18", self.envelope("ITI-18", pieces, partner=partner, **options), partner)
 
     def asked(self, identifier: str, *slots: tuple[str, str], returned: str = "LeafClass") -> bytes:
-        """The Body of an ITI-18 with these slots; a line of a text is a value of its own."""
-        listed = "".join(
-            f'<rim:Slot name="{name}"><rim:ValueList>'
-            + "".join(f"<rim:Value>{escape(value)}</rim:Value>" for value in text.split("\n"))
-            + "</rim:ValueList></rim:Slot>"
-            for name, text in slots
-        )
-        return (
-            '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
-            f'<query:ResponseOption returnComposedObjects="true" returnType="{returned}">'
-            f'</query:ResponseOption><rim:AdhocQuery xmlns:rim="{RIM}" id="{identifier}">{listed}'
-            "</rim:AdhocQuery></query:AdhocQueryRequest>"
-        ).encode()
+        """The Body of an ITI-18 or ITI-51 with these slots; a line of a text is a value of its own."""
+        return stored_query(identifier, *slots, returned=returned)
+
+    def many(self, body: bytes, partner: str = "tester", role: str = "node:tester") -> Raw:
+        """An ITI-51, by default of somebody whom the policy allows it."""
+        text = self.envelope("ITI-51", [body], partner=partner, role=role)
+        return self.simple("ITI-51", text, partner)
 
     def packaged(self, text: bytes, parts: list[tuple[str, bytes]], *, boundary: str = "edge") -> bytes:
         """A multipart body by hand: the root, then parts as (header lines, octets)."""
@@ -808,6 +818,7 @@ def words() -> SimpleNamespace:
         node=("110113", NODE, 8),
         login=("110114", "110122", 8),
         query=lambda outcome: ("110112", "ITI-18", outcome),
+        queried=lambda outcome: ("110112", "ITI-51", outcome),
         provided=lambda outcome: ("110107", "ITI-41", outcome),
         registered=lambda outcome: ("110107", "ITI-42", outcome),
         retrieved=lambda outcome: ("110106", "ITI-43", outcome),
@@ -822,5 +833,6 @@ def words() -> SimpleNamespace:
         OTHER=OTHER,
         RIM=RIM,
         FIND=FIND,
+        FIND_MANY=FIND_MANY,
         APPROVED=APPROVED,
     )

@@ -10,6 +10,7 @@ from gateway.declare.transaction import Actors, Call, Codec, Naming, QueryText, 
 from gateway.errors import Problem
 from gateway.record.domain import Domain
 from gateway.stores.marks import fill
+from gateway.stores.search import ASSOCIATION
 from profiles.xds import codes
 from profiles.xds.errors import registry_code
 from profiles.xds.iti18_registry_stored_query.execute import Found, execute
@@ -58,8 +59,11 @@ def target(request: Query) -> Target:
         for value in request.values(name)
         if (identity := patient_id(value)) is not None
     )
+    linked = any(step.kind is ASSOCIATION for step in request.definition.steps)
     named = tuple(
-        Naming(kind, by, request.values(name)) for name, (kind, by) in NAMES_BY.items() if request.given(name)
+        Naming(kind, by, request.values(name), linked)
+        for name, (kind, by) in NAMES_BY.items()
+        if request.given(name)
     )
     return Target(patients=patients, named=named, query=QueryText(request.definition.id, request.text))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,16 +15,29 @@ from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
-from gateway.stores.search import ASSOCIATION, Ask, Condition
+from gateway.stores.search import ASSOCIATION, Ask, Condition, View
 from profiles.xds.iti18_registry_stored_query.parameters import Query
 from profiles.xds.iti18_registry_stored_query.table import Join, Step
+from profiles.xds.iti18_registry_stored_query.vocabulary import EXCLUDE
 
 _TYPE = "$XDSDocumentEntryType"
+_TYPES = frozenset({_TYPE, f"{_TYPE}{EXCLUDE}"})
 _STABLE = Condition("type", Ask.IN, ("stable",))
 _THROUGH = MappingProxyType(
     {Join.MEMBERS: ("target",), Join.SOURCES: ("source",), Join.ENDS: ("source", "target")}
 )
+_PLAIN = MappingProxyType({Ask.FROM_IF_STABLE: Ask.FROM, Ask.TO_IF_STABLE: Ask.TO})
 _MEMBERSHIP = Condition("relation", Ask.IN, ("HasMember",))
+_NAMES = ("patient_key", "uuid", "source", "target", "home")
+_WRITTEN = (*_NAMES, "status", "last_update", "fragment")
+_VIEWS = MappingProxyType(
+    {
+        (references, history): View(_NAMES if references else _WRITTEN, current=not history)
+        for references in (False, True)
+        for history in (False, True)
+    }
+)
+"""What an answer needs of its objects, by (references only, with history)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +54,7 @@ class _Progress:
     """What the steps found so far: objects that are no associations by id, associations by uuid."""
 
     named: frozenset[str]
+    view: View
     shown: list[Row[Any]] = field(default_factory=list)
     found: set[str] = field(default_factory=set)
     held: dict[str, Row[Any]] = field(default_factory=dict)
@@ -67,7 +81,7 @@ async def execute(query: Query, scope: Scope, services: Services) -> Found:
     """The objects a query selects; Refused when they are too many, or of several patients."""
     definition, most = query.definition, _limit(query, services.domain)
     anchors = (value for name in definition.anchors for value in query.values(name))
-    progress = _Progress(named=frozenset(anchors))
+    progress = _Progress(named=frozenset(anchors), view=_VIEWS[query.references, query.history])
     for step in definition.steps:
         limit = most if step.shown else services.domain.max_references
         rows = await _search(step, query, scope, services, progress, limit)
@@ -89,10 +103,22 @@ async def _search(
         return _inner(progress)
     if step.join is Join.LED:
         return [row for row in progress.held.values() if row.source in progress.found]
-    conditions = query.conditions(step.kind, step.filters) + _joined(step.join, progress)
-    if _TYPE in step.filters and not query.given(_TYPE):
-        conditions.append(_STABLE)
-    return await services.registry.find(scope, step.kind, conditions, limit)
+    conditions = selected(query, step) + _joined(step.join, progress)
+    return await services.registry.find(scope, step.kind, conditions, limit, progress.view)
+
+
+def selected(query: Query, step: Step) -> list[Condition]:
+    """What the parameters ask of the objects of a step; on-demand entries must be asked for."""
+    conditions = query.conditions(step.kind, step.filters)
+    if _TYPE in step.filters and not any(query.given(name) for name in _TYPES):
+        conditions = [*map(_of_stable, conditions), _STABLE]
+    return conditions
+
+
+def _of_stable(condition: Condition) -> Condition:
+    """Among stable entries alone a range of creation times needs no exception, which no index could serve."""
+    ask = _PLAIN.get(condition.ask)
+    return condition if ask is None else replace(condition, ask=ask)
 
 
 def _joined(join: Join, progress: _Progress) -> list[Condition]:
@@ -132,10 +158,13 @@ def _inner(progress: _Progress) -> list[Row[Any]]:
 
 
 def _refuse_several_patients(query: Query, scope: Scope, rows: Sequence[Row[Any]]) -> None:
-    """Full metadata of several patients never leave in one answer (ITI TF-2 3.18.4.1.3)."""
+    """Full metadata of several patients never leave in one answer (ITI TF-2 3.18.4.1.3).
+
+    Associations have no patientId: one of them may tie objects of two patients together.
+    """
     if query.references or not query.definition.single_patient:
         return
-    if len({scope.identities[row.patient_key] for row in rows}) > 1:
+    if len({scope.identities[row.patient_key] for row in rows if not hasattr(row, "target")}) > 1:
         raise Refused(
             Problem(
                 Meaning.SEVERAL_PATIENTS,

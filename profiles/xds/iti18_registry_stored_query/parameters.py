@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.domain import Domain
 from gateway.stores.rows import padded
-from gateway.stores.search import Condition, Kind
+from gateway.stores.search import Ask, Condition, Kind
 from profiles.xds import codes
 from profiles.xds.iti18_registry_stored_query.table import Definition, Form, Parameter
 from profiles.xds.iti18_registry_stored_query.vocabulary import PARAMETERS
@@ -22,10 +23,24 @@ _ITEM = re.compile(rf"{_QUOTED}|[\w:.\-]+")
 _STATUSES = {f"{codes.STATUS_PREFIX}{name}": name for name in ("Approved", "Deprecated")}
 _TYPES = {codes.STABLE: "stable", codes.ON_DEMAND: "on-demand"}
 _RELATIONS = {urn: name for name, urn in codes.ASSOCIATION_TYPES.items()}
-_NAMED = MappingProxyType({Form.STATUS: _STATUSES, Form.TYPE: _TYPES, Form.RELATION: _RELATIONS})
+_OFFLINE = MappingProxyType({"Online": False, "Offline": True})
+_AVAILABILITIES = {f"{codes.AVAILABILITY_PREFIX}{name}": name for name in _OFFLINE}
+_NAMED = MappingProxyType(
+    {
+        Form.TYPE: _TYPES,
+        Form.RELATION: _RELATIONS,
+        Form.AVAILABILITY: _AVAILABILITIES,
+    }
+)
+_NOTHING = "-"
+"""Stands for a type that no object has: asked for alone, it finds nothing."""
+_LEVEL = "$MetadataLevel"
+_HISTORY = "2"
 _RETURN_TYPES = frozenset({"LeafClass", "ObjectRef"})
 _CODE = re.compile(r"[^^]+\^[^^]*\^[^^]+")
 _TIME = re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}")
+_WILDCARD = re.compile(r"[%_]").search
+_LEVELS = re.compile(r"[12]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +60,30 @@ class Query:
         """All values of a parameter."""
         return tuple(value for slot in self.slots.get(name, ()) for value in slot)
 
+    @property
+    def history(self) -> bool:
+        """Whether what Metadata Update put aside is asked for too ($MetadataLevel 2)."""
+        return _HISTORY in self.values(_LEVEL)
+
     def conditions(self, kind: Kind, names: Sequence[str]) -> list[Condition]:
         """The filters among some parameters that concern a kind of object."""
         found = []
         for name in names:
-            parameter = PARAMETERS[name]
-            if parameter.kind is kind and parameter.field:
-                found += [
-                    Condition(parameter.field, parameter.ask, values) for values in self.slots.get(name, ())
-                ]
+            given = self.slots.get(name)
+            if given:
+                parameter = PARAMETERS[name]
+                if parameter.kind is kind and parameter.field:
+                    found += [_condition(parameter, values) for values in given]
         return found
+
+
+def _condition(parameter: Parameter, values: tuple[Any, ...]) -> Condition:
+    if parameter.form is Form.AVAILABILITY:
+        values = tuple(_OFFLINE[value] for value in values if value in _OFFLINE)
+    ask = parameter.ask
+    if ask is Ask.VALUE_LIKE and not any(_WILDCARD(value) for value in values):
+        ask = Ask.VALUE
+    return Condition(parameter.field, ask, values, parameter.excluded)
 
 
 def read(request: StoredQuery, queries: Mapping[str, Definition], domain: Domain) -> Query:
@@ -92,7 +121,8 @@ def _slots(
         parameter = PARAMETERS[name]
         if name in found and not parameter.repeats:
             raise _count(name, "the parameter is given twice, expected once")
-        values = _values(name, raw, parameter, several=parameter.several and name not in definition.single)
+        several = name not in definition.single if parameter.several else name in definition.listed
+        values = _values(name, raw, parameter, several=several)
         if values:
             found[name] = (*found.get(name, ()), values)
         number = sum(len(slot) for slot in found.get(name, ()))
@@ -132,15 +162,19 @@ def _unquoted(text: str) -> str:
 
 
 def _typed(name: str, item: str, parameter: Parameter) -> str | None:
-    """The value as it is stored; None for one that no object can have and that the standard passes over."""
+    """The value as it is stored; None for a status that does not exist, which the standard passes over."""
     form = parameter.form
+    if form is Form.STATUS:
+        return _STATUSES.get(item)
     if form in _NAMED:
-        return _NAMED[form].get(item)
+        return _NAMED[form].get(item, _NOTHING)
     if form is Form.UUID:
         return item.strip().lower()
     if form is Form.TIME:
         _expect(name, item, _TIME, "digits YYYY[MM[DD[hh[mm[ss]]]]]")
         return padded(item)
+    if form is Form.LEVEL:
+        _expect(name, item, _LEVELS, "1 or 2")
     if form is Form.CODE:
         _expect(name, item, _CODE, "'code^^scheme'")
     return item
@@ -158,15 +192,24 @@ def _count(name: str, seen: str) -> Refused:
 def _check_given(definition: Definition, slots: Mapping[str, object]) -> None:
     missing = [name for name in definition.required if name not in slots]
     if missing:
-        raise Refused(
-            *(Problem(Meaning.MISSING_PARAMETER, f"{definition.name} needs {name}", name) for name in missing)
-        )
+        raise Refused(*(_missing(definition, name) for name in missing))
     if definition.one_of:
         given = [name for name in definition.one_of if name in slots]
         choice = " or ".join(definition.one_of)
         if not given:
-            raise Refused(Problem(Meaning.MISSING_PARAMETER, f"{definition.name} needs {choice}", choice))
+            raise Refused(_missing(definition, choice))
         if len(given) > 1:
-            raise Refused(
-                Problem(Meaning.PARAMETER_COUNT, f"{definition.name} takes only one of {choice}", choice)
-            )
+            raise _several(definition, choice)
+    if definition.any_of and not any(name in slots for name in definition.any_of):
+        raise Refused(_missing(definition, " or ".join(definition.any_of)))
+    for pair in definition.apart:
+        if all(name in slots for name in pair):
+            raise _several(definition, " or ".join(pair))
+
+
+def _missing(definition: Definition, name: str) -> Problem:
+    return Problem(Meaning.MISSING_PARAMETER, f"{definition.name} needs {name}", name)
+
+
+def _several(definition: Definition, choice: str) -> Refused:
+    return Refused(Problem(Meaning.PARAMETER_COUNT, f"{definition.name} takes only one of {choice}", choice))

@@ -23,6 +23,8 @@ class Form(Enum):
     TIME = "time"
     TYPE = "type"
     RELATION = "relation"
+    AVAILABILITY = "availability"
+    LEVEL = "level"
 
 
 @unique
@@ -46,7 +48,10 @@ class Join(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter: where it filters. `several` takes a list (OR), `repeats` more than one slot (AND)."""
+    """One parameter: where it filters. `several` takes a list (OR), `repeats` more than one slot (AND).
+
+    `excluded`: what has one of the values is left out.
+    """
 
     form: Form
     kind: Kind
@@ -54,6 +59,7 @@ class Parameter:
     ask: Ask = Ask.IN
     several: bool = False
     repeats: bool = False
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +77,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """One stored query. `required`: all must be given; `one_of`: exactly one must be given.
+    """One stored query. `required`: all must be given; `one_of`: exactly one; `any_of`: at least one.
 
-    `single` names those that take one value here, though other queries take several; `anchors` those
-    whose values are entryUUIDs from which the first step starts.
+    `apart` are pairs that exclude each other. `single` names those that take one value here, though other
+    queries take several; `listed` the reverse; `anchors` those whose values are entryUUIDs from which the
+    first step starts.
     """
 
     id: str
     name: str
     required: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    apart: tuple[tuple[str, str], ...] = ()
     optional: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
     anchors: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()

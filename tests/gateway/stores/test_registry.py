@@ -66,6 +66,7 @@ def test_what_the_decision_and_the_admission_ask(known: Any, make: Any) -> None:
     assert known.run(registry.owners("folder", "unique-id", [folder.unique_id])) == {key}
     assert known.run(registry.owners("any", "uuid", [submission.associations[0].id])) == {key}
     assert known.run(registry.owners("any", "uuid", ["urn:uuid:none"])) == set()
+    assert known.run(registry.owners("document", "logical-id", [entry.id])) == {key}
     (named,) = known.run(registry.named_documents([entry.unique_id]))
     assert (named.uuid, named.patient_key, named.rank, named.document_class) == (entry.id, key, 1, "class")
     assert known.run(registry.claims([entry.unique_id, "no"])) == {entry.unique_id: ("a" * 40, 12)}
@@ -87,6 +88,26 @@ def test_what_the_decision_and_the_admission_ask(known: Any, make: Any) -> None:
     }
     assert known.run(registry.submitted(submission.submission_set.unique_id)) is not None
     assert known.run(registry.submitted("2.999.0")) is None
+
+
+def test_associations_lead_to_the_owners_of_both_their_ends(known: Any, make: Any) -> None:
+    """A set may refer to a document of another patient."""
+    other, registry = PatientId("PAT-2", "2.999.1.1"), known.registry
+    key, other_key = known.scope().patients[0], known.feed(other)
+    entry = make.entry()
+    known.register(make.submission(entry), make)
+    head = make.submission(patient=other)
+    reference = make.member(head.submission_set.id, entry.id, "Reference")
+    known.register(replace(head, associations=(reference,)), make)
+    for kind, by, name in (
+        ("document", "uuid", entry.id),
+        ("document", "unique-id", entry.unique_id),
+        ("any", "uuid", entry.id),
+        ("submission-set", "unique-id", head.submission_set.unique_id),
+    ):
+        own = known.run(registry.owners(kind, by, [name]))
+        assert len(own) == 1
+        assert known.run(registry.owners(kind, by, [name], linked=True)) == {key, other_key}
 
 
 def test_a_scope_without_the_patient_registers_nothing(known: Any, make: Any) -> None:

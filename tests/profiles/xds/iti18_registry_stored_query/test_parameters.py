@@ -13,12 +13,14 @@ from gateway.stores.search import ENTRY, KINDS, SUBMISSION_SET, Ask, Condition
 from profiles.xds import codes
 from profiles.xds.iti18_registry_stored_query import target
 from profiles.xds.iti18_registry_stored_query.parameters import Query, read
-from profiles.xds.iti18_registry_stored_query.queries import QUERIES
+from profiles.xds.iti18_registry_stored_query.queries import MULTI_PATIENT_QUERIES, QUERIES
 from profiles.xds.iti18_registry_stored_query.table import Definition, Form
 from profiles.xds.iti18_registry_stored_query.vocabulary import NAMES_BY, PARAMETERS
 from profiles.xds.wire.requests import StoredQuery
 
-BY_NAME = {definition.name: definition for definition in QUERIES.values()}
+ALL = {**QUERIES, **MULTI_PATIENT_QUERIES}
+BY_NAME = {definition.name: definition for definition in ALL.values()}
+EVERY = pytest.mark.parametrize("definition", ALL.values(), ids=lambda item: item.name)
 STATUS = f"('{codes.STATUS_PREFIX}Approved')"
 PATIENT = ("$XDSDocumentEntryPatientId", "'PAT-1^^^&2.999.1.1&ISO'")
 BASE = (PATIENT, ("$XDSDocumentEntryStatus", STATUS))
@@ -30,6 +32,8 @@ EXAMPLES = {
     Form.TIME: "2026",
     Form.TYPE: f"'{codes.STABLE}'",
     Form.RELATION: f"'{codes.ASSOCIATION_TYPES['APND']}'",
+    Form.AVAILABILITY: f"'{codes.AVAILABILITY_PREFIX}Online'",
+    Form.LEVEL: "2",
 }
 
 
@@ -44,7 +48,7 @@ def asked(
         slots=[(name, tuple(values)) for name, *values in slots],
         text=b"<q/>",
     )
-    return read(request, QUERIES, domain)
+    return read(request, ALL, domain)
 
 
 def find(domain: Domain, *slots: tuple[str, ...]) -> Query:
@@ -65,19 +69,28 @@ def test_every_query_of_the_standard_is_there() -> None:
         "FindDocuments", "FindSubmissionSets", "FindFolders", "GetAll", "GetDocuments", "GetFolders",
         "GetAssociations", "GetDocumentsAndAssociations", "GetSubmissionSets", "GetSubmissionSetAndContents",
         "GetFolderAndContents", "GetFoldersForDocument", "GetRelatedDocuments", "FindDocumentsByReferenceId",
+        "FindDocumentsByTitle", "FindDocumentsExclude",
+        "FindDocumentsForMultiplePatients", "FindFoldersForMultiplePatients",
+        "FindDocumentsByReferenceIdForMultiplePatients",
     }  # fmt: skip
+    assert not set(QUERIES) & set(MULTI_PATIENT_QUERIES)
 
 
-@pytest.mark.parametrize("definition", QUERIES.values(), ids=lambda item: item.name)
+@EVERY
 def test_every_name_in_a_row_means_something(definition: Definition) -> None:
     used = {name for step in definition.steps for name in step.filters}
     assert definition.known <= set(PARAMETERS)
     assert used <= definition.known
     assert set(definition.single + definition.patients + definition.anchors) <= definition.known
-    assert definition.known == used | set(definition.patients) | set(definition.anchors)
+    beside = {*definition.patients, *definition.anchors, "$MetadataLevel"}
+    assert definition.known == used | (beside & definition.known)
+    assert set(definition.any_of + definition.listed) <= definition.known
+    assert {name for pair in definition.apart for name in pair} <= definition.known
     assert bool(definition.patients) != bool(set(NAMES_BY) & definition.known)
     for step in definition.steps:
-        assert all(PARAMETERS[name].kind is step.kind for name in step.filters)
+        assert all(
+            PARAMETERS[name].kind is step.kind for name in step.filters if name not in definition.patients
+        )
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -88,39 +101,48 @@ def test_every_parameter_filters_a_column_or_a_value(name: str) -> None:
     elif parameter.field:
         assert parameter.field in parameter.kind.table.c
     else:
-        assert name in {"$patientId", "$uuid"} or name.endswith("PatientId")
+        assert name in {"$patientId", "$uuid", "$MetadataLevel"} or name.endswith("PatientId")
+
+
+def is_list(definition: Definition, name: str) -> bool:
+    return name in definition.listed or (PARAMETERS[name].several and name not in definition.single)
 
 
 def written(definition: Definition, name: str) -> str:
-    parameter = PARAMETERS[name]
-    example = EXAMPLES[parameter.form]
-    return f"({example})" if parameter.several and name not in definition.single else example
+    example = EXAMPLES[PARAMETERS[name].form]
+    return f"({example})" if is_list(definition, name) else example
 
 
 def least(definition: Definition) -> list[tuple[str, ...]]:
     """The least that a query needs."""
-    return [(name, written(definition, name)) for name in (*definition.required, *definition.one_of[:1])]
+    names = (*definition.required, *definition.one_of[:1], *definition.any_of[:1])
+    return [(name, written(definition, name)) for name in names]
 
 
-@pytest.mark.parametrize("definition", QUERIES.values(), ids=lambda item: item.name)
+@EVERY
 def test_the_least_and_the_most_that_a_query_takes(definition: Definition, domain: Domain) -> None:
     slots = least(definition)
     assert set(asked(definition, domain, *slots).slots) == {name for name, _ in slots}
-    most = [*slots, *((name, written(definition, name)) for name in definition.optional)]
-    query = asked(definition, domain, *most)
-    assert set(query.slots) == definition.known - set(definition.one_of[1:])
+    left_out = {*definition.one_of[1:], *(twin for _, twin in definition.apart)}
+    most = definition.known - left_out
+    query = asked(definition, domain, *((name, written(definition, name)) for name in most))
+    assert set(query.slots) == most
     conditions = [item for kind in KINDS.values() for item in query.conditions(kind, tuple(query.slots))]
     fields = [PARAMETERS[name].field for name in query.slots]
     assert len(conditions) == len([field for field in fields if field])
 
 
-@pytest.mark.parametrize("definition", QUERIES.values(), ids=lambda item: item.name)
+@EVERY
 def test_each_required_parameter_is_missed(definition: Definition, domain: Domain) -> None:
     slots = least(definition)
     for missing in slots:
         (problem,) = refusal(domain, *(slot for slot in slots if slot != missing), of=definition.name)
         assert problem.meaning is Meaning.MISSING_PARAMETER
         assert missing[0] in problem.context
+    for pair in definition.apart:
+        both = [*slots, *((name, written(definition, name)) for name in pair)]
+        (problem,) = refusal(domain, *both, of=definition.name)
+        assert problem.meaning is Meaning.PARAMETER_COUNT
     if definition.one_of:
         both = [*slots, (definition.one_of[1], written(definition, definition.one_of[1]))]
         (problem,) = refusal(domain, *both, of=definition.name)
@@ -132,15 +154,16 @@ def test_all_that_is_missing_is_told_at_once(domain: Domain) -> None:
     assert [problem.location for problem in problems] == list(BY_NAME["GetAll"].required)
 
 
-@pytest.mark.parametrize("definition", QUERIES.values(), ids=lambda item: item.name)
+@EVERY
 def test_single_values_and_lists(definition: Definition, domain: Domain) -> None:
     """A list where one value is meant is a wrong number; no parentheses around a list are a wrong form."""
     for name in definition.known:
         slots = [slot for slot in least(definition) if slot[0] != name and slot[0] not in definition.one_of]
         slots += [] if name in definition.one_of else least(definition)[len(definition.required) :]
+        slots = [slot for slot in dict.fromkeys(slots) if slot[0] != name]
         parameter = PARAMETERS[name]
         example = EXAMPLES[parameter.form]
-        several = parameter.several and name not in definition.single
+        several = is_list(definition, name)
         wrong = example if several else f"({example},{example})"
         (problem,) = refusal(domain, *slots, (name, wrong), of=definition.name)
         assert problem.meaning is (Meaning.GENERAL if several else Meaning.PARAMETER_COUNT)
@@ -189,7 +212,8 @@ def test_return_types(domain: Domain, return_type: str, references: bool | None)
 @pytest.mark.parametrize(
     "slot",
     [
-        ("$MetadataLevel", "2"),
+        ("$XDSDocumentEntryTitle", "'Letter'"),
+        ("$XDSDocumentEntryClassCodeExclude", "('c^^s')"),
         ("$XDSAssociationStatus", "not even a list"),
         ("$XDSDocumentEntryClassCodeScheme", "('x')"),
         ("$XDSFolderStatus", "x"),
@@ -297,13 +321,13 @@ def test_a_status_that_nothing_has_is_passed_over(domain: Domain) -> None:
 
 def test_types_and_association_types(domain: Domain) -> None:
     query = find(domain, ("$XDSDocumentEntryType", f"('{codes.ON_DEMAND}','{codes.STABLE}','urn:x')"))
-    assert query.values("$XDSDocumentEntryType") == ("on-demand", "stable")
+    assert query.values("$XDSDocumentEntryType") == ("on-demand", "stable", "-")
     related = ("$XDSDocumentEntryEntryUUID", "'urn:uuid:1'")
     several = f"('{codes.ASSOCIATION_TYPES['RPLC']}','RPLC','{codes.ASSOCIATION_TYPES['signs']}')"
     query = asked(BY_NAME["GetRelatedDocuments"], domain, related, ("$AssociationTypes", several))
-    assert query.values("$AssociationTypes") == ("RPLC", "signs")
-    (problem,) = refusal(domain, related, ("$AssociationTypes", "('RPLC')"), of="GetRelatedDocuments")
-    assert problem.meaning is Meaning.MISSING_PARAMETER
+    assert query.values("$AssociationTypes") == ("RPLC", "-", "signs")
+    query = asked(BY_NAME["GetRelatedDocuments"], domain, related, ("$AssociationTypes", "('RPLC')"))
+    assert query.values("$AssociationTypes") == ("-",), "a type that nothing has finds nothing"
 
 
 def test_uuids_are_compared_in_small_letters(domain: Domain) -> None:
@@ -338,6 +362,45 @@ def test_no_text_takes_long_to_read(domain: Domain, raw: str) -> None:
     begun = process_time()
     refusal(domain, *BASE, ("$XDSDocumentEntryClassCode", raw))
     assert process_time() - begun < 1
+
+
+@pytest.mark.parametrize("raw", ["0", "3", "one", "'2.0'"])
+def test_there_are_two_metadata_levels(domain: Domain, raw: str) -> None:
+    assert not find(domain).history
+    assert not find(domain, ("$MetadataLevel", "1")).history
+    assert find(domain, ("$MetadataLevel", "2")).history
+    (problem,) = refusal(domain, *BASE, ("$MetadataLevel", raw))
+    assert problem.meaning is Meaning.GENERAL
+
+
+def test_availability_is_a_column_of_its_own(domain: Domain) -> None:
+    name = "$XDSDocumentEntryDocumentAvailability"
+    query = find(domain, (name, f"('{codes.AVAILABILITY_PREFIX}Offline','urn:other')"))
+    assert query.conditions(ENTRY, [name]) == [Condition("offline", Ask.IN, (True,))]
+
+
+def test_an_availability_that_nothing_has_finds_nothing(domain: Domain) -> None:
+    name = "$XDSDocumentEntryDocumentAvailability"
+    (condition,) = find(domain, (name, "('urn:other')")).conditions(ENTRY, [name])
+    assert condition.values == ()
+
+
+def test_a_pattern_without_wildcards_is_a_value(domain: Domain) -> None:
+    name = "$XDSDocumentEntryAuthorPerson"
+    for value, ask in (("1^Doe^Jo", Ask.VALUE), ("1^Doe%", Ask.VALUE_LIKE), ("1^Doe_", Ask.VALUE_LIKE)):
+        assert find(domain, (name, f"('{value}')")).conditions(ENTRY, [name]) == [
+            Condition("author", ask, (value,))
+        ]
+
+
+def test_a_query_across_patients_narrows_by_something(domain: Domain) -> None:
+    status = ("$XDSDocumentEntryStatus", STATUS)
+    (problem,) = refusal(domain, status, of="FindDocumentsForMultiplePatients")
+    assert problem.meaning is Meaning.MISSING_PARAMETER
+    assert "$XDSDocumentEntryEventCodeList" in problem.context
+    many = ("$XDSDocumentEntryPatientId", "('PAT-1^^^&2.999&ISO','PAT-2^^^&2.999&ISO')")
+    query = asked(BY_NAME["FindDocumentsForMultiplePatients"], domain, status, many)
+    assert [patient.extension for patient in target(query).patients] == ["PAT-1", "PAT-2"]
 
 
 # --- what the decision is asked about ------------------------------------------------------------
