@@ -134,10 +134,15 @@ def _contents() -> Select[Any]:
 
 
 def _readable() -> Select[Any]:
+    """Entries a document may be read through: an older version may belong to another patient."""
     table = tables.entry.c
     return select(
         table.unique_id, table.patient_key, table.rank, table.document_class, table.organisation
-    ).where(table.unique_id.in_(_NAMES), table.patient_key.in_(bindparam("patients", expanding=True)))
+    ).where(
+        table.unique_id.in_(_NAMES),
+        table.latest,
+        table.patient_key.in_(bindparam("patients", expanding=True)),
+    )
 
 
 OWNERS = {

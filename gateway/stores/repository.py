@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Row, bindparam, delete, insert, select
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from gateway.crypto import envelope
 from gateway.errors import Busy, Defect, Meaning, Problem, Refused
@@ -28,6 +28,14 @@ from gateway.stores.work import UnitOfWork
 _TOGETHER = 4 * LARGE
 """Octets of all documents of one request that are held in memory."""
 _INSERT = insert(tables.content)
+_MOVE = (
+    update(tables.content)
+    .where(
+        tables.content.c.unique_id == bindparam("b_unique_id"),
+        tables.content.c.record_key == bindparam("b_before"),
+    )
+    .values(record_key=bindparam("b_after"), wrapped=bindparam("b_wrapped"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +204,31 @@ class RepositoryStore:
         path = self._blobs.path(row.blob)
         if path.stat().st_size != envelope.sealed_size(row.size):
             raise Defect("a blob has another length than what was stored")
-        record_key = self._keys.record_key(row.record_wrapped)
-        context = _context(row.unique_id, row.record_key, row.blob)
-        key = envelope.open_text(record_key, context, row.wrapped)
+        key = self._document_key(row)
         measured = Measured(row.sha1, row.sha256, row.size)
         return SealedContent(row.unique_id, key, str(row.blob).encode(), path, measured)
+
+    def _document_key(self, row: Row[Any]) -> bytes:
+        record_key = self._keys.record_key(row.record_wrapped)
+        return envelope.open_text(record_key, _context(row.unique_id, row.record_key, row.blob), row.wrapped)
+
+    async def move(self, work: UnitOfWork, scope: Scope, unique_ids: Sequence[str], patient_key: int) -> None:
+        """Puts documents under the key of the record that they belong to now; the octets stay as they are."""
+        rows = await self._database.fetch(reads.CONTENTS, {"names": list(unique_ids)})
+        record_key = await self._record_key(patient_key)
+        for row in rows:
+            if not {row.record_key, patient_key} <= set(scope.grants):
+                raise PermissionError("this scope does not allow moving a document between the two records")
+            key = self._document_key(row)
+            context = _context(row.unique_id, patient_key, row.blob)
+            moved = {
+                "b_unique_id": row.unique_id,
+                "b_before": row.record_key,
+                "b_after": patient_key,
+                "b_wrapped": envelope.seal_text(record_key, context, key),
+            }
+            clash = Busy(f"document {row.unique_id} is being moved by another request; try again")
+            work.write(_MOVE, moved, expect=1, otherwise=clash)
 
     async def remove(self, work: UnitOfWork, scope: Scope, unique_id: str) -> bool:
         """Destroys the key of a document in scope; whether there was one. The sweep takes its blob."""

@@ -825,6 +825,8 @@ def words() -> SimpleNamespace:
         document=document,
         register_body=register_body,
         on_demand=on_demand_body,
+        update_body=update_body,
+        c14n=c14n,
         part_of=part_of,
         hl7=hl7,
         fhir=fhir,

@@ -101,6 +101,14 @@ async def update(call: Call[UpdateRequest], services: Services, *, deprecated_to
     written = fragments_of(revision.submission)
     patient = keys[submission.patients[0]]
     services.registry.revise(call.work, call.scope, revision, written, patient, call.at)
+    before = {held.logical_id: held.patient for held in revision.superseded}
+    moved = [
+        item.unique_id
+        for item in revision.submission.documents
+        if before.get(item.logical_id or "", patient) != patient
+    ]
+    if moved:
+        await services.repository.move(call.work, call.scope, moved, patient)
     return Updated(problems=submission.warnings)
 
 
