@@ -1,8 +1,9 @@
-"""Client commands: token, feed, send, query, retrieve; each speaks as an enrolled partner."""
+"""Client commands: token, feed, send, status, query, retrieve; each speaks as an enrolled partner."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ _DEFAULT = Path("passerelle.toml")
 
 def register(app: typer.Typer) -> None:
     """Adds the client commands to the command."""
-    for function in (token, feed, send, query, retrieve):
+    for function in (token, feed, send, status, query, retrieve):
         app.command()(function)
 
 
@@ -62,13 +63,20 @@ def send(
         str, typer.Option(help="classCode as code^^scheme.")
     ] = "18842-5^^2.16.840.1.113883.6.1",
     confidentiality: Annotated[str, typer.Option(help="N, R or V.")] = "N",
+    unique_id: Annotated[str, typer.Option(help="uniqueId of the document; default a new one.")] = "",
+    submission_set: Annotated[str, typer.Option(help="uniqueId of the submission; default a new one.")] = "",
 ) -> None:
-    """Provide and register a document (ITI-41) and print its uniqueId."""
+    """Provide and register a document (ITI-41) and print its uniqueId.
+
+    With ids of your own a lost answer is no loss: ask `status`, or send again; it has effect once.
+    """
     from gateway.cli.partner import Acting  # noqa: PLC0415
     from gateway.client.files import FileContent  # noqa: PLC0415
+    from gateway.client.xds import new_oid  # noqa: PLC0415
 
     acting = Acting.of(config, partner, role)
-    unique_id = asyncio.run(
+    unique_id, set_id = unique_id or new_oid(), submission_set or new_oid()
+    asyncio.run(
         acting.send(
             FileContent(document),
             patient,
@@ -76,9 +84,30 @@ def send(
             class_code,
             confidentiality,
             document.suffix,
+            unique_id=unique_id,
+            set_id=set_id,
+            created=datetime.fromtimestamp(document.stat().st_mtime, UTC),
         )
     )
     print(unique_id)
+
+
+def status(
+    submission_set: Annotated[str, typer.Argument(help="uniqueId of the submission, as `send` was told.")],
+    config: ConfigFile = _DEFAULT,
+    partner: Partner = "hospital",
+    role: Role = "physician",
+) -> None:
+    """Tell whether a submission whose answer was lost is registered (ITI-18), with its documents."""
+    from gateway.cli.partner import Acting  # noqa: PLC0415
+
+    found = asyncio.run(Acting.of(config, partner, role).status(submission_set))
+    if found is None:
+        print("not registered; send it again with the same ids")
+        raise typer.Exit(1)
+    print(f"registered, {len(found)} documents")
+    for each in found:
+        print(f"{each.unique_id}  {each.status.rpartition(':')[2]}")
 
 
 def query(

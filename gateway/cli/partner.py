@@ -115,11 +115,20 @@ class Acting:
             await client.close()
 
     async def send(
-        self, content: Content, patient: str, title: str, class_code: str, confidentiality: str, suffix: str
-    ) -> str:
-        """Provides one document; gives its uniqueId."""
+        self,
+        content: Content,
+        patient: str,
+        title: str,
+        class_code: str,
+        confidentiality: str,
+        suffix: str,
+        *,
+        unique_id: str,
+        set_id: str,
+        created: datetime,
+    ) -> None:
+        """Provides one document, under ids that make a repetition the same submission."""
         code, _, scheme = class_code.partition("^^")
-        unique_id = xds.new_oid()
         node = load_node(self.settings.nodes.directory / f"{self.partner}.toml")
         subject, name = PERSONS.get(self.role, (self.role, self.role))
         document = xds.Document(
@@ -136,11 +145,15 @@ class Acting:
             confidentiality=Code(confidentiality, "2.16.840.1.113883.5.25", confidentiality),
             author=f"{subject}^{name}^^^^^^^&{node.organisation}&ISO",
             institution=f"{node.organisation_name}^^^^^^^^^{node.organisation}",
-            created=datetime.now(UTC).strftime("%Y%m%d%H%M%S"),
+            created=created.astimezone(UTC).strftime("%Y%m%d%H%M%S"),
         )
         async with self.identity.http() as http:
-            await xds.provide(self._client(http), self.endpoints, [document], self.assertion())
-        return unique_id
+            await xds.provide(self._client(http), self.endpoints, [document], self.assertion(), set_id)
+
+    async def status(self, set_id: str) -> list[xds.Listed] | None:
+        """The documents of a submission, None when it is not registered."""
+        async with self.identity.http() as http:
+            return await xds.status(self._client(http), self.endpoints, set_id, self.assertion())
 
     async def query(self, patient: str) -> list[xds.Listed]:
         """The documents of a patient this person may see."""

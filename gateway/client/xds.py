@@ -26,6 +26,7 @@ RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
 XDSB = "urn:ihe:iti:xds-b:2007"
 _NAMESPACES = {"rim": RIM, "rs": RS, "xds": XDSB}
 _FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+_GET_SET_AND_CONTENTS = "urn:uuid:e8e3cb2c-e39c-46b9-99e4-c12f57260b83"
 
 
 class RegistryFailure(GatewayError):
@@ -75,10 +76,17 @@ class Listed:
 
 
 async def provide(
-    client: SoapClient, endpoints: Endpoints, documents: Sequence[Document], assertion: bytes | None
+    client: SoapClient,
+    endpoints: Endpoints,
+    documents: Sequence[Document],
+    assertion: bytes | None,
+    set_id: str | None = None,
 ) -> str:
-    """ITI-41; gives the uniqueId of the SubmissionSet, raises RegistryFailure."""
-    set_id = new_oid()
+    """ITI-41; gives the uniqueId of the SubmissionSet, raises RegistryFailure.
+
+    After a lost answer the same documents under the same `set_id` have the effect of one submission.
+    """
+    set_id = set_id or new_oid()
     reply = await client.call(
         endpoints.repository,
         "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
@@ -119,6 +127,16 @@ def find_body(patient: str) -> bytes:
     ).encode()
 
 
+def status_body(set_id: str) -> bytes:
+    """The Body of an ITI-18 GetSubmissionSetAndContents by uniqueId, for references only."""
+    return (
+        '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
+        '<query:ResponseOption returnComposedObjects="true" returnType="LeafClass"></query:ResponseOption>'
+        f'<rim:AdhocQuery xmlns:rim="{RIM}" id="{_GET_SET_AND_CONTENTS}">'
+        f"{_slot('$XDSSubmissionSetUniqueId', _quoted(set_id))}</rim:AdhocQuery></query:AdhocQueryRequest>"
+    ).encode()
+
+
 def retrieve_body(documents: Sequence[tuple[str, str]]) -> bytes:
     """The Body of an ITI-43 for (repositoryUniqueId, uniqueId) pairs."""
     asked = "".join(
@@ -142,6 +160,23 @@ async def find(
         assertion=assertion,
     )
     _expect_success(reply.element)
+    return [_listed(each) for each in reply.element.iter(f"{{{RIM}}}ExtrinsicObject")]
+
+
+async def status(
+    client: SoapClient, endpoints: Endpoints, set_id: str, assertion: bytes | None
+) -> list[Listed] | None:
+    """What became of a submission whose answer was lost: its documents, None when it is not registered."""
+    reply = await client.call(
+        endpoints.registry,
+        "urn:ihe:iti:2007:RegistryStoredQuery",
+        [status_body(set_id)],
+        packaged=False,
+        assertion=assertion,
+    )
+    _expect_success(reply.element)
+    if next(reply.element.iter(f"{{{RIM}}}RegistryPackage"), None) is None:
+        return None
     return [_listed(each) for each in reply.element.iter(f"{{{RIM}}}ExtrinsicObject")]
 
 
@@ -325,6 +360,11 @@ def _association(relation: str, name: str, source: str, target: str | None, *, o
         f'<rim:Association associationType="{prefix}{relation}" id="{name}" sourceObject="{source}" '
         f'targetObject="{target}">{slot}</rim:Association>'
     )
+
+
+def _quoted(value: str) -> str:
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"
 
 
 def _slot(name: str, value: str) -> str:

@@ -45,6 +45,7 @@ TRANSACTION: Transaction[Query, Found] = Transaction(
         action="urn:ihe:iti:2009:MultiPatientStoredQuery",
         response_action="urn:ihe:iti:2009:MultiPatientStoredQueryResponse",
         mtom=False,
+        asynchronous=True,
         request=f"{{{codes.QUERY}}}AdhocQueryRequest",
         response=f"{{{codes.QUERY}}}AdhocQueryResponse",
         namespace=codes.XDSB,

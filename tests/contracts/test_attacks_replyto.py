@@ -150,7 +150,7 @@ def test_which_transactions_may_be_answered_later(forge: Any) -> None:
     """ITI TF-2 V.5 and the sections of the transactions; updates and removals have no such option."""
     catalogue = forge.house.gateway.engine.catalogue
     later = {each.code for each in catalogue.transactions() if getattr(each.binding, "asynchronous", False)}
-    assert later == {"ITI-18", "ITI-41", "ITI-42", "ITI-43", "ITI-61"}
+    assert later == {"ITI-18", "ITI-41", "ITI-42", "ITI-43", "ITI-51", "ITI-61"}
 
 
 @pytest.mark.parametrize("address", [LISTED, NOWHERE])

@@ -197,6 +197,20 @@ def test_the_rights_decide_what_is_listed_and_retrieved(run: Run, letter: str) -
     assert "XDSDocumentUniqueIdError" in refusal(run(*as_pharmacist("retrieve", letter)))
 
 
+def test_a_submission_whose_answer_was_lost(run: Run) -> None:
+    """Asked for by its id, and sent again without a second effect."""
+    assert (run("status", "2.25.42").returncode, run("status", "2.25.42").stdout) == (
+        1,
+        "not registered; send it again with the same ids\n",
+    )
+    ids = ("--unique-id", "2.25.43", "--submission-set", "2.25.42")
+    for _ in range(2):
+        sent = run("send", shipped("demo/discharge-letter.xml"), "--patient", PATIENT, *ids)
+        assert (sent.returncode, sent.stdout) == (0, "2.25.43\n"), sent.stderr
+        told = run("status", "2.25.42")
+        assert (told.returncode, told.stdout) == (0, "registered, 1 documents\n2.25.43  Approved\n")
+
+
 def test_send_for_a_patient_nobody_registered(run: Run) -> None:
     told = refusal(run("send", shipped("demo/prescription.xml"), "--patient", "NOBODY-1"))
     assert "XDSUnknownPatientId" in told
