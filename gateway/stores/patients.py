@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import Defect, Meaning, Problem, Refused
@@ -89,6 +89,11 @@ def _record(rows: Sequence[Row[Any]]) -> PatientRecord:
 _FIND = _find()
 _BY_KEYS = _by_keys()
 _SEALED = _sealed()
+_STILL_HEAD = (
+    update(tables.patient)
+    .where(tables.patient.c.key == bindparam("b_key"), tables.patient.c.head == bindparam("b_key"))
+    .values(head=tables.patient.c.head)
+)
 _INSERT = insert(tables.patient)
 _INSERT_KEY = insert(tables.record_key)
 
@@ -170,10 +175,9 @@ class PatientStore:
         clash = Refused(
             Problem(Meaning.DUPLICATE_KEY, "one of the two identifiers is already subsumed", "MRG^1^1^1^1")
         )
-        still = select(func.count()).where(
-            tables.patient.c.key == survivor.head, tables.patient.c.head == survivor.head
-        )
-        work.check(select(tables.patient.c.key).where(still.scalar_subquery() == 1).limit(1), clash)
+        # In the order of the keys, so that two merges that cross wait for each other only one way.
+        for key in sorted({survivor.head, subsumed.head}):
+            work.write(_STILL_HEAD, {"b_key": key}, otherwise=clash, expect=1)
         statement = (
             update(tables.patient).where(tables.patient.c.head == subsumed.head).values(head=survivor.head)
         )
