@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,9 @@ from gateway.record.documents import (
 )
 from gateway.record.patients import Demographics
 from gateway.record.people import Code, PatientId
-from gateway.record.submission import Admission, admit
+from gateway.record.removal import plan_removal
+from gateway.record.revision import Revision, revise
+from gateway.record.submission import Admission, Standing, admit
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
@@ -41,6 +43,7 @@ pytest_plugins = ("tests.postgresql",)
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ROOT = "2.999.1.1"
+STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
 PATIENT = PatientId("PAT-1", ROOT)
 RANKS = {"N": 1, "R": 2, "V": 3}
 ResultT = TypeVar("ResultT")
@@ -135,6 +138,72 @@ class Maker:
             associations=(*held, *links),
         )
 
+    def adding(self, submission: Submission, *links: Association) -> Submission:
+        """With more associations than the memberships it owes."""
+        return replace(submission, associations=(*submission.associations, *links))
+
+    def version(self, item: Any, **changes: Any) -> Any:
+        """The next version of an entry or folder, under an id of its own."""
+        return replace(item, **({"id": self.uuid(), "logical_id": item.logical_id or item.id} | changes))
+
+    def status_change(self, target: str, before: str, after: str, **changes: Any) -> Association:
+        """An instruction whose source is filled in by `update`."""
+        given = {
+            "original_status": f"{STATUS}{before}",
+            "new_status": f"{STATUS}{after}",
+        }
+        return self.link(Relation.UPDATE_STATUS, "set", target, **(given | changes))
+
+    def update(
+        self,
+        *versions: tuple[Any, int],
+        changes: Sequence[Association] = (),
+        links: Sequence[Association] = (),
+        propagation: str | None = None,
+        **of_set: Any,
+    ) -> Submission:
+        """A metadata update: (new version, number of the one before), status changes, new associations."""
+        head = self.submission_set(**of_set)
+        members = [
+            self.link(
+                Relation.HAS_MEMBER,
+                head.id,
+                item.id,
+                member_status="Original" if isinstance(item, DocumentEntry) else None,
+                previous_version=str(previous),
+                propagation=propagation,
+            )
+            for item, previous in versions
+        ]
+        triggers = [replace(each, source=head.id) for each in changes]
+        triggers += [self.link(Relation.SUBMIT, head.id, each.id) for each in links]
+        items = [item for item, _ in versions]
+        return Submission(
+            submission_set=head,
+            documents=tuple(item for item in items if isinstance(item, DocumentEntry)),
+            folders=tuple(item for item in items if isinstance(item, Folder)),
+            associations=(*members, *triggers, *links),
+        )
+
+
+@dataclass
+class Looking:
+    """The registry as a metadata update looks at it; associations are told by their columns."""
+
+    registry: RegistryStore
+
+    async def latest(self, logical_ids: Sequence[str]) -> dict[str, Standing]:
+        return {each.logical_id: each for each in await self.registry.latest(logical_ids)}
+
+    async def standing(self, ids: Sequence[str]) -> Mapping[str, Standing]:
+        return await self.registry.standing(ids)
+
+    async def links(self, ids: Sequence[str]) -> list[Association]:
+        return [
+            Association(id=row.uuid, relation=Relation(row.relation), source=row.source, target=row.target)
+            for row in await self.registry.links(ids)
+        ]
+
 
 @dataclass
 class Record:
@@ -206,6 +275,34 @@ class Record:
     def register(self, submission: Submission, make: Maker) -> Submission:
         self.commit(self.prepared(submission, make))
         return submission
+
+    def revision(self, submission: Submission, make: Maker, **options: Any) -> Revision:
+        """What a metadata update would do."""
+        keys = self.scope(*submission.patients).keys
+        return self.run(revise(submission, Looking(self.registry), keys, make.uuid, **options))
+
+    def updating(
+        self, submission: Submission, make: Maker, scope: Scope | None = None, **options: Any
+    ) -> UnitOfWork:
+        """The unit of work of a metadata update that was planned, not yet committed."""
+        revision = self.revision(submission, make, **options)
+        scope = scope or self.scope(*submission.patients)
+        work = UnitOfWork()
+        written = {name: f"<{name}/>" for name in revision.submission.ids}
+        self.registry.revise(work, scope, revision, written, scope.keys[submission.patients[0]], AT)
+        return work
+
+    def update(self, submission: Submission, make: Maker, **options: Any) -> None:
+        self.commit(self.updating(submission, make, **options))
+
+    def removing(self, *ids: str) -> UnitOfWork:
+        """The unit of work of a removal that was planned, not yet committed."""
+        work = UnitOfWork()
+        self.registry.remove(work, self.scope(), self.run(plan_removal(ids, self.registry)))
+        return work
+
+    def remove(self, *ids: str) -> None:
+        self.commit(self.removing(*ids))
 
     def close(self) -> None:
         self.run(self.committer.close())

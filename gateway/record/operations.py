@@ -95,6 +95,8 @@ def _stray(submission: Submission) -> Iterator[Problem]:
     for each in submission.associations:
         if each.source == head and each.relation is Relation.HAS_MEMBER and each.target not in brought:
             yield operation("a HasMember association of the SubmissionSet leads to no new version", each.id)
+        if each.source == head and not (each.relation.updates or each.relation is Relation.HAS_MEMBER):
+            yield operation(f"{each.relation.value} does not lead from a SubmissionSet", each.id)
         if each.relation is Relation.SUBMIT and (each.target not in new or each.source != head):
             text = "SubmitAssociation does not lead from the SubmissionSet to an association of this request"
             yield operation(text, each.id)

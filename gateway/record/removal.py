@@ -21,6 +21,19 @@ class Link:
     of_set: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The objects to remove, and those left at the ends of removed associations.
+
+    When the change is written, each of `sets` must still hold something and each of `members` be held by
+    some SubmissionSet.
+    """
+
+    removed: tuple[Standing, ...]
+    sets: tuple[Standing, ...]
+    members: tuple[Standing, ...]
+
+
 class RemovalView(Protocol):
     """What a removal must know of the registry."""
 
@@ -33,7 +46,7 @@ class RemovalView(Protocol):
         ...
 
 
-async def plan_removal(ids: Sequence[str], view: RemovalView) -> tuple[Standing, ...]:
+async def plan_removal(ids: Sequence[str], view: RemovalView) -> Removal:
     """The objects to remove; Refused when one is unknown, still referenced, or leaves an orphan."""
     standing = await view.standing(ids)
     if unknown := [name for name in ids if name not in standing]:
@@ -43,11 +56,15 @@ async def plan_removal(ids: Sequence[str], view: RemovalView) -> tuple[Standing,
     removed = set(ids)
     problems = [*_referenced(removed, await view.touching(ids))]
     ends = {end for each in standing.values() for end in (each.source, each.target) if end}
-    left = sorted(ends - removed)
-    problems += _orphans(left, await view.standing(left), await view.touching(left), removed)
+    names = sorted(ends - removed)
+    left, links = await view.standing(names), await view.touching(names)
+    sets = tuple(left[name] for name in names if name in left and left[name].kind == "submission-set")
+    brought = {link.target for link in links if link.of_set}
+    members = tuple(left[name] for name in names if name in left and name in brought)
+    problems += _orphans(sets, members, [link for link in links if link.id not in removed])
     if problems:
         raise Refused(*problems)
-    return tuple(standing[name] for name in ids)
+    return Removal(tuple(standing[name] for name in ids), sets, members)
 
 
 def _referenced(removed: Collection[str], links: Sequence[Link]) -> Iterator[Problem]:
@@ -59,21 +76,17 @@ def _referenced(removed: Collection[str], links: Sequence[Link]) -> Iterator[Pro
 
 
 def _orphans(
-    left: Sequence[str], standing: Mapping[str, Standing], links: Sequence[Link], removed: Collection[str]
+    sets: Sequence[Standing], members: Sequence[Standing], staying: Sequence[Link]
 ) -> Iterator[Problem]:
     """A set keeps an association; what a set brought in stays the member of one."""
-    staying = [link for link in links if link.id not in removed]
     held = {link.target for link in staying if link.of_set}
     leading = {link.source for link in staying}
-    was_held = {link.target for link in links if link.of_set}
-    for name in left:
-        each = standing.get(name)
-        if each is None:
-            continue
-        kept = name in leading if each.kind == "submission-set" else name in held or name not in was_held
-        if not kept:
-            yield Problem(
-                Meaning.UNREFERENCED_OBJECT,
-                f"{name} ({each.kind}) would belong to no SubmissionSet, or hold nothing",
-                name,
-            )
+    lost = [each for each in sets if each.id not in leading]
+    lost += [each for each in members if each.id not in held]
+    return (orphan(each) for each in lost)
+
+
+def orphan(left: Standing) -> Problem:
+    """An object that stays, but holds nothing as a SubmissionSet, or belongs to none."""
+    text = f"{left.id} ({left.kind}) would belong to no SubmissionSet, or hold nothing"
+    return Problem(Meaning.UNREFERENCED_OBJECT, text, left.id)

@@ -33,12 +33,16 @@ class RevisionView(Protocol):
 class Revision:
     """What an update does: objects to add, versions they supersede, statuses to change, folders to touch.
 
-    Each of `superseded` and `changes` must still stand as it was seen when the change is written.
+    Each of `superseded` and `changes` must still stand as it was seen when the change is written; `required`
+    and the associations `copied` must still be Approved, and `propagated` versions have no others.
     """
 
     submission: Submission
     superseded: tuple[Standing, ...]
     changes: tuple[tuple[Standing, Status], ...]
+    required: tuple[Standing, ...]
+    propagated: tuple[str, ...]
+    copied: tuple[str, ...]
     touched_folders: tuple[str, ...]
     digest: str
 
@@ -85,7 +89,7 @@ async def revise(
     statuses = {each.item.id: seen.before(each).status for each in seen.operations.versions}
     statuses |= {each.id: Status.APPROVED for each in seen.operations.links}
     _refuse_any([*_link_problems(seen), *_change_problems(seen, statuses)])
-    copies = await _propagated(seen, view, new_id)
+    copies, copied = await _propagated(seen, view, new_id)
     statuses |= {each.target: each.after for each in seen.operations.changes if each.target in statuses}
     return Revision(
         submission=_finished(seen, statuses, copies),
@@ -95,6 +99,9 @@ async def revise(
             for each in seen.operations.changes
             if each.target not in statuses
         ),
+        required=_required(seen),
+        propagated=tuple(seen.before(each).id for each in seen.operations.versions if each.propagate),
+        copied=copied,
         touched_folders=_touched(seen, copies),
         digest=marked,
     )
@@ -162,12 +169,15 @@ def _identity_problems(version: NewVersion, found: Standing) -> Iterator[Problem
         yield Problem(Meaning.UPDATE_IDENTIFIER, "objectType differs from the versions before", item.id)
 
 
-async def _propagated(seen: _Seen, view: RevisionView, new_id: Callable[[], str]) -> tuple[Association, ...]:
-    """Copies of the associations of the versions before, and the memberships of copied folder entries."""
+async def _propagated(
+    seen: _Seen, view: RevisionView, new_id: Callable[[], str]
+) -> tuple[tuple[Association, ...], tuple[str, ...]]:
+    """Copies of the associations of the versions before, with memberships in the set; what was copied."""
     after = {seen.before(each).id: each for each in seen.operations.versions}
     links = await view.links(sorted(after)) if after else ()
     problems = [*_submitted_beside(seen)]
     copies: list[Association] = []
+    copied: list[str] = []
     for link in links:
         moved = [after[end] for end in (link.source, link.target) if end in after]
         if len({each.propagate for each in moved}) > 1:
@@ -178,9 +188,10 @@ async def _propagated(seen: _Seen, view: RevisionView, new_id: Callable[[], str]
         problems += _reconciled(seen, moved)
         ends = {each: after[each].item.id for each in (link.source, link.target) if each in after}
         source, target = ends.get(link.source, link.source), ends.get(link.target, link.target)
+        copied.append(link.id)
         copies += _copy(seen.submission, replace(link, id=new_id(), source=source, target=target), new_id)
     _refuse_any(list(dict.fromkeys(problems)))
-    return tuple(copies)
+    return tuple(copies), tuple(copied)
 
 
 def _submitted_beside(seen: _Seen) -> Iterator[Problem]:
@@ -214,6 +225,7 @@ def _link_problems(seen: _Seen) -> Iterator[Problem]:
     kinds = {item.id: "document" for item in seen.submission.documents}
     kinds |= {item.id: "folder" for item in seen.submission.folders}
     kinds |= {name: each.kind for name, each in seen.standing.items()}
+    superseded = {seen.before(each).id for each in seen.operations.versions}
     for link in seen.operations.links:
         ends = (link.source, link.target)
         missing = [end for end in ends if end not in kinds]
@@ -228,7 +240,7 @@ def _link_problems(seen: _Seen) -> Iterator[Problem]:
             yield Problem(Meaning.UPDATE, text, link.id)
         for end in ends:
             held = seen.standing.get(end)
-            if held is not None and held.status is not Status.APPROVED:
+            if held is not None and (held.status is not Status.APPROVED or end in superseded):
                 yield Problem(Meaning.UPDATE, f"{end} is Deprecated", link.id)
         if len({seen.patient(end) for end in ends}) > 1:
             text = "the objects at both ends belong to different patients"
@@ -291,13 +303,30 @@ def _finished(seen: _Seen, statuses: Mapping[str, Status], copies: tuple[Associa
         old = before[item.id]
         return replace(item, version=old.version + 1, logical_id=old.logical_id, status=statuses[item.id])
 
-    own = (replace(each, status=statuses.get(each.id, each.status)) for each in seen.submission.associations)
+    own = (replace(each, status=statuses.get(each.id, each.status)) for each in _kept(seen))
     return replace(
         seen.submission,
         documents=tuple(entry(item) for item in seen.submission.documents),
         folders=tuple(folder(item) for item in seen.submission.folders),
         associations=(*own, *copies),
     )
+
+
+def _kept(seen: _Seen) -> Iterator[Association]:
+    """Instructions are not kept; a folder membership that one submits is a member of the set."""
+    members = {each.id for each in seen.operations.links if each.relation is Relation.HAS_MEMBER}
+    for each in seen.submission.associations:
+        if not each.relation.updates:
+            yield each
+        elif each.relation is Relation.SUBMIT and each.target in members:
+            yield replace(each, relation=Relation.HAS_MEMBER)
+
+
+def _required(seen: _Seen) -> tuple[Standing, ...]:
+    """Registered objects that new associations lead to or from; documents first, as elsewhere."""
+    ends = dict.fromkeys(end for each in seen.operations.links for end in (each.source, each.target))
+    found = [seen.standing[end] for end in ends if end in seen.standing]
+    return tuple(sorted(found, key=lambda each: (each.kind, each.id)))
 
 
 def _touched(seen: _Seen, copies: Sequence[Association]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from gateway.record.documents import (
     Association,
     DocumentEntry,
     EntryType,
+    Folder,
     Relation,
     Status,
     Submission,
@@ -62,7 +63,7 @@ class RegistryView(Protocol):
         ...
 
     async def dependents(self, documents: Sequence[str]) -> Sequence[str]:
-        """Approved documents that append or transform some registered documents."""
+        """Approved documents that append or transform some registered documents, or one of these again."""
         ...
 
     async def transforms(self, documents: Sequence[str]) -> Sequence[str]:
@@ -75,12 +76,14 @@ class Admission:
     """What registering does: objects to add, documents to deprecate, folders to touch.
 
     `replaced` were Approved when looked at and must still be when the change is written;
-    `required` must still be Approved as well. `digest` identifies the submission for exactly-once.
+    `required` and `touched_folders` must still be Approved as well, and no more may hang on the replaced
+    documents than `memberships` and `dependents`. `digest` identifies the submission for exactly-once.
     """
 
     submission: Submission
     replaced: tuple[str, ...]
     dependents: tuple[str, ...]
+    memberships: tuple[Membership, ...] = ()
     required: tuple[str, ...]
     touched_folders: tuple[str, ...]
     digest: str
@@ -102,11 +105,16 @@ def digest(submission: Submission) -> str:
     links = {item.id: _link(item, labels) for item in submission.associations}
     parts = [
         repr(replace(submission.submission_set, id="", submission_time="")),
-        *sorted(repr(replace(item, id="", logical_id=None)) for item in submission.documents),
-        *sorted(repr(replace(item, id="", logical_id=None)) for item in submission.folders),
+        *sorted(repr(replace(item, id="", logical_id=_told(item))) for item in submission.documents),
+        *sorted(repr(replace(item, id="", logical_id=_told(item))) for item in submission.folders),
         *sorted(_link(item, labels | links) for item in submission.associations),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _told(item: DocumentEntry | Folder) -> str | None:
+    """The lid that names an object of the registry; a first version has its own id there, or nothing."""
+    return None if item.logical_id == item.id else item.logical_id
 
 
 def _link(item: Association, labels: Mapping[str, str]) -> str:
@@ -173,13 +181,15 @@ async def admit(
             and standing[item.target].kind == "document"
         )
     )
-    cascade = await _cascade(submission, view, replaced, new_id) if replaced else ()
+    memberships = tuple(await view.memberships(replaced)) if replaced else ()
+    cascade = _cascade(submission, memberships, new_id)
     dependents = await view.dependents(replaced) if replaced else ()
     submission = replace(submission, associations=submission.associations + cascade)
     return Admission(
         submission=submission,
         replaced=replaced,
         dependents=tuple(dependents),
+        memberships=memberships,
         required=required,
         touched_folders=_touched(submission),
         digest=marked,
@@ -335,13 +345,13 @@ def _patient_key(
     return None if patient is None else keys.get(patient)
 
 
-async def _cascade(
-    submission: Submission, view: RegistryView, replaced: Sequence[str], new_id: Callable[[], str]
+def _cascade(
+    submission: Submission, memberships: Sequence[Membership], new_id: Callable[[], str]
 ) -> tuple[Association, ...]:
     """The new document joins every Approved folder that holds the replaced one."""
     present = {(item.source, item.target) for item in submission.associations}
     added: list[Association] = []
-    for membership in await view.memberships(replaced):
+    for membership in memberships:
         for successor in _successors(submission, membership.document):
             if (membership.folder, successor) not in present:
                 joined = _member(new_id, membership.folder, successor)

@@ -5,6 +5,7 @@ Building a statement costs as much as running it. All take the names asked for a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import BindParameter, Select, bindparam, exists, or_, select, union
@@ -16,6 +17,9 @@ from gateway.stores.search import ENTRY, FOLDER, KINDS, Kind
 _NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _STANDING_COLUMNS = ("type", "logical_id", "version", "latest", "unique_id", "relation", "source", "target")
 _APPROVED = Status.APPROVED.value
+DEPENDING = (Relation.APPEND.value, Relation.TRANSFORM.value)
+MOST_DEPENDENTS = 1_000
+"""Addenda and transforms that one replacement deprecates."""
 
 
 def _owners(kind: Kind, column: str) -> Select[Any]:
@@ -102,17 +106,25 @@ def _memberships() -> Select[Any]:
 
 
 def _dependents() -> Select[Any]:
-    held, entry = tables.association.c, tables.entry.c
+    """What hangs on the names, and on that again; UNION ends where associations lead in a circle."""
+    found = _hanging_on(lambda target: target.in_(_NAMES)).cte("dependent", recursive=True)
+    found = found.union(_hanging_on(lambda target: target == found.c.source, found))
+    return select(found.c.source).limit(MOST_DEPENDENTS + 1)
+
+
+def _hanging_on(targets: Callable[[Any], Any], beside: Any = None) -> Select[Any]:
+    """Approved documents that append or transform others."""
+    link, document = tables.association.alias(), tables.entry.alias()
+    of_these = link if beside is None else link.join(beside, targets(link.c.target))
     return (
-        select(held.source)
-        .join(tables.entry, entry.uuid == held.source)
+        select(link.c.source)
+        .select_from(of_these.join(document, document.c.uuid == link.c.source))
         .where(
-            held.relation.in_([Relation.APPEND.value, Relation.TRANSFORM.value]),
-            held.status == _APPROVED,
-            entry.status == _APPROVED,
-            held.target.in_(_NAMES),
+            link.c.relation.in_(DEPENDING),
+            link.c.status == _APPROVED,
+            document.c.status == _APPROVED,
+            targets(link.c.target),
         )
-        .distinct()
     )
 
 

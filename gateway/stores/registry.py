@@ -13,7 +13,7 @@ from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.record.documents import DocumentEntry, EntryType, Status, Submission
 from gateway.record.people import Code
-from gateway.record.removal import Link
+from gateway.record.removal import Link, Removal
 from gateway.record.revision import Revision
 from gateway.record.submission import Admission, Membership, Standing
 from gateway.stores import changes, reads, tables
@@ -51,18 +51,14 @@ _STILL_APPROVED = (
     .values(status=APPROVED)
 )
 _CLAIM = text(
-    "INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) ON CONFLICT DO NOTHING"
+    "INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) "
+    # Nothing changes, but a removal that would release the claim waits for this one.
+    "ON CONFLICT (unique_id) DO UPDATE SET size = claim.size"
 )
 _CLAIM_ANEW = text(
     "INSERT INTO claim (unique_id, hash, size) VALUES (:unique_id, :hash, :size) "
     "ON CONFLICT (unique_id) DO UPDATE SET hash = excluded.hash, size = excluded.size"
 )
-_TOUCH_FOLDER = (
-    update(tables.folder)
-    .where(tables.folder.c.uuid == bindparam("b_uuid"))
-    .values(last_update=bindparam("b_at"))
-)
-
 
 _STANDING_FIELDS = ("logical_id", "version", "latest", "unique_id", "relation", "source", "target")
 
@@ -174,9 +170,12 @@ class RegistryStore:
         return [Membership(row.source, row.target) for row in rows]
 
     async def dependents(self, documents: Sequence[str]) -> Sequence[str]:
-        """Approved documents that append or transform documents."""
+        """Approved documents that append or transform documents, or one of these again."""
         rows = await self._database.fetch(reads.DEPENDENTS, {"names": list(documents)})
-        return [row.source for row in rows]
+        if len(rows) > reads.MOST_DEPENDENTS:
+            text = f"more than {reads.MOST_DEPENDENTS} addenda and transforms would be deprecated"
+            raise Refused(Problem(Meaning.OUT_OF_RESOURCES, text, documents[0]))
+        return [row.source for row in rows if row.source not in documents]
 
     async def transforms(self, documents: Sequence[str]) -> Sequence[str]:
         """Those of some documents that are transforms."""
@@ -203,7 +202,9 @@ class RegistryStore:
         self._add(work, admission, fragments, patient_key, at)
         for item in admission.submission.documents:
             _claim(work, item)
-        _change_status(work, admission, at)
+        _change_status(work, admission)
+        changes.nothing_joined(work, admission)
+        changes.touch(work, admission.touched_folders, at, approved=True)
 
     def revise(
         self,
@@ -221,13 +222,14 @@ class RegistryStore:
         for item in revision.submission.documents:
             _claim_anew(work, item)
         changes.supersede(work, revision)
+        changes.hold(work, revision)
         changes.change_status(work, revision.changes)
-        _touch_folders(work, revision.touched_folders, at)
+        changes.touch(work, revision.touched_folders, at)
 
-    def remove(self, work: UnitOfWork, scope: Scope, removed: Sequence[Standing]) -> None:
+    def remove(self, work: UnitOfWork, scope: Scope, removal: Removal) -> None:
         """Notes the removal of objects of patients in scope."""
-        _demand(scope, {held.patient for held in removed})
-        changes.remove(work, removed)
+        _demand(scope, {held.patient for held in removal.removed})
+        changes.remove(work, removal)
 
     def _add(
         self,
@@ -343,6 +345,7 @@ def _claim_anew(work: UnitOfWork, item: DocumentEntry) -> None:
     if item.hash is not None and item.size is not None:
         row = {"unique_id": item.unique_id, "hash": item.hash.lower(), "size": item.size}
         work.write(_CLAIM_ANEW, row, expect=1)
+        work.check(changes.no_other_octets(item), Refused(different_octets(item.unique_id)))
 
 
 def different_octets(unique_id: str, *, size: bool = False) -> Problem:
@@ -365,7 +368,7 @@ def _write_values(
         work.write(statement, *rows)
 
 
-def _change_status(work: UnitOfWork, admission: Admission, at: datetime) -> None:
+def _change_status(work: UnitOfWork, admission: Admission) -> None:
     """Life cycle of registered objects.
 
     Each must still stand as admission saw it: the loser of a race between two replacements learns that the
@@ -377,13 +380,6 @@ def _change_status(work: UnitOfWork, admission: Admission, at: datetime) -> None
             work.write(statement, {"b_uuid": name}, expect=1, otherwise=gone)
     if admission.dependents:
         work.write(_DEPRECATE, *({"b_uuid": name} for name in admission.dependents))
-    _touch_folders(work, admission.touched_folders, at)
-
-
-def _touch_folders(work: UnitOfWork, folders: Sequence[str], at: datetime) -> None:
-    stamp = row_of.stamp(at)
-    for name in folders:
-        work.write(_TOUCH_FOLDER, {"b_uuid": name, "b_at": stamp})
 
 
 def _duplicate(kind: str, unique_id: str) -> Refused:

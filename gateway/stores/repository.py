@@ -18,6 +18,7 @@ from gateway.errors import Busy, Defect, Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.stores import reads, tables
 from gateway.stores.blobs import BlobStore
+from gateway.stores.changes import release
 from gateway.stores.content import LARGE, Content, Measured, Octets, measure
 from gateway.stores.database import Database
 from gateway.stores.search import visible
@@ -240,6 +241,7 @@ class RepositoryStore:
         gone = Refused(Problem(Meaning.UNKNOWN_DOCUMENT, f"document {unique_id} is not available", unique_id))
         statement = delete(table).where(table.c.unique_id == bindparam("b_unique_id"))
         work.write(statement, {"b_unique_id": unique_id}, expect=1, otherwise=gone)
+        release(work, [unique_id])
         return True
 
     async def sweep(self, older_than: float) -> int:

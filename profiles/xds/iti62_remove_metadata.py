@@ -54,9 +54,9 @@ def target(request: RemoveRequest) -> Target:
 
 async def handle(call: Call[RemoveRequest], services: Services) -> Removed:
     """All the objects, or none of them."""
-    removed = await plan_removal(call.request.ids, services.registry)
-    services.registry.remove(call.work, call.scope, removed)
-    return Removed(objects=tuple((held.id, _kind(held)) for held in removed))
+    removal = await plan_removal(call.request.ids, services.registry)
+    services.registry.remove(call.work, call.scope, removal)
+    return Removed(objects=tuple((held.id, _kind(held)) for held in removal.removed))
 
 
 def _kind(held: Standing) -> Code:

@@ -117,14 +117,14 @@ def _new_id() -> str:
 
 
 async def _refuse_untrue(documents: Sequence[DocumentEntry], services: Services) -> None:
-    """Hash and size of a document that is kept here are those of its octets."""
+    """Hash and size of a document of this repository stay those of its octets, even when these are gone."""
     ours = [item for item in documents if item.repository == services.domain.repository]
-    held = await services.repository.measured([item.unique_id for item in ours]) if ours else {}
+    claims = await services.registry.claims([item.unique_id for item in ours]) if ours else {}
     problems = [
         Problem(Meaning.METADATA_INVALID, "hash or size differs from the document that is stored", item.id)
         for item in ours
-        if (found := held.get(item.unique_id)) is not None
-        and (item.hash is None or item.hash.lower() != found.sha1 or item.size != found.size)
+        if (found := claims.get(item.unique_id)) is not None
+        and (item.hash is None or (item.hash.lower(), item.size) != found)
     ]
     if problems:
         raise Refused(*problems)
