@@ -184,6 +184,9 @@ def remove(work: UnitOfWork, removal: Removal) -> None:
     """Deletes objects with their values; refused if one is gone or got a new reference meanwhile."""
     removed = removal.removed
     ids = [each.id for each in removed]
+    unique_ids = sorted({each.unique_id for each in removed if each.kind == ENTRY.name})
+    # Claims come first, as in every other write: who waits in one order only never waits for ever.
+    lock_claims(work, unique_ids)
     _lock_versions(work, removed)
     for kind, values, owner in (
         (ENTRY, tables.entry_value, "entry_key"),
@@ -198,7 +201,7 @@ def remove(work: UnitOfWork, removal: Removal) -> None:
         gone = Refused(Problem(Meaning.UNRESOLVED_REFERENCE, f"{each.id} is not registered", each.id))
         work.write(_REMOVE[each.kind], {"b_uuid": each.id}, expect=1, otherwise=gone)
     _promote(work, removed)
-    release(work, sorted({each.unique_id for each in removed if each.kind == ENTRY.name}))
+    release(work, unique_ids)
     _keep(work, removal)
     held = Problem(Meaning.REFERENCES_EXIST, "an association was added meanwhile; try again", ids[0])
     work.check(_nothing_refers(ids), Refused(held))
@@ -245,6 +248,12 @@ def _keep(work: UnitOfWork, removal: Removal) -> None:
         work.check(select(held.key).where(held.target == each.id, of_set).limit(1), Refused(orphan(each)))
 
 
+def lock_claims(work: UnitOfWork, unique_ids: Sequence[str]) -> None:
+    """Whoever registers under one of these uniqueIds waits, or is waited for."""
+    if unique_ids:
+        work.write(_CLAIM, *({"b_name": name} for name in unique_ids))
+
+
 def release(work: UnitOfWork, unique_ids: Sequence[str]) -> None:
     """A uniqueId that no entry uses, and that no octets are kept under, stands for nothing."""
     if not unique_ids:
@@ -252,7 +261,6 @@ def release(work: UnitOfWork, unique_ids: Sequence[str]) -> None:
     claim, entry, content = tables.claim.c, tables.entry.c, tables.content.c
     used = exists().where(entry.unique_id == claim.unique_id)
     kept = exists().where(content.unique_id == claim.unique_id)
-    work.write(_CLAIM, *({"b_name": name} for name in unique_ids))
     work.write(delete(tables.claim).where(claim.unique_id.in_(unique_ids), ~used, ~kept))
 
 

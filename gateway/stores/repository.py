@@ -18,7 +18,7 @@ from gateway.errors import Busy, Defect, Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.stores import reads, tables
 from gateway.stores.blobs import BlobStore
-from gateway.stores.changes import release
+from gateway.stores.changes import lock_claims, release
 from gateway.stores.content import LARGE, Content, Measured, Octets, measure
 from gateway.stores.database import Database
 from gateway.stores.search import visible
@@ -241,6 +241,7 @@ class RepositoryStore:
         gone = Refused(Problem(Meaning.UNKNOWN_DOCUMENT, f"document {unique_id} is not available", unique_id))
         statement = delete(table).where(table.c.unique_id == bindparam("b_unique_id"))
         work.write(statement, {"b_unique_id": unique_id}, expect=1, otherwise=gone)
+        lock_claims(work, [unique_id])
         release(work, [unique_id])
         return True
 

@@ -310,6 +310,7 @@ async def _arrive(barrier: asyncio.Barrier) -> None:
 def race(record: Any, *works: UnitOfWork) -> list[Any]:
     """Straight to the database, each in a transaction of its own, all at once."""
     if isinstance(record.database, PostgresDatabase):
+        record.all(*(record.database.fetch(select(literal(1))) for _ in works))  # a connection for each
         meeting = Meeting(len(works))
         for work in works:
             work.steps.insert(0, meeting)
