@@ -666,6 +666,40 @@ class Forge:
         text = self.envelope("ITI-43", [body], partner=partner, **options)
         return self.package("ITI-43", self.packaged(text, []), partner)
 
+    def update(
+        self, edit: Callable[[etree._Element], None] | None = None, code: str = "ITI-57", **options: object
+    ) -> Raw:
+        """An ITI-57 or 92, by default with a second version of the stored entry."""
+        root = etree.fromstring(update_body(self.house))
+        if edit is not None:
+            edit(root)
+        return self.simple(code, self.envelope(code, [c14n(root)], **options))
+
+    def remove(self, *ids: str) -> Raw:
+        """An ITI-62 of some entryUUIDs, by default of everything that is registered."""
+        refs = "".join(f'<rim:ObjectRef id="{each}"></rim:ObjectRef>' for each in ids)
+        body = (
+            '<lcm:RemoveObjectsRequest xmlns:lcm="urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0">'
+            f'<rim:ObjectRefList xmlns:rim="{RIM}">{refs}</rim:ObjectRefList></lcm:RemoveObjectsRequest>'
+        )
+        text = body.encode() if ids else remove_body(self.house)
+        return self.simple("ITI-62", self.envelope("ITI-62", [text], role="records-administrator"))
+
+    def remove_documents(self, *documents: tuple[str, str]) -> Raw:
+        """An ITI-86 of (repositoryUniqueId, uniqueId) pairs."""
+        asked = "".join(
+            '<xds:DocumentRequest xmlns:xds="urn:ihe:iti:xds-b:2007">'
+            f"<xds:RepositoryUniqueId>{repository}</xds:RepositoryUniqueId>"
+            f"<xds:DocumentUniqueId>{name}</xds:DocumentUniqueId></xds:DocumentRequest>"
+            for repository, name in documents
+        )
+        body = (
+            '<rmd:RemoveDocumentsRequest xmlns:rmd="urn:ihe:iti:rmd:2017">'
+            f"{asked}</rmd:RemoveDocumentsRequest>"
+        )
+        envelope = self.envelope("ITI-86", [body.encode()], role="records-administrator")
+        return self.simple("ITI-86", envelope)
+
     # --- changes after signing ---
 
     def changed(self, raw: Raw, old: bytes, new: bytes, times: int = 1) -> Raw:

@@ -229,7 +229,7 @@ def chain(known: Any, make: Any, length: int) -> list[Any]:
     known.register(make.submission(found[0]), make)
     for number in range(length):
         entry = make.entry()
-        relation = (Relation.TRANSFORM, Relation.APPEND)[number % 2]
+        relation = Relation.TRANSFORM if number else Relation.APPEND  # nothing is appended to a transform
         known.register(make.submission(entry, links=[make.link(relation, entry.id, found[-1].id)]), make)
         found.append(entry)
     return found
@@ -258,7 +258,7 @@ def test_a_replacement_deprecates_children_of_children(known: Any, make: Any) ->
 
 def test_a_circle_of_addenda_ends(known: Any, make: Any) -> None:
     found = chain(known, make, 2)
-    known.update(make.update(links=[make.link(Relation.APPEND, found[0].id, found[2].id)]), make)
+    known.update(make.update(links=[make.link(Relation.TRANSFORM, found[0].id, found[2].id)]), make)
     names = {each.id for each in found}
     assert set(known.run(known.registry.dependents([found[0].id]))) == names - {found[0].id}
     new, submission = replacing(make, found[0])
