@@ -13,8 +13,11 @@ import orjson
 
 from gateway.bindings import fhirfault
 from gateway.bindings.fhirrequest import (
+    FORM,
     JSON,
+    PLAIN_JSON,
     Parameters,
+    accepts,
     accepts_json,
     bearer_assertion,
     check_body_type,
@@ -47,6 +50,7 @@ class Envelope:
     parameters: Parameters
     body: bytes
     accept: str
+    content_type: str
     strict: bool
     authorization: str
     digest: bytes
@@ -70,11 +74,12 @@ class FhirForm:
         """URL, media types and parameters; a resource in the body stays unread."""
         if self._too_long(raw):
             raise TooLarge(f"URL longer than {self.limits.url_bytes} bytes", location="URL")
-        if len(raw.body) > self.limits.fhir_bytes:
-            raise TooLarge(f"body above the limit of {self.limits.fhir_bytes} bytes", location="body")
         path = self._below_base(raw.path)
         form = raw.method == "POST" and path.endswith("/_search")
-        _check_body(raw, form=form)
+        if raw.body and raw.method not in _WITH_BODY:
+            raise Malformed("a body came with a method that takes none", location="body")
+        if form:
+            _check_body(raw.body, raw.headers.get("content-type", ""), (FORM,), self.limits.fhir_bytes)
         parameters = read_parameters(raw.query, raw.body if form else b"", self.limits)
         return Envelope(
             method=raw.method,
@@ -82,6 +87,7 @@ class FhirForm:
             parameters=tuple(pair for pair in parameters if pair[0] not in _FOR_THE_BINDING),
             body=b"" if form else raw.body,
             accept=wanted_type(raw.headers.get("accept", ""), parameters),
+            content_type=raw.headers.get("content-type", ""),
             strict=strict(raw.headers.get("prefer", "")),
             authorization=raw.headers.get("authorization", ""),
             digest=raw.digest(),
@@ -98,12 +104,17 @@ class FhirForm:
         return path.removeprefix(prefix)
 
     def match(self, envelope: Envelope, catalogue: Catalogue) -> AnyTransaction:
-        """By method and path. Every reply is JSON, except a Binary, which has a type of its own."""
+        """By method and path, with the media types that are declared; without any, both are FHIR JSON."""
         transaction, variables = catalogue.find_fhir(envelope.method, envelope.path)
-        if not _in_its_own_type(transaction) and not accepts_json(envelope.accept):
-            raise Refused(
-                Problem(Meaning.NOT_ACCEPTABLE, f"the answer is {JSON}, which is not accepted", "Accept")
-            )
+        binding = transaction.binding
+        takes, gives = (binding.takes, binding.gives) if isinstance(binding, Fhir) else (None, None)
+        if takes:
+            _check_body(envelope.body, envelope.content_type, (takes,), self.limits.media_bytes)
+        else:
+            _check_body(envelope.body, envelope.content_type, (JSON, PLAIN_JSON), self.limits.fhir_bytes)
+        if not _accepted(envelope.accept, gives):
+            text = f"the answer is {gives or JSON}, which is not accepted"
+            raise Refused(Problem(Meaning.NOT_ACCEPTABLE, text, "Accept"))
         envelope.variables.update(variables)
         return transaction
 
@@ -184,17 +195,18 @@ def _digest(content: Content) -> bytes:
     return running.digest()
 
 
-def _in_its_own_type(transaction: AnyTransaction) -> bool:
-    """A Binary is answered as what it holds (FHIR R4 Binary 2.31.5)."""
-    return isinstance(transaction.binding, Fhir) and transaction.binding.path.startswith("/Binary/")
+def _check_body(body: bytes, content_type: str, expected: tuple[str, ...], most: int) -> None:
+    if len(body) > most:
+        raise TooLarge(f"body above the limit of {most} bytes", location="body")
+    if body:
+        check_body_type(content_type, expected)
 
 
-def _check_body(raw: Raw, *, form: bool) -> None:
-    if not raw.body:
-        return
-    if raw.method not in _WITH_BODY:
-        raise Malformed("a body came with a method that takes none", location="body")
-    check_body_type(raw.headers.get("content-type", ""), form=form)
+def _accepted(accept: str, gives: str | None) -> bool:
+    """Whether the answer may come; what a Binary holds is compared once it is known (Binary 2.31.5)."""
+    if gives is None:
+        return accepts_json(accept)
+    return gives == "*/*" or accepts(accept, gives)
 
 
 def _request(raw: Raw) -> Request:

@@ -23,7 +23,7 @@ from gateway.errors import (
 
 JSON = "application/fhir+json"
 PLAIN_JSON = "application/json"
-_FORM = "application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
 _SHORT_FORMATS = MappingProxyType({"json": JSON, "xml": "application/fhir+xml"})
 _VERSION = "4.0"
 _TOKEN_PARAMETER = "access_token"  # noqa: S105 - the name of a parameter (RFC 6750 2.2, 2.3)
@@ -74,10 +74,9 @@ def _ascii(body: bytes) -> str:
 # --- media types ---------------------------------------------------------------------------------
 
 
-def check_body_type(content_type: str, *, form: bool) -> None:
-    """Searches come as a form, resources as FHIR JSON; both in UTF-8. Else MediaTypeUnsupported."""
+def check_body_type(content_type: str, expected: tuple[str, ...]) -> None:
+    """A body is of one of the types expected, in UTF-8 where it is text. Else MediaTypeUnsupported."""
     kind, parameters = _media(content_type)
-    expected = (_FORM,) if form else (JSON, PLAIN_JSON)
     if kind not in expected:
         raise MediaTypeUnsupported(f"expected {expected[0]}", location="Content-Type")
     if parameters.get("charset", "utf-8") != "utf-8":

@@ -187,6 +187,9 @@ def domain_of(settings: Settings) -> Domain:
         max_values=limits.query_values,
         max_patients=limits.query_patients,
         owner_seconds=limits.query_owner_seconds,
+        max_document_bytes=limits.document_bytes,
+        max_media_bytes=limits.media_bytes,
+        max_media_members=limits.media_members,
     )
 
 

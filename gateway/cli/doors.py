@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.bindings.wsdl import contract
 from gateway.cli.compose import Gateway
-from gateway.declare.bindings import Soap
+from gateway.declare.bindings import Fhir, Soap
 from gateway.transport.application import Door
 
 FHIR_PATH = "/fhir"
@@ -27,6 +27,15 @@ def doors(gateway: Gateway) -> tuple[Door, ...]:
         )
         for path, transactions in gateway.engine.catalogue.soap_ports().items()
     ]
+    found += [
+        Door(
+            path=f"{FHIR_PATH}{binding.path}",
+            form=gateway.fhir,
+            methods=frozenset({binding.method}),
+            largest=limits.media_bytes,
+        )
+        for binding in _taking_files(gateway)
+    ]
     found.append(
         Door(
             path=FHIR_PATH,
@@ -37,6 +46,12 @@ def doors(gateway: Gateway) -> tuple[Door, ...]:
         )
     )
     return tuple(found)
+
+
+def _taking_files(gateway: Gateway) -> list[Fhir]:
+    """FHIR operations whose body is a file, larger than a resource may be."""
+    bindings = [each.binding for each in gateway.engine.catalogue.transactions()]
+    return [each for each in bindings if isinstance(each, Fhir) and each.takes]
 
 
 def _packaged(transaction: object) -> bool:

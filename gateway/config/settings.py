@@ -179,6 +179,9 @@ class Limits:
     search_included: Count = 1_000
     search_chain_depth: Count = 1
     url_bytes: Count = 8 * KIB
+    # Media
+    media_bytes: Count = 256 * MIB
+    media_members: Count = 5_000
     # Stored queries
     query_values: Count = 500
     query_objects: Count = 1_000

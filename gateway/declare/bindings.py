@@ -37,11 +37,14 @@ class Fhir:
     """A FHIR R4 interaction. `path` is relative to the base; `{name}` marks a variable segment.
 
     `parameters` are the search parameters it takes, each with its FHIR type, for the capability statement.
+    `takes` and `gives` are the media types of bodies that are no resources; "*/*" is the type of a document.
     """
 
     method: str
     path: str
     parameters: tuple[tuple[str, str], ...] = ()
+    takes: str | None = None
+    gives: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

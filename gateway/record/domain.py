@@ -59,6 +59,9 @@ class Domain:
     """Owners found by a query that names no patient."""
     owner_seconds: float = 2.0
     """How long they may be looked for."""
+    max_document_bytes: int = 100 * 1024 * 1024
+    max_media_bytes: int = 256 * 1024 * 1024
+    max_media_members: int = 5_000
 
     def accepts(self, root: str) -> bool:
         """Whether patient identifiers of this assigning authority belong to the affinity domain."""

@@ -63,7 +63,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._peer = peer
         self._limits = limits
         self._on_abuse = on_abuse
-        self._largest = max(limits.mtom_bytes, limits.xml_bytes, limits.fhir_bytes)
+        self._largest = max(limits.mtom_bytes, limits.xml_bytes, limits.fhir_bytes, limits.media_bytes)
         self._stage = Stage.HEAD
         self._since = 0.0
         self._head_bytes = 0

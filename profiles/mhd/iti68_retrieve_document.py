@@ -89,7 +89,7 @@ TRANSACTION: Transaction[DocumentRequest, Document] = Transaction(
     title="Retrieve Document",
     section="MHD 2:3.68",
     actors=Actors("Document Consumer", "Document Responder"),
-    binding=Fhir(method="GET", path="/Binary/{id}"),
+    binding=Fhir(method="GET", path="/Binary/{id}", gives="*/*"),
     action=Action.DOCUMENT_READ,
     audit=retrieve_event("ITI-68", "Retrieve Document"),
     codec=Codec(decode=decode, encode=encode, refuse=outcome_reply),

@@ -29,6 +29,7 @@ ABUSE, NODE, MESSAGE = (
 CHANGES = {
     "limits.xml_bytes": "100000",
     "limits.mtom_bytes": "200000",
+    "limits.media_bytes": "200000",
     "limits.fhir_bytes": "100000",
     "limits.body_rate_grace_seconds": "1.0",
     "limits.request_line_bytes": "2000",

@@ -26,7 +26,7 @@ TRACE = "0123456789abcdef0123456789abcdef"
 FORM = "application/x-www-form-urlencoded"
 
 
-def declared(method: str, path: str) -> Transaction[Any, Any]:
+def declared(method: str, path: str, **types: str) -> Transaction[Any, Any]:
     async def handle(_call: Any, _services: Any) -> Any:
         raise NotImplementedError
 
@@ -35,7 +35,7 @@ def declared(method: str, path: str) -> Transaction[Any, Any]:
         title="T",
         section="S",
         actors=Actors("A", "B"),
-        binding=Fhir(method, path),
+        binding=Fhir(method, path, **types),
         action=Action.DOCUMENT_QUERY,
         audit=query_event("X", "T"),
         codec=Codec(decode=lambda *_: None, encode=lambda *_: None, refuse=lambda _: None),
@@ -46,8 +46,14 @@ def declared(method: str, path: str) -> Transaction[Any, Any]:
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    paths = (("GET", "/Thing"), ("POST", "/Thing"), ("GET", "/Thing/{id}"), ("GET", "/Binary/{id}"))
-    return build([Profile(code="X", title="X", transactions=tuple(declared(*each) for each in paths))])
+    paths = (("GET", "/Thing"), ("POST", "/Thing"), ("GET", "/Thing/{id}"))
+    resources = (declared(*each) for each in paths)
+    files = (
+        declared("GET", "/Binary/{id}", gives="*/*"),
+        declared("POST", "/$in", takes="application/zip"),
+        declared("GET", "/$out", gives="application/zip"),
+    )
+    return build([Profile(code="X", title="X", transactions=(*resources, *files))])
 
 
 @pytest.fixture
@@ -101,7 +107,7 @@ def test_queries_that_cannot_be_read(form: FhirForm, query: str) -> None:
         form.open(raw(query=query))
 
 
-def test_bodies(form: FhirForm) -> None:
+def test_bodies(form: FhirForm, catalogue: Catalogue) -> None:
     with pytest.raises(errors.Malformed):
         form.open(raw(body=b"{}"))
     with pytest.raises(errors.Malformed):
@@ -109,9 +115,18 @@ def test_bodies(form: FhirForm) -> None:
     with pytest.raises(errors.MediaTypeUnsupported):
         form.open(raw("/Thing/_search", method="POST", body=b"{}", content_type="application/json"))
     with pytest.raises(errors.MediaTypeUnsupported):
-        form.open(raw(method="POST", body=b"{}", content_type="text/plain"))
+        matched(form, catalogue, raw(method="POST", body=b"{}", content_type="text/plain"))
     with pytest.raises(errors.MediaTypeUnsupported):
-        form.open(raw(method="POST", body=b"{}", content_type="application/fhir+json;charset=latin1"))
+        matched(
+            form,
+            catalogue,
+            raw(method="POST", body=b"{}", content_type="application/fhir+json;charset=latin1"),
+        )
+    small = replace(form, limits=replace(form.limits, fhir_bytes=2))
+    fitting = raw(method="POST", body=b"{}", content_type="application/json")
+    assert matched(small, catalogue, fitting)[0] == "POST /Thing"
+    with pytest.raises(errors.TooLarge):
+        matched(small, catalogue, replace(fitting, body=b"{ }"))
     kept = form.open(raw(method="POST", body=b"{}", content_type="application/fhir+json; charset=UTF-8"))
     assert (kept.body, kept.parameters) == (b"{}", ())
 
@@ -195,6 +210,25 @@ def test_a_binary_has_a_type_of_its_own(form: FhirForm, catalogue: Catalogue) ->
     envelope = form.open(raw("/Binary/7", accept="application/pdf"))
     assert form.match(envelope, catalogue).code == "GET /Binary/{id}"
     assert envelope.accept == "application/pdf"
+
+
+def test_a_body_that_is_no_resource_has_a_type_and_a_limit_of_its_own(
+    form: FhirForm, catalogue: Catalogue
+) -> None:
+    small = replace(form, limits=replace(form.limits, fhir_bytes=1, media_bytes=3))
+    given = raw("/$in", method="POST", body=b"zip", content_type="application/zip")
+    assert matched(small, catalogue, given)[0] == "POST /$in"
+    with pytest.raises(errors.TooLarge):
+        matched(small, catalogue, replace(given, body=b"long"))
+    with pytest.raises(errors.MediaTypeUnsupported):
+        matched(form, catalogue, replace(given, headers={"content-type": "application/fhir+json"}))
+
+
+def test_an_answer_that_is_no_resource_has_a_type_of_its_own(form: FhirForm, catalogue: Catalogue) -> None:
+    assert matched(form, catalogue, raw("/$out", accept="application/zip"))[0] == "GET /$out"
+    with pytest.raises(Refused) as refused:
+        matched(form, catalogue, raw("/$out", accept="application/fhir+json"))
+    assert "application/zip" in refused.value.detail
 
 
 # --- prove ---------------------------------------------------------------------------------------
