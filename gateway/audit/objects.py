@@ -61,10 +61,15 @@ def patient_object(patient: PatientId | str, details: Details = ()) -> AuditObje
     return AuditObject(str(patient), PATIENT_NUMBER, _PERSON, _PATIENT, details=details)
 
 
-def submission_set_object(unique_id: str, home: str | None = None) -> AuditObject:
-    """A submission set by its uniqueId; `home` is the homeCommunityId in cross-community transactions."""
+def submission_set_object(
+    unique_id: str, home: str | None = None, *, id_type: Code = SUBMISSION_SET_NODE
+) -> AuditObject:
+    """A submission set by its uniqueId; `home` is the homeCommunityId in cross-community transactions.
+
+    On a medium the transaction is its `id_type` (ITI TF-2 3.32.5).
+    """
     details = ((QUERY_HOME_DETAIL, home),) if home else ()
-    return AuditObject(unique_id, SUBMISSION_SET_NODE, _SYSTEM, _JOB, details=details)
+    return AuditObject(unique_id, id_type, _SYSTEM, _JOB, details=details)
 
 
 def document_object(

@@ -30,13 +30,17 @@ _ENTITIES = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A system that took part. `process_id` is known of our own side only; `network_id` IP or DNS name."""
+    """A system that took part. `process_id` is known of our own side only; `network_id` IP or DNS name.
+
+    `media` is the kind of medium that data came from or went to (DICOM CID 405).
+    """
 
     user_id: str
     network_id: str
     process_id: str | None = None
     is_requestor: bool = False
     role: Code | None = None
+    media: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +128,13 @@ def _human(human: Human) -> str:
 
 def _participant(who: Participant, role: Code) -> str:
     process = f' AlternativeUserID="{_text(who.process_id)}"' if who.process_id is not None else ""
+    media = f"<MediaIdentifier>{_coded('MediaType', who.media)}</MediaIdentifier>" if who.media else ""
     return (
         f'<ActiveParticipant UserID="{_text(who.user_id)}"{process}'
         f' UserIsRequestor="{"true" if who.is_requestor else "false"}"'
         f' NetworkAccessPointID="{_text(who.network_id)}"'
         f' NetworkAccessPointTypeCode="{network_type(who.network_id)}">'
-        f"{_coded('RoleIDCode', who.role or role)}</ActiveParticipant>"
+        f"{_coded('RoleIDCode', who.role or role)}{media}</ActiveParticipant>"
     )
 
 

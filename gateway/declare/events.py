@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum, unique
 
 from gateway.record.people import Code
@@ -89,6 +89,11 @@ APPLICATION_LAUNCHER = Code("110151", DCM, "Application Launcher")
 DESTINATION = Code("110152", DCM, "Destination Role ID")
 SOURCE = Code("110153", DCM, "Source Role ID")
 
+# --- MediaType (DICOM CID 405) -------------------------------------------------------------------
+
+FILE_AT_URI = Code("110037", DCM, "URI")
+"""A medium that comes or goes as a file, by the URL of the service."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
@@ -96,6 +101,7 @@ class AuditEvent:
 
     `received` is what the responder records, `sent` what the initiator does. `from_responder` is true
     where the data flow back (retrieve): then the responder is the source of the event (ITI TF-2 3.43.5).
+    `media` is the kind of medium that stands for the other side (ITI TF-2 3.32.5).
     """
 
     type: Code
@@ -105,6 +111,7 @@ class AuditEvent:
     sent_action: EventAction
     objects: frozenset[ObjectKind]
     from_responder: bool = False
+    media: Code | None = None
 
 
 def transaction_type(code: str, title: str) -> Code:
@@ -153,6 +160,21 @@ def retrieve_event(code: str, title: str) -> AuditEvent:
         objects=frozenset({ObjectKind.PATIENT, ObjectKind.DOCUMENT}),
         from_responder=True,
     )
+
+
+def media_event(code: str, title: str, *, creates: bool) -> AuditEvent:
+    """Export R where we write a medium, Import C where we read one, as ITI-32."""
+    event = submission_event(code, title)
+    if creates:
+        event = replace(
+            event,
+            received=EXPORT,
+            received_action=EventAction.READ,
+            sent=IMPORT,
+            sent_action=EventAction.CREATE,
+            from_responder=True,
+        )
+    return replace(event, media=FILE_AT_URI)
 
 
 def patient_event(code: str, title: str, action: EventAction) -> AuditEvent:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from gateway.audit.alerts import security_alert, user_authentication
 from gateway.audit.objects import (
     DELETED,
+    SUBMISSION_SET_NODE,
     UNKNOWN_OBJECT,
     AuditObject,
     decision_object,
@@ -20,7 +21,7 @@ from gateway.audit.objects import (
 from gateway.audit.record import AuditFacts, Participant, human_of
 from gateway.declare import events
 from gateway.declare.events import EventAction, ObjectKind, Outcome
-from gateway.declare.transaction import AnyTransaction, Target
+from gateway.declare.transaction import Answer, AnyTransaction, Target
 from gateway.errors import (
     ActionMismatch,
     AlgorithmRefused,
@@ -119,7 +120,7 @@ def _transaction_facts(
     verdict: Verdict | None,
 ) -> AuditFacts:
     event = transaction.audit
-    peer = _peer(x, requestor=not event.from_responder)
+    peer = replace(_peer(x, requestor=not event.from_responder), media=event.media)
     here = engine.here
     source, destination = (here, replace(peer, is_requestor=True)) if event.from_responder else (peer, here)
     human = principal if principal is not None and principal.kind is not SubjectKind.NODE else None
@@ -133,17 +134,12 @@ def _transaction_facts(
         source=source,
         destination=destination,
         audit_source=engine.audit_source,
-        objects=tuple(_objects(transaction, target, verdict, _result_objects(x))),
+        objects=tuple(_objects(transaction, target, verdict, x.known("result"))),
         human=human_of(human) if human else None,
         purpose=human.purpose if human else None,
         more_types=(events.EMERGENCY_STARTED,) if emergency else (),
         trace_id=x.trace_id,
     )
-
-
-def _result_objects(x: Exchange) -> Sequence[tuple[str, Code]]:
-    result = x.known("result")
-    return result.objects if result is not None else ()
 
 
 def _peer(x: Exchange, *, requestor: bool) -> Participant:
@@ -156,23 +152,26 @@ def _objects(
     transaction: AnyTransaction,
     target: Target | None,
     verdict: Verdict | None,
-    result: Sequence[tuple[str, Code]],
+    result: Answer | None,
 ) -> Iterable[AuditObject]:
     event = transaction.audit
+    made = result if result is not None else Answer()
     if target is not None:
         details = (("MSH-10", target.message_id),) if target.message_id else ()
         named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ())))
         if ObjectKind.PATIENT in event.objects:
             yield from (patient_object(patient, details) for patient in named)
         if ObjectKind.SUBMISSION_SET in event.objects:
-            yield from (submission_set_object(name) for name in target.submission_sets)
+            kind = event.type if event.media else SUBMISSION_SET_NODE
+            names = (*target.submission_sets, *made.submission_sets)
+            yield from (submission_set_object(name, id_type=kind) for name in names)
         if ObjectKind.DOCUMENT in event.objects:
             removed = DELETED if event.received_action is EventAction.DELETE else None
             yield from (
                 document_object(name, repository, life_cycle=removed) for name, repository in target.documents
             )
         if ObjectKind.REGISTRY_OBJECT in event.objects:
-            yield from (registry_object(name, kind) for name, kind in result or _named(target))
+            yield from (registry_object(name, kind) for name, kind in made.objects or _named(target))
         if ObjectKind.QUERY in event.objects and target.query is not None:
             yield query_object(target.query.identifier, event.type, target.query.text)
     if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
