@@ -41,13 +41,25 @@ class Partner:
     loopback_only: bool = False
 
 
+_WRITE = ("ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92")
 _READ = ("ITI-18", "ITI-43", "ITI-67", "ITI-68")
 TEST_PARTNERS = (
     Partner(
         name="hospital",
         organisation="2.999.2.1",
         organisation_name="Test Hospital",
-        transactions=("ITI-8", "ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92", *_READ),
+        transactions=(
+            "ITI-8",
+            "ITI-32",
+            "ITI-41",
+            "ITI-42",
+            "ITI-57",
+            "ITI-61",
+            "ITI-62",
+            "ITI-86",
+            "ITI-92",
+            *_READ,
+        ),
     ),
     Partner(
         name="laboratory",

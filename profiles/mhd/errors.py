@@ -39,6 +39,8 @@ _FORMS = MappingProxyType(
         Meaning.MISSING_PARAMETER: _Form(400, "required", "XDSStoredQueryMissingParam"),
         Meaning.PARAMETER_COUNT: _Form(400, "invalid", "XDSStoredQueryParamNumber"),
         Meaning.TOO_MANY_RESULTS: _Form(400, "too-costly", "XDSTooManyResults"),
+        Meaning.EXTRA_NOT_SAVED: _Form(422, "informational", "XDSExtraMetadataNotSaved"),
+        Meaning.PARTIAL_RELATIONSHIP: _Form(422, "not-found", "PartialRelationshipContentNotProcessed"),
         Meaning.NOT_PERMITTED: _Form(403, "forbidden"),
         Meaning.BUSY: _Form(503, "transient", "XDSRegistryBusy"),
         Meaning.OUT_OF_RESOURCES: _Form(503, "no-store", "XDSRepositoryOutOfResources"),

@@ -1,0 +1,1 @@
+"""XDM: document sets on portable media (ITI TF-1 16)."""

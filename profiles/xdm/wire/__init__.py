@@ -1,0 +1,1 @@
+"""The medium as octets: archive, layout, pages for people."""
