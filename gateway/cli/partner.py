@@ -15,6 +15,7 @@ from gateway.bindings.unpack import OpenSink
 from gateway.cli.endpoints import endpoints_of
 from gateway.cli.settings import load_settings
 from gateway.client import xds
+from gateway.client.media import MediaClient
 from gateway.client.mllp import MllpClient
 from gateway.client.session import Endpoints, Identity
 from gateway.client.soap import SoapClient
@@ -173,6 +174,27 @@ class Acting:
                 self._client(http), self.endpoints, wanted, assertion, outside
             )
         return found[unique_id]
+
+    async def import_medium(self, medium: bytes) -> list[str]:
+        """What became of each submission set of a medium, and warnings."""
+        async with self.identity.http() as http:
+            return await self._media_client(http, self.assertion()).import_medium(medium)
+
+    async def export_medium(self, patient: str, documents: Sequence[str], institution: str) -> bytes:
+        """A medium with documents of a patient."""
+        identity = self.full_id(patient)
+        assertion = self.assertion(identity if self.role == "patient" else None)
+        async with self.identity.http() as http:
+            client = self._media_client(http, assertion)
+            return await client.export_medium(identity, documents, institution)
+
+    def _media_client(self, http: httpx.AsyncClient, assertion: bytes) -> MediaClient:
+        return MediaClient(
+            http=http,
+            base=self.endpoints.fhir,
+            assertion=assertion,
+            server_certificates=frozenset(_certificates(self.settings.signing.certificate)),
+        )
 
     def _client(self, http: httpx.AsyncClient) -> SoapClient:
         return SoapClient(
