@@ -6,11 +6,13 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import io
 import re
 import shutil
 import sqlite3
 import time
 import uuid
+import zipfile
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -317,6 +319,48 @@ def fhir(house: House, path: str, query: str = "", *, with_token: bool = True) -
     return house.peer(raw, "hospital")
 
 
+def medium(house: House, unique_id: str, data: bytes = b"a letter") -> bytes:
+    """A medium with one submission set of one document, as another system would write it."""
+    root = etree.fromstring(register_body(house, unique_id))
+    entry = next(root.iter(f"{{{RIM}}}ExtrinsicObject"))
+    told = {"hash": hashlib.sha1(data, usedforsecurity=False).hexdigest(), "size": str(len(data))}
+    for slot in list(entry.iterchildren(f"{{{RIM}}}Slot")):
+        if slot.get("name") in told:
+            slot[0][0].text = told[slot.get("name")]
+        elif slot.get("name") == "repositoryUniqueId":
+            slot.set("name", "URI")
+            slot[0][0].text = "DOC00001.XML"
+    return zipped(
+        {
+            "INDEX.HTM": b"<html></html>",
+            "README.TXT": b"a medium",
+            "IHE_XDM/SUBSET01/METADATA.XML": etree.tostring(root),
+            "IHE_XDM/SUBSET01/DOC00001.XML": data,
+        }
+    )
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def import_raw(house: House, data: bytes) -> Raw:
+    raw = fhir(house, "/$import-media")
+    return replace(raw, method="POST", headers={**raw.headers, "content-type": "application/zip"}, body=data)
+
+
+def media_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """Both transactions of ITI-32: what comes in, and what goes out."""
+    if transaction.binding.method == "POST":
+        return import_raw(house, medium(house, xds.new_oid()))
+    root = house.settings.domain.affinity_oid
+    return fhir(house, "/$export-media", f"patient=urn:oid:{root}%7C{PATIENT}")
+
+
 STORED = "2.25.4711"
 Maker = Callable[[House, AnyTransaction], Awaitable[Raw]]
 
@@ -354,6 +398,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
             "fhir",
             fhir(house, "/DocumentReference", f"patient.identifier=urn:oid:{root}|{PATIENT}&status=current"),
         ),
+        "ITI-32": lambda: ("fhir", media_raw(house, transaction)),
         "ITI-68": lambda: ("fhir", fhir(house, f"/Binary/{entry_uuid(house)}")),
         "ITI-57": lambda: ("soap", write_soap(house, transaction, [update_body(house)])),
         "ITI-92": lambda: ("soap", write_soap(house, transaction, [update_body(house)])),
@@ -864,6 +909,11 @@ def words() -> SimpleNamespace:
         part_of=part_of,
         hl7=hl7,
         fhir=fhir,
+        medium=medium,
+        zipped=zipped,
+        import_raw=import_raw,
+        standing=standing,
+        empty_record=empty_record,
         STORED=STORED,
         PATIENT=PATIENT,
         OTHER=OTHER,

@@ -24,7 +24,7 @@ MessageOf = Callable[[House, AnyTransaction], tuple[str, Raw]]
 
 
 def label(transaction: AnyTransaction) -> str:
-    triggers = getattr(transaction.binding, "triggers", ("",))
+    triggers = getattr(transaction.binding, "triggers", (getattr(transaction.binding, "method", ""),))
     return f"{transaction.code}{triggers[0] and '-' + triggers[0]}"
 
 

@@ -18,6 +18,7 @@ from gateway.record.documents import Submission
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
 from gateway.record.submission import assign_ids, digest
+from gateway.stores.registry import different_octets
 from profiles.xdm import codes
 from profiles.xdm.errors import outcome_reply, told_reply
 from profiles.xdm.iti32_distribute_document_set_on_media.present import without_present
@@ -131,7 +132,15 @@ def _set_problems(sets: list[MediaSet]) -> list[Problem]:
         for link in item.submission.associations
         if link.relation.replaces and link.target in inside
     ]
-    return problems
+    return problems + _octet_problems(sets)
+
+
+def _octet_problems(sets: list[MediaSet]) -> list[Problem]:
+    """A document may be in several sets, as long as it is the same."""
+    hashes: dict[str, set[str | None]] = {}
+    for entry in (each for item in sets for each in item.submission.documents):
+        hashes.setdefault(entry.unique_id, set()).add(entry.hash and entry.hash.lower())
+    return [different_octets(name) for name, found in hashes.items() if len(found) > 1]
 
 
 def encode(response: Imported, domain: Domain) -> FhirReply:  # noqa: ARG001 - the shape of a codec
@@ -155,17 +164,21 @@ async def handle(call: Call[ImportRequest], services: Services) -> Imported:
     for item in call.request.sets:
         _refuse(await asyncio.to_thread(content_problems, item))
     told, warnings = [], list(call.request.warnings)
+    stored: set[str] = set()
     for item in call.request.sets:
-        text, found = await _register(call, item, services)
+        text, found = await _register(call, item, stored, services)
         told.append((item.directory, f"SubmissionSet {item.submission.submission_set.unique_id}: {text}"))
         warnings += [replace(each, location=f"{item.directory}: {each.location}") for each in found]
     return Imported(told=tuple(told), problems=tuple(warnings))
 
 
 async def _register(
-    call: Call[ImportRequest], item: MediaSet, services: Services
+    call: Call[ImportRequest], item: MediaSet, stored: set[str], services: Services
 ) -> tuple[str, tuple[Problem, ...]]:
-    """One set; what became of it, and a warning for each association that does not hold here."""
+    """One set; what became of it, and a warning for each association that does not hold here.
+
+    `stored` are the uniqueIds that sets before it brought.
+    """
     provided = Call(
         request=xds.ProvideRequest(item.submission, item.contents),
         principal=call.principal,
@@ -181,7 +194,11 @@ async def _register(
     here = len(submission.documents) - len(kept.documents)
     if not kept.documents and not kept.folders:
         return f"{_documents(here)} already registered, nothing was changed", left_out
-    await xds.store(provided, kept.documents, services)
+    fresh = {each.unique_id for each in kept.documents} - stored
+    await xds.store(
+        provided, tuple(each for each in submission.documents if each.unique_id in fresh), services
+    )
+    stored |= fresh
     await register(call, kept, services, marked=marked)
     already = f", {_documents(here)} already registered" if here else ""
     return f"{_documents(len(kept.documents))} registered{already}", left_out

@@ -60,7 +60,7 @@ def readme_text(about: About, listed: Sequence[tuple[Person, MediaSet]]) -> str:
         "              Ask there about anything that concerns the documents.",
         f"Made on:      {_day(about.at)}",
         f"Application:  Passerelle {_version()}",
-        "Vendor:       the Passerelle project, open-source software run by the institution",
+        "Vendor:       the Passerelle project; run by the institution",
         "",
         "HOW THE MEDIUM IS ORGANISED",
         "",
