@@ -13,6 +13,7 @@ from gateway.declare.bindings import Fhir
 from gateway.declare.transaction import AnyTransaction
 
 _RESOURCE = re.compile(r"/(?P<type>[A-Z][A-Za-z]*)(?P<instance>/\{id\})?")
+_OPERATION = re.compile(r"/\$(?P<name>[a-z-]+)")
 _SECURITY_TYPES = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _SECURITY = (
     "Mutual TLS between enrolled systems (IHE ITI-19) and a SAML assertion as Bearer token "
@@ -28,6 +29,7 @@ _INSTANCE_INTERACTIONS = MappingProxyType(
 
 def capability_statement(transactions: Iterable[AnyTransaction], base: str, at: datetime) -> dict[str, Any]:
     """The statement for the FHIR interactions among some transactions; `base` is the service's URL."""
+    transactions = tuple(transactions)
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -45,9 +47,24 @@ def capability_statement(transactions: Iterable[AnyTransaction], base: str, at: 
                     "description": _SECURITY,
                 },
                 "resource": _resources(transactions),
+                **_operations(transactions, base),
             }
         ],
     }
+
+
+def _operations(transactions: Iterable[AnyTransaction], base: str) -> dict[str, Any]:
+    """Operations on the whole system; their definitions have names, but are not served."""
+    found = [
+        {
+            "name": match["name"],
+            "definition": f"{base}/OperationDefinition/{match['name']}",
+            "documentation": f"{each.code} {each.title} ({each.section}), {each.binding.method}",
+        }
+        for each in transactions
+        if isinstance(each.binding, Fhir) and (match := _OPERATION.fullmatch(each.binding.path))
+    ]
+    return {"operation": found} if found else {}
 
 
 def _resources(transactions: Iterable[AnyTransaction]) -> list[dict[str, Any]]:

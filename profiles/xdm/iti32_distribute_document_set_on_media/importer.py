@@ -90,7 +90,16 @@ def _accepted(submission: Submission, domain: Domain) -> tuple[Submission, list[
         return submission, [*problems, patient]
     head = replace(submission.submission_set, patient=patient, home=None, limited=False)
     documents = (
-        replace(item, patient=patient, home=None, uri=None, limited=False) for item in submission.documents
+        replace(
+            item,
+            patient=patient,
+            repository=domain.repository,
+            hash=item.hash and item.hash.lower(),
+            home=None,
+            uri=None,
+            limited=False,
+        )
+        for item in submission.documents
     )
     folders = (replace(item, patient=patient, home=None, limited=False) for item in submission.folders)
     accepted = replace(submission, submission_set=head, documents=tuple(documents), folders=tuple(folders))
@@ -179,14 +188,7 @@ async def _register(
 
     `stored` are the uniqueIds that sets before it brought.
     """
-    provided = Call(
-        request=xds.ProvideRequest(item.submission, item.contents),
-        principal=call.principal,
-        scope=call.scope,
-        work=call.work,
-        at=call.at,
-    )
-    submission = xds.completed(provided.request, services.domain)
+    submission = item.submission
     if await already_registered(submission, services):
         return "already registered, nothing was changed", ()
     marked = digest(submission)
@@ -195,13 +197,24 @@ async def _register(
     if not kept.documents and not kept.folders:
         return f"{_documents(here)} already registered, nothing was changed", left_out
     fresh = {each.unique_id for each in kept.documents} - stored
-    await xds.store(
-        provided, tuple(each for each in submission.documents if each.unique_id in fresh), services
-    )
+    await _store(call, item, fresh, services)
     stored |= fresh
     await register(call, kept, services, marked=marked)
     already = f", {_documents(here)} already registered" if here else ""
     return f"{_documents(len(kept.documents))} registered{already}", left_out
+
+
+async def _store(call: Call[ImportRequest], item: MediaSet, unique_ids: set[str], services: Services) -> None:
+    """The octets of some documents of a set, as a repository stores what it is provided with."""
+    provided = Call(
+        request=xds.ProvideRequest(item.submission, item.contents),
+        principal=call.principal,
+        scope=call.scope,
+        work=call.work,
+        at=call.at,
+    )
+    documents = tuple(each for each in item.submission.documents if each.unique_id in unique_ids)
+    await xds.store(provided, documents, services)
 
 
 def _documents(number: int) -> str:

@@ -97,6 +97,18 @@ MESSAGES = {
         action=events.EventAction.CREATE,
         objects=(patient_object(PATIENT), submission_set_object("2.999.8.1", "urn:oid:2.999.4")),
     ),
+    "medium": facts(
+        event=events.EXPORT,
+        type=events.transaction_type("ITI-32", "Distribute Document Set on Media"),
+        action=events.EventAction.READ,
+        destination=replace(PEER, media=events.FILE_AT_URI),
+        objects=(
+            patient_object(PATIENT),
+            submission_set_object(
+                "2.999.8.1", id_type=events.transaction_type("ITI-32", "Distribute Document Set on Media")
+            ),
+        ),
+    ),
     "retrieve": facts(
         event=events.EXPORT,
         type=events.transaction_type("ITI-43", "Retrieve Document Set"),

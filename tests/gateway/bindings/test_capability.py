@@ -39,6 +39,7 @@ def test_interactions_by_type() -> None:
         Fhir("GET", "/Binary/{id}"),
         Fhir("GET", "/metadata"),
         Fhir("POST", "/Thing/$do"),
+        Fhir("POST", "/$take-in", takes="application/zip"),
         Hl7v2("ADT", ("A01",), "ADT_A01", "2.5"),
     )
     statement = capability_statement(map(declared, bindings), "https://x/fhir", NOW)
@@ -50,6 +51,13 @@ def test_interactions_by_type() -> None:
         for each in statement["rest"][0]["resource"]
     }
     assert told == {"Binary": ["read"], "Thing": ["create", "search-type"]}
+    assert statement["rest"][0]["operation"] == [
+        {
+            "name": "take-in",
+            "definition": "https://x/fhir/OperationDefinition/take-in",
+            "documentation": "X-1 Do (S 1), POST",
+        }
+    ]
     assert statement["rest"][0]["resource"][1]["searchParam"] == [{"name": "name", "type": "string"}]
 
 

@@ -56,7 +56,18 @@ def der(path: Path) -> bytes:
 def test_integration_is_ready_to_start(settings: Settings) -> None:
     assert check(settings, now=NOW) == []
     assert {node.name: node.transactions for node in directory(settings).nodes()} == {
-        "hospital": {"ITI-8", "ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92", *READ},
+        "hospital": {
+            "ITI-8",
+            "ITI-32",
+            "ITI-41",
+            "ITI-42",
+            "ITI-57",
+            "ITI-61",
+            "ITI-62",
+            "ITI-86",
+            "ITI-92",
+            *READ,
+        },
         "laboratory": {"ITI-8", "ITI-41"},
         "pharmacy": READ,
         "patient-portal": READ,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from gateway.declare.events import (
+    FILE_AT_URI,
     AuditEvent,
     EventAction,
     ObjectKind,
     Outcome,
     audit_use_event,
+    media_event,
     patient_event,
     query_event,
     removal_event,
@@ -43,6 +45,10 @@ TABLE = [
         "patient document",
         False,
     ),
+    (media_event("ITI-32", "Distribute Document Set on Media", creates=False), "110107 C", "110106 R",
+     "patient submission-set", False),
+    (media_event("ITI-32", "Distribute Document Set on Media", creates=True), "110106 R", "110107 C",
+     "patient submission-set", True),
     (audit_use_event("ITI-81", "Retrieve ATNA Audit Event"), "110101 R", "110101 R", "query", False),
 ]  # fmt: skip
 
@@ -57,6 +63,10 @@ def test_events_of_transactions(
     assert event.from_responder is backward
     assert event.type.scheme == "IHE Transactions"
     assert event.received.scheme == event.sent.scheme == "DCM"
+
+
+def test_only_media_have_a_kind_of_medium() -> None:
+    assert [event.media for event, *_ in TABLE if event.media] == [FILE_AT_URI, FILE_AT_URI]
 
 
 def test_outcomes() -> None:
