@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import io
 import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ import pytest
 from lxml import etree
 
 from gateway.client import xds
+from gateway.declare.bindings import Octets
+from gateway.record.people import PatientId
+from profiles.xdm.wire.media import lay_out, write_medium
 
 SET, DOCUMENT = "IHE_XDM/SUBSET01/METADATA.XML", "IHE_XDM/SUBSET01/DOC00001.XML"
 ENTRY_PATIENT = "urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427"
@@ -348,6 +353,49 @@ def test_what_is_no_medium(
     headers = {**raw.headers, "content-type": content_type}
     found = forge.send(type(raw)(**{**vars_of(raw), "headers": headers}), "fhir")
     assert (found.status, found.kinds) == (status, [kind])
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+def foldered(make: Any, forge: Any, words: Any, folder: str, *documents: str) -> bytes:
+    """A medium with one folder that holds all its documents."""
+    patient = PatientId(words.PATIENT, forge.house.settings.domain.affinity_oid)
+    data = b"a letter"
+    told = {"hash": hashlib.sha1(data, usedforsecurity=False).hexdigest(), "size": len(data)}
+    entries = [make.entry(unique_id=each, patient=patient, **told) for each in documents]
+    held = make.folder(unique_id=folder, patient=patient)
+    links = [make.member(held.id, each.id) for each in entries]
+    submission = make.submission(*entries, folders=[held], links=links, patient=patient)
+    buffer = io.BytesIO()
+    sets = lay_out([(submission, {each.id: Octets(data) for each in entries})])
+    write_medium(buffer, sets, "", "", datetime(2026, 3, 4, tzinfo=UTC))
+    return buffer.getvalue()
+
+
+def members(house: Any) -> list[tuple[Any, ...]]:
+    """Documents by folder, as registered."""
+    return rows(
+        house,
+        "SELECT f.unique_id, e.unique_id FROM association a JOIN folder f ON f.uuid = a.source "
+        "JOIN entry e ON e.uuid = a.target ORDER BY f.unique_id, e.unique_id",
+    )
+
+
+def test_folders_are_found_again(forge: Any, words: Any, make: Any) -> None:
+    """A folder of a second medium is the one that is here; what is new joins it, what is here stays once."""
+    first = take(forge, words, foldered(make, forge, words, "2.25.7", "2.25.121"), unchanged=False)
+    assert first.status == 200, first.body
+    assert members(forge.house) == [("2.25.7", "2.25.121")]
+    second = foldered(make, forge, words, "2.25.7", "2.25.121", "2.25.122")
+    found = take(forge, words, second, unchanged=False)
+    assert texts(found)[0][1].endswith("1 document registered, 1 document already registered")
+    assert len(texts(found)) == 1
+    assert members(forge.house) == [("2.25.7", "2.25.121"), ("2.25.7", "2.25.122")]
+    assert entries(forge.house).count("2.25.121") == 1
+    assert rows(forge.house, "SELECT count(*) FROM folder") == [(1,)]
+    again = take(forge, words, second)
+    assert texts(again)[0][1].endswith("already registered, nothing was changed")
 
 
 # --- export --------------------------------------------------------------------------------------

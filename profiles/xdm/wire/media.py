@@ -253,10 +253,11 @@ def _write(archive: zipfile.ZipFile, name: str, at: datetime, chunks: Iterator[b
 
 def metadata_xml(submission: Submission) -> bytes:
     """METADATA.XML: the lcm:SubmitObjectsRequest of a submission (ITI TF-2 3.32.4.1.2.2)."""
-    patient = submission.submission_set.patient
-    told = attribute(str(patient)) if patient else ""
+    head = submission.submission_set
+    told = attribute(str(head.patient)) if head.patient else ""
+    approved = f"{xds.STATUS_PREFIX}Approved"
     objects = "".join(
-        fill(each, status=f"{xds.STATUS_PREFIX}Approved", patient=told)
+        fill(each, status=approved, patient=told, last_update=head.submission_time)
         for each in fragments_of(submission).values()
     )
     return (

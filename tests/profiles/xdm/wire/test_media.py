@@ -116,7 +116,9 @@ def test_what_is_written_is_read_back_field_by_field(make: Any) -> None:
     other = PatientId("PAT-2", "2.999.1.1")
     first, second = entry_of(make, title='Über <&"'), entry_of(make, availability=None)
     link = make.link(Relation.APPEND, first.id, second.id)
-    one = make.submission(first, second, links=[link], title="Set", comments="two letters")
+    folder = make.folder()
+    links = [link, make.member(folder.id, first.id)]
+    one = make.submission(first, second, folders=[folder], links=links, title="Set", comments="two letters")
     two = make.submission(entry_of(make, patient=other), patient=other)
     medium = read(written(one, two))
     assert medium.problems == ()
@@ -125,6 +127,9 @@ def test_what_is_written_is_read_back_field_by_field(make: Any) -> None:
         assert item.submission.submission_set == sent.submission_set
         assert [replace(each, uri=None, logical_id=None) for each in item.submission.documents] == list(
             sent.documents
+        )
+        assert [replace(each, last_update=None, logical_id=None) for each in item.submission.folders] == list(
+            sent.folders
         )
         assert set(item.submission.associations) == set(sent.associations)
         assert [b"".join(each.chunks()) for each in item.contents.values()] == [DATA] * len(sent.documents)
