@@ -80,8 +80,8 @@ class Answer:
     problems: tuple[Problem, ...] = ()
     objects: tuple[tuple[str, Code], ...] = ()
     """Registry objects the audit names: entryUUID, and what it was (EV(…, "IHE XDS Metadata"))."""
-    submission_sets: tuple[str, ...] = ()
-    """uniqueIds of the sets that were made by answering."""
+    sets: tuple[tuple[PatientId, str], ...] = ()
+    """(patient, uniqueId) of each SubmissionSet of a medium; every patient gets an audit message."""
 
 
 RequestT = TypeVar("RequestT")

@@ -85,11 +85,12 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     """Notes the audit rows of an exchange that succeeds, in its own unit of work.
 
     A partly successful retrieve tells twice, of what was delivered and of what was not (ITI TF-2 3.43.5);
-    a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5).
+    a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
+    a medium tells once for each patient.
     """
     reply = x.sealed.digest()
     facts = _transaction_facts(x, engine, x.transaction, x.target, x.principal, x.verdict)
-    told = [*_merge_facts(facts, x.target)]
+    told = [each for merged in _merge_facts(facts, x.target) for each in _patient_facts(merged, x.result)]
     failed = frozenset(
         problem.location for problem in x.result.problems if not problem.warning and problem.location
     )
@@ -163,7 +164,7 @@ def _objects(
             yield from (patient_object(patient, details) for patient in named)
         if ObjectKind.SUBMISSION_SET in event.objects:
             kind = event.type if event.media else SUBMISSION_SET_NODE
-            names = (*target.submission_sets, *made.submission_sets)
+            names = dict.fromkeys((*target.submission_sets, *(name for _, name in made.sets)))
             yield from (submission_set_object(name, id_type=kind) for name in names)
         if ObjectKind.DOCUMENT in event.objects:
             removed = DELETED if event.received_action is EventAction.DELETE else None
@@ -194,6 +195,17 @@ def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:
     stays = tuple(patient_object(patient, details) for patient in target.patients)
     yield replace(facts, action=EventAction.DELETE, objects=ended)
     yield replace(facts, action=EventAction.UPDATE, objects=stays)
+
+
+def _patient_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
+    """One message for each patient whose sets were on a medium (ITI TF-2 3.20.4.1)."""
+    names = [{str(patient), name} for patient, name in result.sets]
+    patients = dict.fromkeys(str(patient) for patient, _ in result.sets)
+    for patient in patients:
+        others = set().union(*names) - set().union(*(each for each in names if patient in each))
+        yield replace(facts, objects=tuple(each for each in facts.objects if each.identifier not in others))
+    if not patients:
+        yield facts
 
 
 def _partial_facts(facts: AuditFacts, failed: frozenset[str]) -> Iterable[AuditFacts]:

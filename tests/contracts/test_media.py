@@ -263,6 +263,22 @@ def test_several_sets_and_patients_on_one_medium(forge: Any, words: Any) -> None
     assert found.status == 200, found.body
     assert [each["location"] for each in issues(found)][:2] == [["IHE_XDM/SUBSET01"], ["IHE_XDM/SUBSET02"]]
     assert entries(forge.house)[-2:] == ["2.25.101", "2.25.102"]
+    names = [
+        identifier(etree.fromstring(files_of(each)[SET]), SET_UNIQUE_ID).get("value")
+        for each in (first, second)
+    ]
+    check_told_apart(found, list(zip((words.PATIENT, words.OTHER), names, strict=True)))
+
+
+def check_told_apart(found: Any, told: list[tuple[str, str]]) -> None:
+    """An audit message for each patient, which names nothing of the others."""
+    assert len(found.audit) == len(told)
+    for row, (patient, set_id) in zip(found.audit, told, strict=True):
+        root = etree.fromstring(row.message)
+        objects = [each.get("ParticipantObjectID") for each in root.iter("ParticipantObjectIdentification")]
+        assert [each.split("^")[0] for each in objects[:2]] == [patient, set_id]
+        others = {word for pair in told for word in pair} - {patient, set_id}
+        assert not any(word in row.message for word in others)
 
 
 def test_one_bad_set_keeps_the_others_out(forge: Any, words: Any) -> None:
@@ -512,10 +528,13 @@ def test_two_patients_on_one_medium(forge: Any, words: Any) -> None:
     root = forge.house.settings.domain.affinity_oid
     data = words.medium(forge.house, "2.25.109")
     take(forge, words, changed(words, data, of_patient(f"{words.OTHER}^^^&{root}&ISO")), unchanged=False)
-    files = files_of(give(forge, words, f"&patient=urn:oid:{root}%7C{words.OTHER}", secret=False).body)
+    found = give(forge, words, f"&patient=urn:oid:{root}%7C{words.OTHER}", secret=False)
+    files = files_of(found.body)
     metadata = [etree.fromstring(files[f"IHE_XDM/SUBSET0{number}/METADATA.XML"]) for number in (1, 2)]
     patients = [identifier(each, SET_PATIENT).get("value").split("^")[0] for each in metadata]
     assert sorted(patients) == [words.PATIENT, words.OTHER]
+    names = [identifier(each, SET_UNIQUE_ID).get("value") for each in metadata]
+    check_told_apart(found, list(zip(patients, names, strict=True)))
     times = {
         slot[0][0].text
         for each in metadata

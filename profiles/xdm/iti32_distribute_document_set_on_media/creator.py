@@ -122,8 +122,9 @@ async def handle(call: Call[ExportRequest], services: Services) -> Exported:
     about = About(institution=institution, at=call.at, absent=absent)
     listed = [(await _person(call, item, services), item) for item in laid_out]
     octets = await asyncio.to_thread(_written, about, listed)
-    names = tuple(each.submission_set.unique_id for each in submissions)
-    return Exported(content=Octets(octets), submission_sets=names)
+    heads = [each.submission_set for each in submissions]
+    told = tuple((each.patient, each.unique_id) for each in heads if each.patient)
+    return Exported(content=Octets(octets), sets=told)
 
 
 def _not_found() -> Refused:

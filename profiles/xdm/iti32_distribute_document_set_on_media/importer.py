@@ -178,7 +178,9 @@ async def handle(call: Call[ImportRequest], services: Services) -> Imported:
         text, found = await _register(call, item, stored, services)
         told.append((item.directory, f"SubmissionSet {item.submission.submission_set.unique_id}: {text}"))
         warnings += [replace(each, location=f"{item.directory}: {each.location}") for each in found]
-    return Imported(told=tuple(told), problems=tuple(warnings))
+    heads = [item.submission.submission_set for item in call.request.sets]
+    sets = tuple((each.patient, each.unique_id) for each in heads if each.patient)
+    return Imported(told=tuple(told), problems=tuple(warnings), sets=sets)
 
 
 async def _register(
