@@ -6,6 +6,7 @@ import asyncio
 import io
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,9 @@ import pytest
 from gateway.cli.partner import Acting
 from gateway.cli.started import prepare, serving
 from gateway.client.media import MediumRefused
+from gateway.client.xds import new_oid
 from gateway.config import shipped
+from gateway.declare.bindings import Octets
 
 LIMIT = 300_000
 PATIENT = "DEMO-1001"
@@ -41,10 +44,12 @@ def acting(home: Path) -> Iterator[Acting]:
         yield found
 
 
-def send(who: Acting, data: bytes, confidentiality: str = "N") -> str:
-    return asyncio.run(
-        who.send(data, PATIENT, "Letter", "18842-5^^2.16.840.1.113883.6.1", confidentiality, ".txt")
-    )
+def send(who: Acting, data: bytes) -> str:
+    """Provides a letter; its uniqueId."""
+    unique_id = new_oid()
+    letter = (Octets(data), PATIENT, "Letter", "18842-5^^2.16.840.1.113883.6.1", "N", ".txt")
+    asyncio.run(who.send(*letter, unique_id=unique_id, set_id=new_oid(), created=datetime.now(UTC)))
+    return unique_id
 
 
 def give(who: Acting, *documents: str) -> bytes:
@@ -85,8 +90,8 @@ def test_a_medium_goes_from_one_gateway_to_another(hospital: Acting, clinic: Act
     medium = give(hospital, *names)
     (line,) = take(clinic, medium)
     assert line.endswith("2 documents registered")
-    assert asyncio.run(clinic.retrieve(names[0])) == data
-    assert asyncio.run(clinic.retrieve(names[1])) == b"short"
+    for name, octets in zip(names, (data, b"short"), strict=True):
+        assert b"".join(asyncio.run(clinic.retrieve(name)).chunks()) == octets
     (line,) = take(clinic, medium)
     assert line.endswith("already registered, nothing was changed")
     (line,) = take(hospital, give(clinic))

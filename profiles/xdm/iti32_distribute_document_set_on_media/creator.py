@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 import uuid
@@ -29,6 +28,7 @@ from gateway.record.documents import (
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId, Principal, SubjectKind
 from gateway.stores.search import ASSOCIATION, ENTRY, Ask, Condition
+from gateway.stores.threads import in_thread
 from profiles.xdm import codes
 from profiles.xdm.errors import outcome_reply
 from profiles.xdm.wire.index import About, Person, index_page, readme_text
@@ -121,7 +121,7 @@ async def handle(call: Call[ExportRequest], services: Services) -> Exported:
     institution = call.request.institution or _institution(call.principal)
     about = About(institution=institution, at=call.at, absent=absent)
     listed = [(await _person(call, item, services), item) for item in laid_out]
-    octets = await asyncio.to_thread(_written, about, listed)
+    octets = await in_thread(_written, about, listed)
     heads = [each.submission_set for each in submissions]
     told = tuple((each.patient, each.unique_id) for each in heads if each.patient)
     return Exported(content=Octets(octets), sets=told)
@@ -165,7 +165,7 @@ async def _contents(
     unreadable = [each for each in stored.values() if isinstance(each, Problem)]
     if unreadable:
         raise Refused(*unreadable)
-    found = {name: Octets(each.data) for name, each in stored.items() if not isinstance(each, Problem)}
+    found = {name: each.content for name, each in stored.items() if not isinstance(each, Problem)}
     return found, len(entries) - len(found)
 
 

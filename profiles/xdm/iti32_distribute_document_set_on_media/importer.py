@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +18,8 @@ from gateway.record.domain import Domain
 from gateway.record.people import PatientId
 from gateway.record.submission import assign_ids, digest
 from gateway.stores.registry import different_octets
+from gateway.stores.repository import measure_once
+from gateway.stores.threads import in_thread
 from profiles.xdm import codes
 from profiles.xdm.errors import outcome_reply, told_reply
 from profiles.xdm.iti32_distribute_document_set_on_media.present import without_present
@@ -171,7 +172,7 @@ def target(request: ImportRequest) -> Target:
 async def handle(call: Call[ImportRequest], services: Services) -> Imported:
     """Registers every set of the medium or none; what is here already is left alone."""
     for item in call.request.sets:
-        _refuse(await asyncio.to_thread(content_problems, item))
+        _refuse(await in_thread(content_problems, item))
     told, warnings = [], list(call.request.warnings)
     stored: set[str] = set()
     for item in call.request.sets:
@@ -216,7 +217,8 @@ async def _store(call: Call[ImportRequest], item: MediaSet, unique_ids: set[str]
         at=call.at,
     )
     documents = tuple(each for each in item.submission.documents if each.unique_id in unique_ids)
-    await xds.store(provided, documents, services)
+    measured = {each.id: await measure_once(item.contents[each.id]) for each in documents}
+    await xds.store(provided, documents, measured, services)
 
 
 def _documents(number: int) -> str:
