@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.cli.partner import Acting
-from gateway.client import xds
+from gateway.client import queries, xds
 from gateway.client.soap import SoapClient
 from gateway.config import Settings
 from gateway.crypto.keys import Signer
@@ -138,8 +138,8 @@ def _document(acting: Acting, patient: str) -> xds.Document:
 
 
 def _query(patient: str) -> bytes:
-    return xds.find_body(patient)
+    return queries.find_body(patient)
 
 
 def _retrieve(repository: str, unique_id: str) -> bytes:
-    return xds.retrieve_body([(repository, unique_id)])
+    return queries.retrieve_body([(repository, unique_id)])

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from gateway.bindings.unpack import OpenSink
+from gateway.client.queries import find_body, retrieve_body, status_body
 from gateway.client.session import Endpoints
 from gateway.client.soap import Reply, SoapClient
 from gateway.crypto.xmldsig import c14n
@@ -25,8 +26,6 @@ RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
 XDSB = "urn:ihe:iti:xds-b:2007"
 _NAMESPACES = {"rim": RIM, "rs": RS, "xds": XDSB}
-_FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
-_GET_SET_AND_CONTENTS = "urn:uuid:e8e3cb2c-e39c-46b9-99e4-c12f57260b83"
 
 
 class RegistryFailure(GatewayError):
@@ -111,41 +110,6 @@ def provide_pieces(documents: Sequence[Document], set_id: str, source: str) -> l
         text = "</xds:Document>"
     pieces.append(f"{text}</xds:ProvideAndRegisterDocumentSetRequest>".encode())
     return _canonical(pieces)
-
-
-def find_body(patient: str) -> bytes:
-    """The Body of an ITI-18 FindDocuments: everything Approved of a patient (CX)."""
-    status = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
-    slots = _slot("$XDSDocumentEntryPatientId", f"'{patient}'") + _slot(
-        "$XDSDocumentEntryStatus", f"('{status}')"
-    )
-    return (
-        '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
-        '<query:ResponseOption returnComposedObjects="true" returnType="LeafClass"></query:ResponseOption>'
-        f'<rim:AdhocQuery xmlns:rim="{RIM}" id="{_FIND_DOCUMENTS}">{slots}</rim:AdhocQuery>'
-        "</query:AdhocQueryRequest>"
-    ).encode()
-
-
-def status_body(set_id: str) -> bytes:
-    """The Body of an ITI-18 GetSubmissionSetAndContents by uniqueId, for references only."""
-    return (
-        '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">'
-        '<query:ResponseOption returnComposedObjects="true" returnType="LeafClass"></query:ResponseOption>'
-        f'<rim:AdhocQuery xmlns:rim="{RIM}" id="{_GET_SET_AND_CONTENTS}">'
-        f"{_slot('$XDSSubmissionSetUniqueId', _quoted(set_id))}</rim:AdhocQuery></query:AdhocQueryRequest>"
-    ).encode()
-
-
-def retrieve_body(documents: Sequence[tuple[str, str]]) -> bytes:
-    """The Body of an ITI-43 for (repositoryUniqueId, uniqueId) pairs."""
-    asked = "".join(
-        f"<xds:DocumentRequest><xds:RepositoryUniqueId>{escape(repository)}</xds:RepositoryUniqueId>"
-        f"<xds:DocumentUniqueId>{escape(unique_id)}</xds:DocumentUniqueId></xds:DocumentRequest>"
-        for repository, unique_id in documents
-    )
-    body = f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDSB}">{asked}</xds:RetrieveDocumentSetRequest>'
-    return body.encode()
 
 
 async def find(
@@ -360,11 +324,6 @@ def _association(relation: str, name: str, source: str, target: str | None, *, o
         f'<rim:Association associationType="{prefix}{relation}" id="{name}" sourceObject="{source}" '
         f'targetObject="{target}">{slot}</rim:Association>'
     )
-
-
-def _quoted(value: str) -> str:
-    doubled = value.replace("'", "''")
-    return f"'{doubled}'"
 
 
 def _slot(name: str, value: str) -> str:

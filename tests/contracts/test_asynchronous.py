@@ -19,7 +19,7 @@ from lxml import etree
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.started import free_ports, prepare, serving
-from gateway.client import xds
+from gateway.client import queries, xds
 from gateway.client.callback import CallbackListener, Delivery
 from gateway.client.session import Identity
 from gateway.client.soap import Faulted, Reply, SoapClient
@@ -130,7 +130,7 @@ class Partner:
         return await self.client.ask(url, action, pieces, **(given | changes))
 
     async def query(self, patient: str, **changes: Any) -> str:
-        return await self.ask(QUERY, [xds.find_body(self.acting.full_id(patient))], **changes)
+        return await self.ask(QUERY, [queries.find_body(self.acting.full_id(patient))], **changes)
 
     async def provide(self, document: xds.Document) -> str:
         pieces = xds.provide_pieces([document], xds.new_oid(), self.acting.endpoints.source_oid)
@@ -247,7 +247,7 @@ def test_a_document_is_provided_and_retrieved_later(place: Place) -> None:
             provided = partner.read(await listener.reply(await partner.provide(document)))
             assert status(provided) == "Success"
             repository = partner.acting.endpoints.repository_unique_id
-            body = xds.retrieve_body([(repository, document.unique_id)])
+            body = queries.retrieve_body([(repository, document.unique_id)])
             reply = partner.read(await listener.reply(await partner.ask(RETRIEVE, [body])))
             assert status(reply) == "Success"
             (attachment,) = reply.attachments.values()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from gateway.client import xds
+from gateway.client import queries, xds
 
 STABLE, ON_DEMAND = (
     "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1",
@@ -109,7 +109,7 @@ def test_this_repository_makes_no_documents(forge: Any, words: Any, repository: 
     unique_id = xds.new_oid()
     body = words.on_demand(forge.house, unique_id)
     forge.accepted(submit(forge, "ITI-61", body, set_slot(words, "repositoryUniqueId", repository)))
-    asked = xds.retrieve_body([(repository, unique_id)])
+    asked = queries.retrieve_body([(repository, unique_id)])
     text = forge.envelope("ITI-43", [asked])
     answer = forge.send(forge.package("ITI-43", forge.packaged(text, [])), secret=False)
     assert (answer.response, set(answer.codes)) == ("Failure", {code})
