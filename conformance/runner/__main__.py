@@ -55,6 +55,8 @@ def _run(options: argparse.Namespace) -> Report:
         ordered = [case for case in ordered if case.id in set(chosen)]
     target = read_target(options.target, options.endpoints)
     capabilities = read_capabilities(options.capabilities)
+    for name in options.domain:
+        capabilities = capabilities.with_domain(name)
     known = read_known(options.known)
     issuer = _issuer(options)
     started = datetime.now(UTC)
@@ -110,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--cases", type=Path, default=HERE / "cases.jsonl", help="collection, one case per line")
     add("--only", help="transactions, separated by commas")
     add("--case", action="append", default=[], help="id of one case; may be repeated")
+    add("--domain", action="append", default=[], help="OID or namespace of patient identifiers it knows")
     add("--target", help="base URL of the system, with the usual paths")
     add("--endpoints", type=Path, help="JSON file with endpoints and identifiers of the system")
     add("--certificate", type=Path, help="our client certificate, PEM")

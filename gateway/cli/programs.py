@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -46,16 +46,22 @@ def run_conformance(
     target: Annotated[
         str, typer.Option(help="self, the configuration folder of a running system, or its https URL.")
     ] = "self",
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(help="A further domain of patient identifiers, NAMESPACE=OID; repeat for more."),
+    ] = None,
 ) -> None:
     """Run cases against a system; further options go to the runner (--only, --case, --report, --known).
 
     For a system known by its URL only, name --certificate, --key, --trust and --endpoints yourself.
     """
     command = [sys.executable, str(folder() / "runner"), "--cases", str(cases or folder() / "cases.jsonl")]
+    roots = dict(each.split("=", 1) for each in domain or ())
+    command += [f"--domain={name}" for pair in roots.items() for name in pair]
     if target.startswith("https://"):
         command += ["--target", target, *context.args]
         raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own program
-    with _target(target) as home:
+    with _target(target, roots) as home:
         command += [*_options(home), *context.args]
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own program
     raise typer.Exit(code)
@@ -84,21 +90,28 @@ def run_bench(context: typer.Context) -> None:
 
 
 @contextlib.contextmanager
-def _target(target: str) -> Iterator[Path]:
-    """The folder of the system under test; `self` is made, started and taken away again."""
+def _target(target: str, roots: Mapping[str, str]) -> Iterator[Path]:
+    """The folder of the system under test; `self` is made, started and taken away again.
+
+    `roots` are further domains of patient identifiers, OID by namespace, for a system that is made here.
+    """
     if target != "self":
         yield Path(target)
         return
-    with tempfile.TemporaryDirectory(prefix="passerelle-") as name, running(Path(name) / "system") as home:
+    with (
+        tempfile.TemporaryDirectory(prefix="passerelle-") as name,
+        running(Path(name) / "system", roots=roots) as home,
+    ):
         yield home
 
 
 @contextlib.contextmanager
-def running(home: Path, workers: int = 1) -> Iterator[Path]:
+def running(home: Path, workers: int = 1, roots: Mapping[str, str] | None = None) -> Iterator[Path]:
     """A new installation in a folder, serving on free ports until the block ends."""
     from gateway.cli.started import started  # noqa: PLC0415
 
-    with started(home, workers=workers):
+    changes = {f"domain.patient_roots.{name}": f'"{oid}"' for name, oid in (roots or {}).items()}
+    with started(home, workers=workers, changes=changes):
         yield home
 
 

@@ -46,7 +46,7 @@ def prepare(home: Path, changes: Mapping[str, str] | None = None) -> Path:
         **(changes or {}),
     }
     for name, value in values.items():
-        section, _, key = name.partition(".")
+        section, _, key = name.rpartition(".")
         text = _with_value(text, section, key, value)
     config.write_text(text, encoding="utf-8")
     return config
