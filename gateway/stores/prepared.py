@@ -1,4 +1,4 @@
-"""SQLAlchemy statements compiled once to SQL text for SQLite, for reads that come very often.
+"""SQLAlchemy statements compiled once to SQL text, for reads that come very often.
 
 What SQLAlchemy does for each execution (cache key, parameter processing, result metadata) costs more than
 such a read itself. Statements are still its own; only strings, numbers and lists of them are passed in.
@@ -32,9 +32,12 @@ class Prepared:
     row: Callable[[Sequence[Any]], Any]
 
     def run(self, connection: sqlite3.Connection, values: Mapping[str, Any]) -> list[Any]:
-        """All rows, with the columns as attributes."""
-        given = [self._value(values, name, at) for name, at in self.places]
-        return list(map(self.row, connection.execute(self.text, given)))
+        """All rows in SQLite, with the columns as attributes."""
+        return list(map(self.row, connection.execute(self.text, self.given(values))))
+
+    def given(self, values: Mapping[str, Any]) -> list[Any]:
+        """The positional parameters."""
+        return [self._value(values, name, at) for name, at in self.places]
 
     def _value(self, values: Mapping[str, Any], name: str, at: int | None) -> Any:
         value = values[name] if name in values else self.constants[name]
