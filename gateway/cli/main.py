@@ -102,6 +102,11 @@ def main() -> None:
         where = f"{error.location}: " if error.location else ""
         print(f"passerelle: {where}{error.detail}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"passerelle: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

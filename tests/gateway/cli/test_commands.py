@@ -197,6 +197,12 @@ def test_the_rights_decide_what_is_listed_and_retrieved(run: Run, letter: str) -
     assert "XDSDocumentUniqueIdError" in refusal(run(*as_pharmacist("retrieve", letter)))
 
 
+def test_a_file_that_is_not_there_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    missing = tmp_path / "letter.xml"
+    told = refusal(run("send", missing, "--patient", PATIENT))
+    assert told == f"passerelle: {missing}: No such file or directory"
+
+
 def test_a_submission_whose_answer_was_lost(run: Run) -> None:
     """Asked for by its id, and sent again without a second effect."""
     assert (run("status", "2.25.42").returncode, run("status", "2.25.42").stdout) == (
