@@ -108,6 +108,8 @@ class View:
 
 WHOLE = View()
 """Every column of every object, history included."""
+CURRENT = View(current=True)
+"""Every column of what no metadata update has put aside."""
 
 _Shape = tuple[Any, ...]
 

@@ -47,3 +47,14 @@ def test_the_record_it_came_from_gives_it_no_more(forge: Any, words: Any) -> Non
     ]
     found = forge.send(forge.query(body=forge.asked(words.FIND, *slots)), unchanged=False, secret=False)
     assert b"<rim:ExtrinsicObject " not in found.body
+
+
+def test_nor_does_it_through_fhir(forge: Any, words: Any) -> None:
+    """ITI-67 shows what no metadata update has put aside."""
+    root = forge.house.settings.domain.affinity_oid
+    forge.accepted(sent(forge, words, other_patient(words)))
+    for patient, number in ((words.PATIENT, 0), (words.OTHER, 1)):
+        query = f"patient.identifier=urn:oid:{root}|{patient}&status=current"
+        raw = words.fhir(forge.house, "/DocumentReference", query)
+        found = forge.send(raw, "fhir", secret=False)
+        assert f'"total":{number}'.encode() in found.body, found.body

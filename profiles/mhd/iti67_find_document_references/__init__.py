@@ -20,7 +20,7 @@ from gateway.errors import Meaning, Problem, Refused
 from gateway.record.access import Scope
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
-from gateway.stores.search import ASSOCIATION, ENTRY, Ask, Condition
+from gateway.stores.search import ASSOCIATION, CURRENT, ENTRY, Ask, Condition
 from profiles.mhd.codes import RELATIONS
 from profiles.mhd.errors import issue_of, outcome_reply
 from profiles.mhd.iti67_find_document_references.parameters import PARAMETERS
@@ -96,7 +96,7 @@ async def handle(call: Call[Search], services: Services) -> Found:
     """Stable and on-demand documents alike, the newest first, as many as a page holds."""
     search, scope = call.request, call.scope
     limit = services.domain.max_objects
-    rows = await services.registry.find(scope, ENTRY, search.conditions, limit)
+    rows = await services.registry.find(scope, ENTRY, search.conditions, limit, CURRENT)
     if len(rows) > limit:
         raise Refused(Problem(Meaning.TOO_MANY_RESULTS, f"more than {limit} documents match; ask for fewer"))
     tests = [criterion.test for criterion in search.criteria if criterion.test is not None]
@@ -126,7 +126,7 @@ async def _relations(rows: Sequence[Row[Any]], scope: Scope, services: Services)
     sources = Condition("source", Ask.IN, tuple(row.uuid for row in rows))
     held = await services.registry.find(scope, ASSOCIATION, (*_RELATED, sources), limit)
     targets = Condition("uuid", Ask.IN, tuple(dict.fromkeys(row.target for row in held)))
-    visible = {row.uuid for row in await services.registry.find(scope, ENTRY, (targets,), limit)}
+    visible = {row.uuid for row in await services.registry.find(scope, ENTRY, (targets,), limit, CURRENT)}
     found: dict[str, list[tuple[str, str]]] = {}
     for row in held:
         if row.target in visible:

@@ -27,7 +27,7 @@ from gateway.record.documents import (
 )
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId, Principal, SubjectKind
-from gateway.stores.search import ASSOCIATION, ENTRY, Ask, Condition
+from gateway.stores.search import ASSOCIATION, CURRENT, ENTRY, Ask, Condition
 from gateway.stores.threads import in_thread
 from profiles.xdm import codes
 from profiles.xdm.errors import outcome_reply
@@ -140,7 +140,7 @@ async def _entries(call: Call[ExportRequest], services: Services) -> list[Docume
     ]
     if request.documents:
         conditions.append(Condition("unique_id", Ask.IN, request.documents))
-    rows = await services.registry.find(call.scope, ENTRY, conditions, most)
+    rows = await services.registry.find(call.scope, ENTRY, conditions, most, CURRENT)
     if len(rows) > most:
         text = f"more than {most} documents; name those that are wanted"
         raise Refused(Problem(Meaning.TOO_MANY_RESULTS, text, _DOCUMENT))
