@@ -163,6 +163,10 @@ class Busy(GatewayError):
     """A resource that must be written cannot be written now; nothing was kept, try again."""
 
 
+class Outdated(Busy):
+    """What a request has read was changed before it could write; the same request may succeed at once."""
+
+
 class Defect(GatewayError):
     """A programming or configuration error; never says more than its trace id to the caller."""
 

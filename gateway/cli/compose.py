@@ -29,21 +29,28 @@ from gateway.errors import SignerRefused
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.revocation import RevocationList
 from gateway.identity.saml import AssertionPolicy, AssertionReader
+from gateway.matching import load_model
+from gateway.mpi.context import Mpi
+from gateway.mpi.index import PatientIndex
+from gateway.mpi.matcher import Matcher
 from gateway.pipeline.engine import Engine, Log
 from gateway.pipeline.stages import STAGES
 from gateway.policy.matrix import PolicySource
 from gateway.policy.model import Policy
-from gateway.record.domain import CodeList, Domain, Limit
+from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node, SubjectKind
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
+from gateway.stores.identities import IdentityStore
+from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
+from gateway.stores.reviews import ReviewStore
 from gateway.stores.spool import Spools
 from gateway.stores.threads import HeavyWork
 
@@ -157,13 +164,34 @@ def _services(
     blobs: BlobStore,
     new_key: Callable[[], int],
 ) -> Services:
+    domain = domain_of(settings)
     return Services(
         registry=RegistryStore(
             database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
         ),
         repository=RepositoryStore(database, keys, blobs),
-        patients=PatientStore(database, keys, new_key),
-        domain=domain_of(settings),
+        patients=PatientStore(database, keys),
+        domain=domain,
+        index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
+    )
+
+
+def _mpi(
+    settings: Settings, domain: Domain, database: Database, keys: KeyTree, new_key: Callable[[], int]
+) -> Mpi:
+    told = settings.identity
+    return Mpi(
+        store=IdentityStore(database, keys, new_key),
+        history=IdentityHistory(database),
+        reviews=ReviewStore(database),
+        domain=domain,
+        matcher=Matcher(
+            model=load_model(told.model),
+            secret=keys.derived(b"patient tokens"),
+            national_roots=domain.national_roots,
+        ),
+        issues=told.issue_identifiers,
+        most=told.compare_most,
     )
 
 
@@ -190,6 +218,18 @@ def domain_of(settings: Settings) -> Domain:
         max_document_bytes=limits.document_bytes,
         max_media_bytes=limits.media_bytes,
         max_media_members=limits.media_members,
+        identities={
+            each.oid: IdentityDomain(
+                namespace=name,
+                root=each.oid,
+                kind=Kind(each.kind),
+                uris=each.uris,
+                trust=each.trust,
+                readers=each.readers,
+            )
+            for name, each in settings.identity.domains.items()
+        },
+        max_persons=settings.identity.query_persons,
     )
 
 

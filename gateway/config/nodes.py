@@ -31,6 +31,7 @@ class NodeFile:
     loopback_only: Flag = False
     blocked: Flag = False
     reply_to: tuple[CallbackAddress, ...] = ()
+    feeds: frozenset[Oid | Literal["*"]] = frozenset({"*"})
 
     def insecure_switches(self) -> tuple[str, ...]:
         """The settings of this node that only the integration environment may have."""

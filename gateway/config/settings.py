@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -100,6 +100,39 @@ class Domain:
     def assigning_authorities(self) -> dict[str, str]:
         """Every accepted authority, the affinity domain first: name to OID."""
         return {self.affinity_namespace: self.affinity_oid, **self.patient_roots}
+
+
+Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class IdentityDomain:
+    """A domain of patient identifiers beside the affinity domain: who assigns them, how FHIR names it.
+
+    `trust` orders sources in the golden record, higher first. `readers` are the nodes that may see it.
+    """
+
+    oid: Oid
+    kind: Literal["local", "national", "affinity"] = "local"
+    uris: tuple[Uri, ...] = ()
+    trust: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 0
+    readers: frozenset[Name | Literal["*"]] = frozenset({"*"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Identity:
+    """The index of patients. `domains` by namespace; `model` holds the weights of matching.
+
+    `issue_identifiers`: a person without an identifier of the affinity domain is given one. `compare_most` is
+    how many persons a new one is compared with; `continue_seconds` how long parts can be fetched.
+    """
+
+    domains: dict[Name, IdentityDomain] = Field(default_factory=dict)
+    model: FilePath = shipped("matching/model.toml")
+    issue_identifiers: Flag = False
+    compare_most: Count = 500
+    query_persons: Count = 500
+    continue_seconds: Seconds = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -241,6 +274,7 @@ class Settings:
     database: Database = Field(default_factory=Database)
     content: Content = Field(default_factory=Content)
     domain: Domain = Field(default_factory=Domain)
+    identity: Identity = Field(default_factory=Identity)
     assertions: Assertions = Field(default_factory=Assertions)
     policy: Policy = Field(default_factory=Policy)
     nodes: Nodes = Field(default_factory=Nodes)

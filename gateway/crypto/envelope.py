@@ -15,7 +15,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from gateway.errors import Defect, SettingsInvalid
@@ -36,6 +38,10 @@ class KeyTree:
             raise SettingsInvalid(f"the master key has {len(master)} octets, expected {_KEY_SIZE}")
         self._master = master
         self.version = version
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A key for one purpose, the same whenever it is asked for (RFC 5869)."""
+        return HKDF(hashes.SHA256(), _KEY_SIZE, salt=None, info=b"passerelle|" + purpose).derive(self._master)
 
     def new_record_key(self) -> tuple[bytes, bytes]:
         """A fresh record key: plain, and wrapped by the master key."""

@@ -30,6 +30,7 @@ _FACTS: Mapping[str, _Facts] = MappingProxyType(
         "mandate:give": _Facts("appoint somebody to act for the patient", True, True),
         "patient:feed": _Facts("tell, change or merge identities (ITI-8, 30, 44, 93, 104)", True, False),
         "patient:query": _Facts("cross-reference or search identities (ITI-9, 21, 45, 47, 78)", False, False),
+        "patient:link": _Facts("decide who is whom: review, undo a merge, see history", True, False),
         "audit:record": _Facts("send audit records (ITI-20)", True, False),
         "audit:read": _Facts("read audit records (ITI-81, 82)", False, False),
         "metadata:read": _Facts("read what this server can do (capability statement)", False, False),
@@ -53,6 +54,7 @@ class Action(Enum):
     MANDATE_GIVE = "mandate:give"
     PATIENT_FEED = "patient:feed"
     PATIENT_QUERY = "patient:query"
+    PATIENT_LINK = "patient:link"
     AUDIT_RECORD = "audit:record"
     AUDIT_READ = "audit:read"
     METADATA_READ = "metadata:read"

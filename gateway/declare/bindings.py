@@ -63,7 +63,7 @@ NOWHERE: Final = "http://www.w3.org/2005/08/addressing/none"
 Binding = Soap | Fhir | Hl7v2
 
 WireKey = tuple[str, str, str]
-"""("soap", endpoint path, action), ("fhir", method, path) or ("hl7v2", message type, trigger)."""
+"""("soap", endpoint path, action), ("fhir", method, path) or ("hl7v2", type^trigger, version)."""
 
 
 Content = contents.Content

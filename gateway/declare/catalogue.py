@@ -91,8 +91,8 @@ def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:
             return [("soap", profile.endpoints[transaction.actors.responder], action)]
         case Fhir(method=method, path=path):
             return [("fhir", method, path)]
-        case Hl7v2(message=message, triggers=triggers):
-            return [("hl7v2", message, trigger) for trigger in triggers]
+        case Hl7v2(message=message, triggers=triggers, version=version):
+            return [("hl7v2", f"{message}^{trigger}", version) for trigger in triggers]
 
 
 def _pattern(path: str) -> re.Pattern[str]:

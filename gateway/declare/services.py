@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.mpi.index import PatientIndex
 from gateway.record.domain import Domain
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
@@ -12,9 +13,10 @@ from gateway.stores.repository import RepositoryStore
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The stores and the affinity domain."""
+    """The stores, the index of patients and the affinity domain."""
 
     registry: RegistryStore
     repository: RepositoryStore
     patients: PatientStore
     domain: Domain
+    index: PatientIndex

@@ -14,7 +14,8 @@ from gateway.declare.services import Services
 from gateway.errors import Problem
 from gateway.record.access import Scope
 from gateway.record.domain import Domain
-from gateway.record.people import Code, PatientId, Principal
+from gateway.record.patients import PersonChange
+from gateway.record.people import Code, Node, PatientId, Principal
 from gateway.stores.search import Condition, Kind
 from gateway.stores.work import UnitOfWork
 
@@ -82,6 +83,8 @@ class Answer:
     """Registry objects the audit names: entryUUID, and what it was (EV(…, "IHE XDS Metadata"))."""
     sets: tuple[tuple[PatientId, str], ...] = ()
     """(patient, uniqueId) of each SubmissionSet of a medium; every patient gets an audit message."""
+    persons: tuple[PersonChange, ...] = ()
+    """What the request changed in the index of patients; the commit stage tells subscribers."""
 
 
 RequestT = TypeVar("RequestT")
@@ -97,6 +100,8 @@ class Call(Generic[RequestT]):
     scope: Scope
     work: UnitOfWork
     at: datetime
+    node: Node | None = None
+    trace_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,9 @@ def _without_record(principal: Principal, action: Action, engine: Engine, at: da
     decision = decide_one(
         policy=engine.policies.current(), principal=principal, action=action, rights=None, patient=None, at=at
     )
-    feeds = decision.permitted and action is Action.PATIENT_FEED
-    return Verdict(decisions=((None, decision),), scope=Scope(unrestricted=feeds))
+    feeds = decision.permitted and action in {Action.PATIENT_FEED, Action.PATIENT_LINK}
+    asks = decision.permitted and action in {Action.PATIENT_QUERY, Action.PATIENT_LINK}
+    return Verdict(decisions=((None, decision),), scope=Scope(unrestricted=feeds, persons=asks))
 
 
 def refuse_denied(verdict: Verdict, action: Action) -> None:
@@ -71,9 +72,11 @@ def refuse_denied(verdict: Verdict, action: Action) -> None:
 
 async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | None, PatientRecord | None]]:
     """Every record the target names: by patient, or through objects whose owner must be looked up."""
-    patients = engine.services.patients
+    patients, domain = engine.services.patients, engine.services.domain
+    # What a hospital calls a patient names no record: documents are kept under the affinity domain only.
     found: list[tuple[PatientId | None, PatientRecord | None]] = [
-        (identity, await patients.find(identity)) for identity in target.patients
+        (identity, await patients.find(identity) if domain.accepts(identity.root) else None)
+        for identity in target.patients
     ]
     keys: set[int] = set()
     for naming in target.named:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.declare.bindings import Raw, Sealed
-from gateway.errors import Busy, Defect, Denied, GatewayError, Meaning, Problem, Refused
+from gateway.errors import Busy, Defect, Denied, GatewayError, Meaning, Outdated, Problem, Refused
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, WireForm
 from gateway.pipeline.later import leave, reply_address
@@ -18,13 +18,26 @@ from gateway.pipeline.telling import tell_failure
 from gateway.stores.threads import in_thread
 from gateway.stores.work import UnitOfWork
 
+_ATTEMPTS = 5
+
 
 async def run(raw: Raw, form: WireForm, engine: Engine) -> Sealed:
     """The answer to a message. Never raises: a failure ends as the binding's own refusal, audited once."""
+    for left in reversed(range(_ATTEMPTS)):
+        answer = await _attempt(raw, form, engine, last=not left)
+        if answer is not None:
+            return answer
+    raise Defect("the last attempt gives an answer")
+
+
+async def _attempt(raw: Raw, form: WireForm, engine: Engine, *, last: bool) -> Sealed | None:
+    """The answer; None where another request was faster, nothing was written, and it can be tried again."""
     x = Exchange(raw, form, engine.clock(), engine.new_trace())
     try:
         await _pass(x, engine, engine.stages)
         answer = x.receipt.sealed
+    except Outdated as error:
+        return await _refuse(x, engine, error) if last or raw.package is not None else None
     except asyncio.CancelledError:
         x.work.rolled_back()
         raise

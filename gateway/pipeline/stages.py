@@ -107,7 +107,15 @@ async def authorize(x: Exchange, engine: Engine) -> None:
     verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.begun)
     x.verdict = verdict
     refuse_denied(verdict, x.transaction.action)
-    x.call = Call(request=x.request, principal=x.principal, scope=verdict.scope, work=x.work, at=x.at)
+    x.call = Call(
+        request=x.request,
+        principal=x.principal,
+        scope=verdict.scope,
+        work=x.work,
+        at=x.at,
+        node=x.node,
+        trace_id=x.trace_id,
+    )
 
 
 async def handle(x: Exchange, engine: Engine) -> None:

@@ -118,6 +118,9 @@ class Scope:
     grants: Mapping[int, Grant] = field(default_factory=dict)
     identities: Mapping[int, PatientId] = field(default_factory=dict)
     unrestricted: bool = False
+    """Identities may be told, changed and merged."""
+    persons: bool = False
+    """Identities may be looked up."""
 
     @property
     def keys(self) -> dict[PatientId, int]:

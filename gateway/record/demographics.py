@@ -52,7 +52,7 @@ class Demographics:
     """One system's account of a person. Every field: None = not sent, empty = delete, else the value.
 
     `identifiers` are those of domains that the sender names but does not assign: national number, insurance.
-    `account` is PID-18, as CX text. `multiple_birth` is Y, N or empty, `birth_order` counts from 1; `deceased` is Y or N.
+    `account` is PID-18, as CX text. `multiple_birth` and `deceased` are Y or N, `birth_order` counts from 1.
     `status` is a code of table 0445: how far the identity is verified.
     """
 
@@ -78,13 +78,11 @@ class Demographics:
     @property
     def name(self) -> PersonName:
         """The legal name: the first that is no maiden name, nickname or alias; else the first; else none."""
-        names = self.names or ()
-        return next(
-            (each for each in names if each.use in {"", "L", "D"}), names[0] if names else PersonName()
-        )
+        names = self.names or (PersonName(),)
+        return next((each for each in names if each.use in {"", "L", "D"}), names[0])
 
     def over(self, stored: Demographics) -> Demographics:
-        """What is known when this message came after what is stored; null and unknown are told apart no more."""
+        """What is known after this message; null and unknown are told apart no more."""
         merged: dict[str, Any] = {}
         for name in _FIELDS:
             sent = getattr(self, name)
@@ -125,6 +123,8 @@ def _filled(value: Any) -> dict[str, Any]:
 def load(data: bytes) -> Demographics:
     """What `dump` wrote."""
     kept: dict[str, Any] = orjson.loads(data)
+    if _EARLIER.intersection(kept):
+        return _earlier(kept)
     for name, kind in _TUPLES.items():
         if name in kept:
             kept[name] = tuple(kind(**_frozen(each)) for each in kept[name])
@@ -132,6 +132,30 @@ def load(data: bytes) -> Demographics:
         if name in kept:
             kept[name] = tuple(PatientId(*each) for each in kept[name])
     return Demographics(**kept)
+
+
+_EARLIER = frozenset({"family", "given", "address", "telephone"})
+
+
+def _earlier(kept: dict[str, Any]) -> Demographics:
+    """What was written while one name, one address and one number were kept, as HL7 v2 text."""
+    name = PersonName(family=kept.get("family", ""), given=tuple(filter(None, [kept.get("given", "")])))
+    parts = [part.replace("&", " ") for part in kept.get("address", "").split("~")[0].split("^")] + [""] * 6
+    address = Address(
+        lines=tuple(filter(None, parts[:2])),
+        city=parts[2],
+        state=parts[3],
+        postcode=parts[4],
+        country=parts[5],
+    )
+    number = kept.get("telephone", "").split("~")[0].split("^")[0]
+    return Demographics(
+        names=(name,) if name != PersonName() else None,
+        birth_date=kept.get("birth_date"),
+        sex=kept.get("sex"),
+        addresses=(address,) if address != Address() else None,
+        telecoms=(Telecom(value=number),) if number else None,
+    )
 
 
 def _frozen(held: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, unique
+from functools import cached_property
 
 LANGUAGE, MIME_TYPE = "languageCode", "mimeType"
 """Attributes whose lists hold plain values; those of all others hold codes."""
@@ -36,7 +37,45 @@ class CodeList:
         return any(asked == each or asked.startswith(f"{each}-") for each in map(str.lower, self.allowed))
 
 
+ANY = "*"
+"""Every node."""
+
+
+@unique
+class Kind(Enum):
+    """What a domain of identifiers is for."""
+
+    AFFINITY = "affinity"
+    LOCAL = "local"
+    NATIONAL = "national"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityDomain:
+    """A domain of patient identifiers: one assigning authority (ITI TF-2 Appendix E).
+
+    `uris` are the systems FHIR may name it by beside `urn:oid:`, the preferred one first. `trust` orders
+    sources in the golden record, higher first. `readers` are the nodes that may see its identifiers.
+    """
+
+    namespace: str
+    root: str
+    kind: Kind = Kind.LOCAL
+    uris: tuple[str, ...] = ()
+    trust: int = 0
+    readers: frozenset[str] = frozenset({ANY})
+
+    @property
+    def system(self) -> str:
+        """The FHIR system that answers name the domain by."""
+        return self.uris[0] if self.uris else f"urn:oid:{self.root}"
+
+    def seen_by(self, node: str) -> bool:
+        """Whether a node may see identifiers of this domain."""
+        return ANY in self.readers or node in self.readers
+
+
+@dataclass(frozen=True, kw_only=True)
 class Domain:
     """OIDs without prefix; `confidentiality` gives the rank (1..3) of a code, `default_rank` of others."""
 
@@ -62,10 +101,49 @@ class Domain:
     max_document_bytes: int = 100 * 1024 * 1024
     max_media_bytes: int = 256 * 1024 * 1024
     max_media_members: int = 5_000
+    identities: Mapping[str, IdentityDomain] = field(default_factory=dict)
+    """Every domain of patient identifiers by OID; where empty, those of the affinity domain."""
+    max_persons: int = 500
+    """Persons found by a demographics query; more are refused."""
 
     def accepts(self, root: str) -> bool:
         """Whether patient identifiers of this assigning authority belong to the affinity domain."""
         return root == self.affinity_root or root in self.authorities.values()
+
+    @cached_property
+    def identity_domains(self) -> Mapping[str, IdentityDomain]:
+        """By OID: those configured, and the authorities of the affinity domain."""
+        own = {self.affinity_namespace: self.affinity_root, **self.authorities}
+        affinity = {
+            root: IdentityDomain(namespace=name, root=root, kind=Kind.AFFINITY, trust=100)
+            for name, root in own.items()
+        }
+        return affinity | dict(self.identities)
+
+    @cached_property
+    def _by_namespace(self) -> Mapping[str, str]:
+        return {each.namespace: each.root for each in self.identity_domains.values()}
+
+    @cached_property
+    def _by_system(self) -> Mapping[str, str]:
+        return {
+            system: each.root
+            for each in self.identity_domains.values()
+            for system in (f"urn:oid:{each.root}", *each.uris)
+        }
+
+    @cached_property
+    def national_roots(self) -> frozenset[str]:
+        """OIDs of the domains of national numbers."""
+        return frozenset(each.root for each in self.identity_domains.values() if each.kind is Kind.NATIONAL)
+
+    def root_of_namespace(self, namespace: str) -> str | None:
+        """The OID of a domain by its HL7 v2 namespace id."""
+        return self._by_namespace.get(namespace)
+
+    def root_of_system(self, system: str) -> str | None:
+        """The OID of a domain by the FHIR system, `urn:oid:` or one of its URIs."""
+        return self._by_system.get(system)
 
     def authority(self, namespace: str) -> str | None:
         """The OID of an accepted assigning authority, by its namespace."""

@@ -1,43 +1,34 @@
-"""Patients as an identity feed makes them known (ITI TF-2 3.8)."""
+"""Patients as identity feeds make them known (ITI TF-2 3.8, 3.30, 3.44, 3.104)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, unique
 
+from gateway.record.demographics import Demographics
 from gateway.record.people import PatientId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demographics:
-    """PID fields kept, as text in HL7 form; None = not sent (keep what is stored), "" = delete it."""
-
-    family: str | None = None
-    given: str | None = None
-    birth_date: str | None = None
-    sex: str | None = None
-    address: str | None = None
-    telephone: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PatientFeed:
-    """A01, A04, A05 or A08: identifiers of one patient with what is known of the person."""
+    """One person as a source tells of it, under its identifiers in one or several domains.
 
-    trigger: str
+    `whole`: fields that were not sent are deleted (FHIR, HL7 v3), instead of kept (HL7 v2).
+    """
+
     identifiers: tuple[PatientId, ...]
     demographics: Demographics
     message_id: str
-    sender: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientMerge:
-    """A40: `subsumed` ends, `survivor` stays (ITI TF-2 3.8.4.2)."""
+    """`subsumed` ends, `survivor` stays; both are of one domain (ITI TF-2 3.8.4.2)."""
 
     survivor: PatientId
     subsumed: PatientId
     message_id: str
-    sender: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +46,67 @@ class PatientRecord:
     def subsumed(self) -> bool:
         """Whether this identifier was merged into another."""
         return self.key != self.head
+
+
+@unique
+class State(Enum):
+    """Of an identity: frozen ones get no automatic link; removed ones are kept, but nobody sees them."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What one system calls a person: one row of the index. `head` is itself, unless it was merged."""
+
+    key: int
+    head: int
+    person: int
+    id: PatientId
+    state: State = State.ACTIVE
+    version: int = 1
+
+    @property
+    def merged(self) -> bool:
+        """Whether this identifier was merged into another."""
+        return self.key != self.head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Identities believed to be one human being, as a caller may see them: the golden record.
+
+    `identifiers` are those of the domains the caller may see, the affinity domain first, then by domain.
+    `score` is 0..100, `grade` that of FHIR `match-grade`, where the answer tells how well the person fits.
+    `replaced_by` is set where a merged identifier was asked for.
+    """
+
+    key: int
+    identifiers: tuple[PatientId, ...]
+    demographics: Demographics
+    active: bool = True
+    score: int = 100
+    probability: float | None = None
+    grade: str | None = None
+    replaced_by: int | None = None
+
+    @property
+    def logical_id(self) -> str:
+        """The id of the FHIR resource."""
+        return f"{self.key:x}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonChange:
+    """A person whose identifiers, or what is told of them, changed; whoever subscribed is told.
+
+    `before` and `after` are the identifiers that belong together; empty where the person began or ended.
+    `told` are those whose demographics changed.
+    """
+
+    person: int
+    before: tuple[PatientId, ...]
+    after: tuple[PatientId, ...]
+    told: tuple[PatientId, ...] = ()

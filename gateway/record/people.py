@@ -92,6 +92,11 @@ class Node:
     loopback_only: bool = False
     blocked: bool = False
     reply_to: tuple[str, ...] = ()
+    feeds: frozenset[str] = frozenset({"*"})
+
+    def may_feed(self, root: str) -> bool:
+        """Whether the node is the source of identities in a domain, by OID (ITI TF-2 3.8.1)."""
+        return root in self.feeds or "*" in self.feeds
 
     def may_call(self, transaction: str) -> bool:
         """Whether the node is enrolled for the transaction code; "*" stands for all."""

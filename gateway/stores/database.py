@@ -14,7 +14,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, cast
 
 import asyncpg
-from sqlalchemy import Connection, Engine, Executable, Row, Select, create_engine, event, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Engine,
+    Executable,
+    Row,
+    Select,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
@@ -27,6 +42,10 @@ Rows = Sequence[Row[Any]]
 _STEPS = 10_000
 """Instructions of SQLite between two looks at the clock: well below a millisecond."""
 _QUERY_CANCELLED = "57014"
+_LOCKS = 2_048
+_LOCK = select(func.pg_advisory_xact_lock(column("place"))).select_from(
+    func.unnest(bindparam("places", type_=ARRAY(BigInteger))).table_valued("place", with_ordinality="at")
+)
 
 
 class Database(Protocol):
@@ -67,6 +86,7 @@ def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
     First what is added, the rows of all units together; then changes that must find what they expect; then
     conditions that must hold now. Nothing added by one unit is changed by another.
     """
+    _take_locks(connection, units)
     steps = [step for unit in units for step in unit.steps]
     added: dict[int, list[Write]] = {}
     for step in steps:
@@ -78,9 +98,22 @@ def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
         if isinstance(step, Write) and not (step.rows and step.expect is None):
             _change(connection, step)
     for step in steps:
-        if isinstance(step, Check) and connection.execute(step.query).first() is None:
+        if isinstance(step, Check) and connection.execute(step.query, step.values).first() is None:
             raise step.otherwise
     _write_journal(connection, units)
+
+
+def _take_locks(connection: Connection, units: Sequence[UnitOfWork]) -> None:
+    """In ascending order, so that two transactions never wait for each other.
+
+    SQLite has one writer, who needs none. The server's table of locks has room for some thousands of all
+    transactions together, so the numbers share so many places.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    places = sorted({number % _LOCKS for unit in units for number in unit.locks})
+    if places:
+        connection.execute(_LOCK, {"places": places})
 
 
 def _add(connection: Connection, group: Sequence[Write]) -> None:

@@ -15,6 +15,11 @@ _OID_LENGTH = 64
 _XON_ID = 9
 
 
+def millis(at: datetime) -> int:
+    """Epoch milliseconds."""
+    return int(at.timestamp() * 1000)
+
+
 def stamp(at: datetime) -> str:
     """An instant as a DTM with seconds, in UTC."""
     return at.astimezone(UTC).strftime("%Y%m%d%H%M%S")

@@ -6,7 +6,7 @@ ends in a refusal can therefore have reached the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class Check:
 
     query: Select[Any]
     otherwise: GatewayError
+    values: Values | None = None
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class UnitOfWork:
     steps: list[Write | Check] = field(default_factory=list)
     journal: list[tuple[Insert, Values]] = field(default_factory=list)
     journal_clash: GatewayError | None = None
+    locks: list[int] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
 
     def write(
@@ -57,9 +59,13 @@ class UnitOfWork:
         """Notes a statement to be executed at the commit."""
         self.steps.append(Write(statement, rows, otherwise, expect))
 
-    def check(self, query: Select[Any], otherwise: GatewayError) -> None:
+    def check(self, query: Select[Any], otherwise: GatewayError, values: Values | None = None) -> None:
         """Notes a condition that must hold inside the transaction."""
-        self.steps.append(Check(query, otherwise))
+        self.steps.append(Check(query, otherwise, values))
+
+    def lock(self, numbers: Iterable[int]) -> None:
+        """Notes numbers that no two transactions may hold at a time (signed, 64 bits)."""
+        self.locks.extend(numbers)
 
     def record(self, statement: Insert, row: Values, clash: GatewayError | None = None) -> None:
         """Notes a journal row (audit, replay memory), written together with those of other requests.

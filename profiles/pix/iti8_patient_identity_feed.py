@@ -10,10 +10,10 @@ from gateway.declare.bindings import Hl7Reply, Hl7v2
 from gateway.declare.events import EventAction, patient_event
 from gateway.declare.services import Services
 from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Transaction
-from gateway.errors import Problem
+from gateway.errors import Problem, Refused
 from gateway.record.domain import Domain
-from gateway.record.patients import Demographics, PatientFeed, PatientMerge
-from profiles.pix.rules import refuse_subsumed, require_mergeable
+from gateway.record.patients import PatientFeed, PatientMerge
+from profiles.pix.rules import placed
 from profiles.pix.wire import read_feed, read_merge
 
 _CODE = "ITI-8"
@@ -50,27 +50,18 @@ def merge_target(merge: PatientMerge) -> Target:
 
 async def feed(call: Call[PatientFeed], services: Services) -> Fed:
     """Makes a patient known, or changes what is known: any trigger does either, as the case may be."""
-    told = call.request.demographics
-    for identity in call.request.identifiers:
-        record = await services.patients.find(identity)
-        if record is None:
-            services.patients.add(call.work, call.scope, identity, told, call.at)
-            continue
-        refuse_subsumed(record)
-        if told != Demographics():
-            await services.patients.change(call.work, call.scope, record, told)
-    return Fed()
+    try:
+        return Fed(persons=await services.index.feed(call, call.request))
+    except Refused as error:
+        raise placed(error) from error
 
 
 async def merge(call: Call[PatientMerge], services: Services) -> Fed:
     """Lets MRG-1 end in PID-3, with all that it subsumed before; there is no way back."""
-    survivor, subsumed = require_mergeable(
-        call.request,
-        await services.patients.find(call.request.survivor),
-        await services.patients.find(call.request.subsumed),
-    )
-    services.patients.merge(call.work, call.scope, survivor, subsumed)
-    return Fed()
+    try:
+        return Fed(persons=await services.index.merge(call, call.request))
+    except Refused as error:
+        raise placed(error) from error
 
 
 def _fed_by(triggers: tuple[str, ...], action: EventAction) -> Transaction[PatientFeed, Fed]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from gateway.bindings.hl7v2 import Message
 from gateway.errors import Meaning, Problem, Refused
+from gateway.mpi.context import IDENTIFIER, SUBSUMED, SURVIVOR
 from gateway.record.domain import Domain
-from gateway.record.patients import PatientMerge, PatientRecord
 from gateway.record.people import PatientId
 
 SEXES = frozenset("FMOUAN")
@@ -50,9 +51,20 @@ def require_event(message: Message) -> None:
 
 
 def identifier(message: Message, field: str, domain: Domain) -> PatientId:
-    """The one identifier of the affinity domain in PID-3 or MRG-1; those of other domains are passed over.
+    """The one identifier in PID-3 or MRG-1; refused when there are several (205), or as `identifiers`."""
+    found = identifiers(message, field, domain)
+    if len(found) > 1:
+        raise refused(
+            Meaning.DUPLICATE_KEY, "several identifiers were sent, expected one", field.replace("-", "^1^")
+        )
+    return found[0]
 
-    Refused when the field is empty (101), when no identifier is of the domain (204), or several are (205).
+
+def identifiers(message: Message, field: str, domain: Domain) -> tuple[PatientId, ...]:
+    """The identifiers of known domains in PID-3 or MRG-1; those of other domains are passed over.
+
+    Refused when the field is empty (101), when no identifier is of a known domain (204), or several are of
+    one (205).
     """
     place = field.replace("-", "^1^")
     if not message.value(field):
@@ -69,17 +81,17 @@ def identifier(message: Message, field: str, domain: Domain) -> PatientId:
     }
     if not found:
         raise refused(Meaning.REQUIRED_FIELD, f"{field}.1 is missing", f"{place}^{next(iter(accepted))}^1")
-    if len(found) > 1:
+    if len({each.root for each in found}) < len(found):
         raise refused(
-            Meaning.DUPLICATE_KEY, "several identifiers of the affinity domain were sent, expected one", place
+            Meaning.DUPLICATE_KEY, "several identifiers of one domain were sent, expected one", place
         )
-    return found.pop()
+    return tuple(sorted(found, key=lambda each: (each.root != domain.affinity_root, each.root)))
 
 
 def _accepted(message: Message, field: str, domain: Domain) -> Iterator[tuple[int, str]]:
     for number in range(1, message.repetitions(field) + 1):
         root = _authority(message, f"{field}[{number}].4", domain, f"{field.replace('-', '^1^')}^{number}^4")
-        if root is not None and domain.accepts(root):
+        if root is not None and root in domain.identity_domains:
             yield number, root
 
 
@@ -93,8 +105,8 @@ def _authority(message: Message, path: str, domain: Domain, place: str) -> str |
         return domain.affinity_root
     namespace = message.value(f"{path}.1")
     oid = message.value(f"{path}.2") if message.value(f"{path}.3") == ISO else None
-    by_name = domain.authority(namespace) if namespace else None
-    if namespace and oid and by_name != oid and (by_name is not None or domain.accepts(oid)):
+    by_name = domain.root_of_namespace(namespace) if namespace else None
+    if namespace and oid and by_name != oid and (by_name is not None or oid in domain.identity_domains):
         raise refused(Meaning.UNKNOWN_KEY, "namespace and OID name two different authorities", place)
     return oid or by_name
 
@@ -132,23 +144,10 @@ def checked_sex(value: str | None, place: str) -> str | None:
     return value
 
 
-def refuse_subsumed(record: PatientRecord) -> None:
-    """An identifier that was merged into another is not used any more (ITI TF-2 3.8.4.2.3)."""
-    if record.subsumed:
-        raise refused(Meaning.DUPLICATE_KEY, "PID-3 was merged into another identifier", "PID^1^3^1^1")
+PLACES = {IDENTIFIER: "PID^1^3^1^1", SURVIVOR: "PID^1^3^1^1", SUBSUMED: "MRG^1^1^1^1"}
+"""Where the problems of the index stand in a feed."""
 
 
-def require_mergeable(
-    request: PatientMerge, survivor: PatientRecord | None, subsumed: PatientRecord | None
-) -> tuple[PatientRecord, PatientRecord]:
-    """Survivor and subsumed, both known and active, and not the same (ITI TF-2 3.8.4.2.3)."""
-    if request.survivor == request.subsumed:
-        raise refused(Meaning.DUPLICATE_KEY, "MRG-1 and PID-3 are the same identifier", "MRG^1^1^1^1")
-    if subsumed is None:
-        raise refused(Meaning.UNKNOWN_KEY, "MRG-1 is not known", "MRG^1^1^1^1")
-    if survivor is None:
-        raise refused(Meaning.UNKNOWN_KEY, "PID-3 is not known", "PID^1^3^1^1")
-    if subsumed.subsumed:
-        raise refused(Meaning.DUPLICATE_KEY, "MRG-1 was merged into another identifier", "MRG^1^1^1^1")
-    refuse_subsumed(survivor)
-    return survivor, subsumed
+def placed(error: Refused) -> Refused:
+    """A refusal of the index, with the places of HL7 v2."""
+    return Refused(*(replace(each, location=PLACES.get(each.location or "")) for each in error.problems))

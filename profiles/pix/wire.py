@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from gateway.bindings.hl7v2 import Message
 from gateway.errors import Meaning
+from gateway.record.demographics import Demographics, PersonName, Telecom
 from gateway.record.domain import Domain
-from gateway.record.patients import Demographics, PatientFeed, PatientMerge
+from gateway.record.patients import PatientFeed, PatientMerge
 from profiles.pix.rules import (
     checked_date,
     checked_sex,
     identifier,
+    identifiers,
     refused,
     require_event,
     require_segments,
@@ -25,11 +27,9 @@ def read_feed(message: Message, domain: Domain) -> PatientFeed:
     if not message.value("PV1-2"):
         raise refused(Meaning.REQUIRED_FIELD, "PV1-2 is missing", "PV1^1^2")
     return PatientFeed(
-        trigger=message.value("MSH-9.2") or "",
-        identifiers=(identifier(message, "PID-3", domain),),
+        identifiers=identifiers(message, "PID-3", domain),
         demographics=_demographics(message),
         message_id=message.value("MSH-10") or "",
-        sender=_sender(message),
     )
 
 
@@ -45,37 +45,31 @@ def read_merge(message: Message, domain: Domain) -> PatientMerge:
         survivor=survivor,
         subsumed=subsumed,
         message_id=message.value("MSH-10") or "",
-        sender=_sender(message),
     )
-
-
-def _sender(message: Message) -> str:
-    """Facility and application, as the audit names them (ITI TF-2 3.8.5)."""
-    return f"{message.field('MSH-4')}|{message.field('MSH-3')}"
 
 
 def _demographics(message: Message) -> Demographics:
     """None of it is required: a newborn may have no name yet."""
-    family, given = _name(message)
+    number = _bounded(message.value("PID-13.1"), 13)
     return Demographics(
-        family=family,
-        given=given,
+        names=_names(message),
         birth_date=checked_date(message.value("PID-7.1"), "PID^1^7"),
         sex=checked_sex(message.value("PID-8"), "PID^1^8"),
-        address=_bounded(message.standard("PID-11"), 11),
-        telephone=_bounded(message.standard("PID-13"), 13),
+        telecoms=None if number is None else (Telecom(value=number),) if number else (),
     )
 
 
-def _name(message: Message) -> tuple[str | None, str | None]:
+def _names(message: Message) -> tuple[PersonName, ...] | None:
     """Family and given name of the first repetition.
 
     A name that is sent replaces the whole name: an old given name never stands beside a new family name.
     """
     if message.value("PID-5") is None:
-        return None, None
-    family, given = message.value("PID-5.1.1") or "", message.value("PID-5.2") or ""
-    return _bounded(family, 5), _bounded(given, 5)
+        return None
+    family = _bounded(message.value("PID-5.1.1") or "", 5) or ""
+    given = _bounded(message.value("PID-5.2") or "", 5)
+    name = PersonName(family=family, given=(given,) if given else ())
+    return (name,) if name != PersonName() else ()
 
 
 def _bounded(value: str | None, field: int) -> str | None:

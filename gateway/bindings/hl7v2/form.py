@@ -62,13 +62,13 @@ class Hl7Form:
         """By message type and trigger (MSH-9); version, structure and processing id must fit too."""
         message = envelope.message
         kind, trigger = message.value("MSH-9.1") or "", message.value("MSH-9.2") or ""
-        transaction = catalogue.by_key.get(("hl7v2", kind, trigger))
+        version = message.value("MSH-12.1") or ""
+        transaction = catalogue.by_key.get(("hl7v2", f"{kind}^{trigger}", version))
         if transaction is None:
-            raise _unknown(kind, catalogue)
+            raise _unknown(kind, trigger, catalogue)
         binding = transaction.binding
         if not isinstance(binding, Hl7v2):
             raise Defect(f"{transaction.code} is not bound to HL7 v2")
-        _refuse_other_version(message, binding)
         _refuse_other_structure(message, binding, trigger)
         self._refuse_processing(message)
         return transaction
@@ -126,14 +126,6 @@ class Hl7Form:
         return Sealed(pieces=(acknowledgement(request, _problems(error), now, trace_id),))
 
 
-def _refuse_other_version(message: Message, binding: Hl7v2) -> None:
-    # ITI TF-2 prescribes one version for each transaction, and systems tested against it expect a message of
-    # any other to be refused. Versions before 2.5 also acknowledge errors in another form.
-    if message.value("MSH-12.1") != binding.version:
-        text = f"MSH-12 is not {binding.version}, the version of this transaction"
-        raise _refused(Meaning.UNSUPPORTED_VERSION, text, "MSH^1^12")
-
-
 def _refuse_other_structure(message: Message, binding: Hl7v2, trigger: str) -> None:
     # The structure follows from the trigger. Systems older than MSH-9.3 put the trigger's own name there.
     structure = message.value("MSH-9.3")
@@ -142,8 +134,15 @@ def _refuse_other_structure(message: Message, binding: Hl7v2, trigger: str) -> N
         raise _refused(Meaning.UNSUPPORTED_TYPE, text, "MSH^1^9^1^3")
 
 
-def _unknown(kind: str, catalogue: Catalogue) -> Refused:
-    if any(key[:2] == ("hl7v2", kind) for key in catalogue.by_key):
+def _unknown(kind: str, trigger: str, catalogue: Catalogue) -> Refused:
+    # ITI TF-2 prescribes one version for each transaction, and systems tested against it expect a message of
+    # any other to be refused. Versions before 2.5 also acknowledge errors in another form.
+    event = f"{kind}^{trigger}"
+    versions = [key[2] for key in catalogue.by_key if key[:2] == ("hl7v2", event)]
+    if versions:
+        text = f"MSH-12 is not {' or '.join(versions)}, the version of this transaction"
+        return _refused(Meaning.UNSUPPORTED_VERSION, text, "MSH^1^12")
+    if any(key[0] == "hl7v2" and key[1].startswith(f"{kind}^") for key in catalogue.by_key):
         return _refused(Meaning.UNSUPPORTED_TRIGGER, "this trigger event is not taken here", "MSH^1^9^1^2")
     return _refused(Meaning.UNSUPPORTED_TYPE, "this message type is not taken here", "MSH^1^9^1^1")
 

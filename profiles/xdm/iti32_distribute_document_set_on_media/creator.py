@@ -251,7 +251,8 @@ async def _person(call: Call[ExportRequest], item: MediaSet, services: Services)
     if patient is None or record is None:
         return Person("")
     told = await services.patients.demographics(call.scope, record)
-    return Person(patient.extension, " ".join(filter(None, (told.given, told.family))), told.birth_date or "")
+    name = " ".join(filter(None, (*told.name.given, told.name.family)))
+    return Person(patient.extension, name, told.birth_date or "")
 
 
 def _written(about: About, listed: Sequence[tuple[Person, MediaSet]]) -> bytes:

@@ -1,0 +1,134 @@
+"""What one request does to identities, gathered first and noted once: moves, events, who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from gateway.mpi.context import Asking, Mpi
+from gateway.record.patients import Identity, PersonChange, State
+from gateway.record.people import PatientId
+from gateway.stores.identities import Held
+from gateway.stores.identity_history import Operation
+
+Decision = Mapping[str, Any]
+
+
+class Changes:
+    """The identities a request has looked at, and what becomes of them. Each is written once, at `finish`."""
+
+    def __init__(self, mpi: Mpi, call: Asking, kind: str, *, undoes: int | None = None) -> None:
+        self.mpi = mpi
+        self.call = call
+        self.operation = Operation(
+            key=mpi.store.new_key(),
+            kind=kind,
+            actor=call.principal.subject,
+            trace_id=call.trace_id,
+            at=call.at,
+            undoes=undoes,
+        )
+        self._before: dict[int, Identity | None] = {}
+        self._after: dict[int, Identity] = {}
+        self._decisions: dict[int, Decision] = {}
+        self._told: set[int] = set()
+
+    def see(self, held: Iterable[Held]) -> None:
+        """Identities as they are; whoever is to be moved must have been seen, with all of its person."""
+        for each in held:
+            if each.identity.key not in self._after:
+                self._before[each.identity.key] = each.identity
+                self._after[each.identity.key] = each.identity
+
+    def add(self, identity: Identity, decision: Decision | None = None) -> None:
+        """An identity that was not there; one that begins as a person of its own has no event."""
+        self._before[identity.key] = None
+        self._after[identity.key] = identity
+        if decision is not None:
+            self._decisions[identity.key] = decision
+
+    def tell(self, key: int) -> None:
+        """The demographics of an identity changed."""
+        self._told.add(key)
+
+    def now(self, key: int) -> Identity:
+        """An identity as it will be."""
+        return self._after[key]
+
+    def of_person(self, person: int) -> list[Identity]:
+        """The identities of a person as they will be, merged ones left out."""
+        return [each for each in self._after.values() if each.person == person and not each.merged]
+
+    def alone(self, key: int) -> int:
+        """A person for an identity that leaves: its own number, unless others are called by that."""
+        taken = any(each.person == key for other, each in self._after.items() if other != key)
+        return self.mpi.store.new_key() if taken else key
+
+    def chain(self, head: int) -> list[int]:
+        """An identity, and those that were merged into it."""
+        return [key for key, each in self._after.items() if each.head == head]
+
+    def move(
+        self,
+        keys: Iterable[int],
+        decision: Decision,
+        *,
+        person: int | None = None,
+        head: int | None = None,
+        state: State | None = None,
+    ) -> None:
+        """Gives identities another person, head or state; `decision` says why."""
+        for key in keys:
+            old = self._after[key]
+            self._after[key] = replace(
+                old,
+                person=old.person if person is None else person,
+                head=old.head if head is None else head,
+                state=old.state if state is None else state,
+            )
+            self._decisions[key] = decision
+
+    def move_person(self, person: int, to: int, decision: Decision) -> None:
+        """All identities of a person go to another."""
+        self.move([key for key, each in self._after.items() if each.person == person], decision, person=to)
+
+    def finish(self) -> tuple[PersonChange, ...]:
+        """Notes moves and events; gives the persons whose identifiers are not what they were."""
+        for key, after in self._after.items():
+            before = self._before[key]
+            if before is not None and before != after:
+                self.mpi.store.move(self.call.work, before, after)
+            if before != after and (before is not None or after.person != after.key):
+                decision = self._decisions.get(key)
+                text = orjson.dumps(decision).decode() if decision is not None else None
+                event = self.mpi.store.new_key()
+                self.mpi.history.moved(self.call.work, self.operation, event, before, after, text)
+        return tuple(self._changed())
+
+    def hold(self, keys: Iterable[int]) -> None:
+        """Identities that nobody may move meanwhile, since somebody leans on them."""
+        for key in keys:
+            before = self._before[key]
+            if before is not None and before == self._after[key]:
+                self.mpi.store.hold(self.call.work, before)
+
+    def _changed(self) -> Iterable[PersonChange]:
+        persons = {each.person for each in self._after.values()}
+        persons |= {each.person for each in self._before.values() if each is not None}
+        for person in sorted(persons):
+            before = self._shown(each for each in self._before.values() if each is not None)
+            after = self._shown(self._after.values())
+            told = tuple(self._after[key].id for key in self._told if self._after[key].person == person)
+            was, will = before.get(person, ()), after.get(person, ())
+            if was != will or told:
+                yield PersonChange(person=person, before=was, after=will, told=told)
+
+    def _shown(self, identities: Iterable[Identity]) -> dict[int, tuple[PatientId, ...]]:
+        found: dict[int, list[PatientId]] = {}
+        for each in identities:
+            if not each.merged and each.state is not State.REMOVED:
+                found.setdefault(each.person, []).append(each.id)
+        return {person: tuple(self.mpi.ordered(ids)) for person, ids in found.items()}

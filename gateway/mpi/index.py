@@ -1,0 +1,65 @@
+"""The patient index as handlers use it: one door for every wire form, so that all of them agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.mpi import feeding, linking, lookup, merging, undoing
+from gateway.mpi.context import Asking, Mpi
+from gateway.mpi.lookup import CrossReference
+from gateway.record.patients import PatientFeed, PatientMerge, PersonChange
+from gateway.record.people import PatientId
+
+
+@dataclass(frozen=True)
+class PatientIndex:
+    """Every method takes the call: what is allowed, who asks, and where to write.
+
+    Refusals point at places of `gateway.mpi.context` (identifier, survivor, …), for which each wire form has
+    words of its own. Methods that change something give the persons changed, for the answer to carry on.
+    """
+
+    mpi: Mpi
+
+    async def feed(self, call: Asking, told: PatientFeed) -> tuple[PersonChange, ...]:
+        """See `feeding.feed`."""
+        return await feeding.feed(self.mpi, call, told)
+
+    async def merge(self, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+        """See `merging.merge`."""
+        return await merging.merge(self.mpi, call, told)
+
+    async def rename(self, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+        """See `merging.rename`."""
+        return await merging.rename(self.mpi, call, told)
+
+    async def remove(self, call: Asking, asked: PatientId) -> tuple[PersonChange, ...]:
+        """See `merging.remove`."""
+        return await merging.remove(self.mpi, call, asked)
+
+    async def link(
+        self, call: Asking, first: PatientId, second: PatientId, reason: str
+    ) -> tuple[PersonChange, ...]:
+        """See `linking.link`."""
+        return await linking.link(self.mpi, call, first, second, reason)
+
+    async def unlink(
+        self, call: Asking, first: PatientId, second: PatientId, reason: str
+    ) -> tuple[PersonChange, ...]:
+        """See `linking.unlink`."""
+        return await linking.unlink(self.mpi, call, first, second, reason)
+
+    async def undo(self, call: Asking, operation: int) -> tuple[PersonChange, ...]:
+        """See `undoing.undo`."""
+        return (await undoing.undo(self.mpi, call, operation)).finish()
+
+    async def known(self, asked: PatientId) -> bool:
+        """Whether an identifier is in use: told of, not merged, not removed."""
+        return await lookup.in_use(self.mpi, asked)
+
+    async def cross_reference(
+        self, call: Asking, asked: PatientId, targets: Sequence[str | None]
+    ) -> CrossReference:
+        """See `lookup.cross_reference`."""
+        return await lookup.cross_reference(self.mpi, call, asked, targets)

@@ -1,0 +1,84 @@
+"""Which identifiers belong together, as one caller may see them (ITI TF-2 3.9, 3.45, 3.83)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from gateway.errors import Defect
+from gateway.mpi.context import Asking, Mpi
+from gateway.record.patients import State
+from gateway.record.people import PatientId
+
+
+@unique
+class Found(Enum):
+    """What became of a cross-reference query; the cases of ITI TF-2 3.9.4.2.3."""
+
+    KNOWN = "known"
+    NOBODY = "nobody"
+    NO_DOMAIN = "no-domain"
+    NO_TARGET = "no-target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossReference:
+    """`unknown` are the positions (from 0) of target domains that are not known here, or not to be seen."""
+
+    found: Found
+    identifiers: tuple[PatientId, ...] = ()
+    unknown: tuple[int, ...] = ()
+    person: int | None = None
+
+
+def reader(call: Asking) -> str:
+    """The name of the node that asks. PermissionError without a decision that lets it ask."""
+    if not call.scope.persons:
+        raise PermissionError("this scope does not allow queries of patients")
+    if call.node is None:
+        raise Defect("a query comes from a node")
+    return call.node.name
+
+
+async def cross_reference(
+    mpi: Mpi, call: Asking, asked: PatientId, targets: Sequence[str | None]
+) -> CrossReference:
+    """The other identifiers of the person, in the target domains (OIDs; None for one that is not known).
+
+    A domain that the caller may not see is not known to it. Merged and removed identifiers are unknown.
+    Without targets: all that the caller may see. Links that are only suspected never show.
+    """
+    name = reader(call)
+    domains = mpi.domain.identity_domains
+    seen = {root for root, each in domains.items() if each.seen_by(name)}
+    if asked.root not in seen:
+        return CrossReference(found=Found.NO_DOMAIN)
+    held = await mpi.store.held(asked)
+    if held is None or held.identity.merged or held.identity.state is State.REMOVED:
+        return CrossReference(found=Found.NOBODY)
+    unknown = tuple(at for at, root in enumerate(targets) if root not in seen)
+    if unknown:
+        return CrossReference(found=Found.NO_TARGET, unknown=unknown)
+    wanted = set(targets) or seen
+    members = await mpi.store.members([held.identity.person])
+    return CrossReference(
+        found=Found.KNOWN,
+        person=held.identity.person,
+        identifiers=tuple(
+            mpi.ordered(
+                each.identity.id
+                for each in members
+                if not each.identity.merged
+                and each.identity.state is not State.REMOVED
+                and each.identity.id != asked
+                and each.identity.id.root in wanted
+            )
+        ),
+    )
+
+
+async def in_use(mpi: Mpi, asked: PatientId) -> bool:
+    """Whether an identifier was told of, and neither merged nor removed."""
+    held = await mpi.store.held(asked)
+    return held is not None and not held.identity.merged and held.identity.state is not State.REMOVED

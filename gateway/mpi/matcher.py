@@ -1,0 +1,48 @@
+"""What the index asks of matching: traits and tokens of a person, with the model and the secret in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.matching import (
+    MatchModel,
+    Traits,
+    blocking_tokens,
+    pack_traits,
+    search_tokens,
+    traits_of,
+    unpack_traits,
+)
+from gateway.record.demographics import Demographics
+from gateway.record.people import PatientId
+from gateway.stores.identities import Held
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """`secret` keys the hashes by which persons are found; `national_roots` are OIDs of national numbers."""
+
+    model: MatchModel
+    secret: bytes
+    national_roots: frozenset[str]
+
+    def traits(self, told: Demographics, identity: PatientId) -> Traits:
+        """What is compared of a person."""
+        return traits_of(told, identity, self.national_roots, self.model.stop)
+
+    def held(self, held: Held) -> Traits:
+        """The traits of a stored identity."""
+        packed = held.traits
+        return self.traits(held.told, held.identity.id) if packed is None else unpack_traits(packed)
+
+    def pack(self, traits: Traits) -> bytes:
+        """Traits as they are stored."""
+        return pack_traits(traits)
+
+    def blocking(self, traits: Traits) -> frozenset[int]:
+        """Tokens that two records of one person share, most likely one of them."""
+        return blocking_tokens(traits, self.secret)
+
+    def tokens(self, traits: Traits) -> frozenset[int]:
+        """All that a person can be found by."""
+        return self.blocking(traits) | search_tokens(traits, self.secret)

@@ -1,0 +1,305 @@
+"""Identities of all domains: what was told of them, and whom they belong to (ITI TF-2 3.8, 3.9, 3.30).
+
+Demographics and the traits that matching compares are sealed under the record key of each identity. What can
+be looked up are keyed hashes only (`patient_token`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, literal, select, update
+
+from gateway.crypto.envelope import KeyTree, open_text, seal_text
+from gateway.errors import Defect, Outdated
+from gateway.record.demographics import NOTHING, Demographics, dump, load
+from gateway.record.patients import Identity, State
+from gateway.record.people import PatientId
+from gateway.stores import tables
+from gateway.stores.database import Database
+from gateway.stores.rows import millis
+from gateway.stores.work import UnitOfWork
+
+_P, _K, _T = tables.patient.c, tables.record_key.c, tables.patient_token.c
+_COLUMNS = (
+    _P.key,
+    _P.head,
+    _P.person,
+    _P.root,
+    _P.extension,
+    _P.state,
+    _P.version,
+    _P.demographics,
+    _P.traits,
+    _P.changed_at,
+    _K.wrapped,
+)
+_ROWS = select(*_COLUMNS).join(tables.record_key, _K.patient_key == _P.key)
+_BY_ID = _ROWS.where(_P.root == bindparam("root"), _P.extension == bindparam("extension"))
+_BY_KEYS = _ROWS.where(_P.key.in_(bindparam("keys", expanding=True)))
+_BY_HEADS = _ROWS.where(_P.head.in_(bindparam("heads", expanding=True)))
+_MEMBERS = _ROWS.where(_P.person.in_(bindparam("persons", expanding=True)))
+
+
+def _sharing() -> Select[Any]:
+    """All members of the persons with an identity that shares a token, the most tokens first."""
+    shared = (
+        select(_P.person, func.count().label("shared"))
+        .select_from(tables.patient_token.join(tables.patient, _P.key == _T.patient_key))
+        .where(_T.token.in_(bindparam("tokens", expanding=True)), _P.head == _P.key)
+        .group_by(_P.person)
+        .order_by(func.count().desc())
+        .limit(bindparam("most"))
+        .subquery()
+    )
+    return _ROWS.join(shared, shared.c.person == _P.person)
+
+
+def _counting() -> Select[Any]:
+    return select(func.count().label("count")).where(_T.token.in_(bindparam("tokens", expanding=True)))
+
+
+_SHARING = _sharing()
+_COUNT = _counting()
+_PLACES = 32
+"""More tokens than any person has; places left over repeat the last, which changes no count."""
+
+
+def _as_many() -> Select[Any]:
+    """One row, if the tokens have the expected number of rows."""
+    found = select(func.count()).where(_T.token.in_([bindparam(f"t{at}") for at in range(_PLACES)]))
+    return select(literal(1)).where(found.scalar_subquery() == bindparam("expected"))
+
+
+_AS_MANY = _as_many()
+_POPULATION = select(func.count().label("count")).where(_P.head == _P.key)
+_INSERT = insert(tables.patient)
+_INSERT_KEY = insert(tables.record_key)
+_INSERT_TOKEN = insert(tables.patient_token)
+_INSERT_VERSION = insert(tables.patient_version)
+_DROP_TOKEN = delete(tables.patient_token).where(
+    _T.token == bindparam("b_token"), _T.patient_key == bindparam("b_key")
+)
+_CHANGE = (
+    update(tables.patient)
+    .where(_P.key == bindparam("b_key"), _P.version == bindparam("b_version"))
+    .values(
+        version=bindparam("b_next"),
+        demographics=bindparam("b_demographics"),
+        traits=bindparam("b_traits"),
+        changed_at=bindparam("b_at"),
+    )
+)
+_MOVE = (
+    update(tables.patient)
+    .where(
+        _P.key == bindparam("b_key"),
+        _P.head == bindparam("b_head"),
+        _P.person == bindparam("b_person"),
+        _P.state == bindparam("b_state"),
+    )
+    .values(head=bindparam("b_new_head"), person=bindparam("b_new_person"), state=bindparam("b_new_state"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An identity with what is sealed under its record key; `changed_at` in epoch milliseconds."""
+
+    identity: Identity
+    record_key: bytes
+    sealed: bytes | None
+    sealed_traits: bytes | None
+    changed_at: int
+
+    @property
+    def told(self) -> Demographics:
+        """What its source told."""
+        if self.sealed is None:
+            return NOTHING
+        return load(open_text(self.record_key, _context(self.identity.key), self.sealed))
+
+    @property
+    def traits(self) -> bytes | None:
+        """What matching compares, packed."""
+        if self.sealed_traits is None:
+            return None
+        return open_text(self.record_key, _traits_context(self.identity.key), self.sealed_traits)
+
+
+def _context(key: int) -> bytes:
+    return b"demographics|%d" % key
+
+
+def _traits_context(key: int) -> bytes:
+    return b"traits|%d" % key
+
+
+class IdentityStore:
+    """Reads at once; changes are noted in the unit of work, each with what it expects to find."""
+
+    def __init__(self, database: Database, keys: KeyTree, new_key: Callable[[], int]) -> None:
+        self._database = database
+        self._keys = keys
+        self.new_key = new_key
+
+    async def held(self, asked: PatientId) -> Held | None:
+        """The identity of this domain and value, merged and removed ones too; None when nobody told of it."""
+        rows = await self._database.fetch(_BY_ID, {"root": asked.root, "extension": asked.extension})
+        return self._held(rows[0]) if rows else None
+
+    async def by_keys(self, keys: Iterable[int]) -> list[Held]:
+        """Identities by record key."""
+        return await self._many(_BY_KEYS, "keys", keys)
+
+    async def chains(self, heads: Iterable[int]) -> list[Held]:
+        """Identities with all that was merged into them."""
+        return await self._many(_BY_HEADS, "heads", heads)
+
+    async def members(self, persons: Iterable[int]) -> list[Held]:
+        """The identities of persons, with those that were merged into one of them."""
+        return await self._many(_MEMBERS, "persons", persons)
+
+    async def _many(self, query: Select[Any], name: str, values: Iterable[int]) -> list[Held]:
+        given = sorted(set(values))
+        if not given:
+            return []
+        return [self._held(row) for row in await self._database.fetch(query, {name: given})]
+
+    async def sharing(self, tokens: Iterable[int], most: int) -> list[Held]:
+        """All members of up to `most` persons of whom one shares a token."""
+        given = {"tokens": list(tokens), "most": most}
+        if not given["tokens"]:
+            return []
+        return [self._held(row) for row in await self._database.fetch(_SHARING, given)]
+
+    async def count(self, tokens: Iterable[int]) -> int:
+        """How many rows some tokens have, to be found again by `guard`."""
+        given = list(tokens)
+        return (await self._database.fetch(_COUNT, {"tokens": given}))[0][0] if given else 0
+
+    async def population(self) -> int:
+        """Number of identities that were not merged into another."""
+        return int((await self._database.fetch(_POPULATION))[0][0])
+
+    def _held(self, row: Row[Any]) -> Held:
+        return Held(
+            Identity(
+                key=row.key,
+                head=row.head,
+                person=row.person,
+                id=PatientId(row.extension, row.root),
+                state=State(row.state),
+                version=row.version,
+            ),
+            self._keys.record_key(row.wrapped),
+            row.demographics,
+            row.traits,
+            row.changed_at,
+        )
+
+    def create(
+        self,
+        work: UnitOfWork,
+        identity: Identity,
+        told: Demographics,
+        traits: bytes | None,
+        tokens: Iterable[int],
+        at: datetime,
+    ) -> None:
+        """Notes a new identity with a record key of its own; Outdated when another request was faster."""
+        record_key, wrapped = self._keys.new_record_key()
+        key = identity.key
+        row = {
+            "key": key,
+            "head": identity.head,
+            "person": identity.person,
+            "root": identity.id.root,
+            "extension": identity.id.extension,
+            "state": identity.state.value,
+            "version": 1,
+            "demographics": seal_text(record_key, _context(key), dump(told.known())),
+            "traits": seal_text(record_key, _traits_context(key), traits) if traits else None,
+            "created_at": millis(at),
+            "changed_at": millis(at),
+        }
+        work.write(_INSERT, row, otherwise=Outdated("the same patient is being fed by another message"))
+        work.write(
+            _INSERT_KEY, {"patient_key": key, "master_version": self._keys.version, "wrapped": wrapped}
+        )
+        self._add_tokens(work, key, tokens)
+
+    def change(
+        self,
+        work: UnitOfWork,
+        held: Held,
+        told: Demographics,
+        traits: bytes,
+        *,
+        added: Iterable[int],
+        dropped: Iterable[int],
+        at: datetime,
+    ) -> None:
+        """Notes new demographics; what was told before is kept as a version."""
+        key, version = held.identity.key, held.identity.version
+        work.write(
+            _INSERT_VERSION,
+            {
+                "patient_key": key,
+                "version": version,
+                "changed_at": held.changed_at,
+                "demographics": held.sealed,
+            },
+            otherwise=Outdated("the patient is being changed by another message"),
+        )
+        row = {
+            "b_key": key,
+            "b_version": version,
+            "b_next": version + 1,
+            "b_demographics": seal_text(held.record_key, _context(key), dump(told)),
+            "b_traits": seal_text(held.record_key, _traits_context(key), traits),
+            "b_at": millis(at),
+        }
+        work.write(_CHANGE, row, expect=1, otherwise=Outdated("the patient was changed by another message"))
+        gone = [{"b_token": token, "b_key": key} for token in dropped]
+        if gone:
+            work.write(_DROP_TOKEN, *gone)
+        self._add_tokens(work, key, added)
+
+    def _add_tokens(self, work: UnitOfWork, key: int, tokens: Iterable[int]) -> None:
+        rows = [{"token": token, "patient_key": key} for token in tokens]
+        if rows:
+            work.write(_INSERT_TOKEN, *rows)
+
+    def move(self, work: UnitOfWork, before: Identity, after: Identity) -> None:
+        """Notes a new head, person or state; Outdated when the identity is not what was read."""
+        if before.key != after.key:
+            raise Defect("an identity can only become another state of itself")
+        row = {
+            "b_key": before.key,
+            "b_head": before.head,
+            "b_person": before.person,
+            "b_state": before.state.value,
+            "b_new_head": after.head,
+            "b_new_person": after.person,
+            "b_new_state": after.state.value,
+        }
+        work.write(_MOVE, row, expect=1, otherwise=Outdated("the patient was changed by another message"))
+
+    def hold(self, work: UnitOfWork, identity: Identity) -> None:
+        """Notes that an identity must still be what was read: somebody is going to lean on it."""
+        self.move(work, identity, identity)
+
+    def guard(self, work: UnitOfWork, tokens: Sequence[int], expected: int) -> None:
+        """Notes that nobody with a token of these may have come since they were counted."""
+        if not tokens:
+            return
+        work.lock(tokens)
+        faster = Outdated("a patient like this one is being fed by another message")
+        if len(tokens) > _PLACES:
+            raise Defect(f"{len(tokens)} tokens cannot be guarded")
+        values = {f"t{at}": tokens[min(at, len(tokens) - 1)] for at in range(_PLACES)}
+        work.check(_AS_MANY, faster, {**values, "expected": expected})
