@@ -1,0 +1,48 @@
+"""Who is who: decides whether identities of several systems belong to one person. Pure, no input or output."""
+
+from gateway.matching.assign import Assignment, ReviewReason, assign, overlay
+from gateway.matching.compare import Levels, compare
+from gateway.matching.judge import Grade, Judgement, Zone, explain, judge
+from gateway.matching.matricule import is_matricule
+from gateway.matching.model import MatchModel, dump_model, load_model
+from gateway.matching.normalise import StopList
+from gateway.matching.tokens import (
+    blocking_tokens,
+    date_token,
+    family_token,
+    names_token,
+    phone_token,
+    postcode_token,
+    search_tokens,
+)
+from gateway.matching.train import estimate
+from gateway.matching.traits import Traits, traits_of
+
+__all__ = [
+    "Assignment",
+    "Grade",
+    "Judgement",
+    "Levels",
+    "MatchModel",
+    "ReviewReason",
+    "StopList",
+    "Traits",
+    "Zone",
+    "assign",
+    "blocking_tokens",
+    "compare",
+    "date_token",
+    "dump_model",
+    "estimate",
+    "explain",
+    "family_token",
+    "is_matricule",
+    "judge",
+    "load_model",
+    "names_token",
+    "overlay",
+    "phone_token",
+    "postcode_token",
+    "search_tokens",
+    "traits_of",
+]

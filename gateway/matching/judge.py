@@ -1,0 +1,178 @@
+"""Are two identities one person: levels, weight, vetoes and the rule that settled it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, unique
+from math import log2
+from typing import Any
+
+from gateway.config.matching import NameRarity
+from gateway.matching.compare import EQUAL, Levels, compare
+from gateway.matching.model import MatchModel
+from gateway.matching.rules import EXCLUDING, LINKING, VETOES, Pair, exact, provisional, supported
+from gateway.matching.traits import Traits
+
+UNSUPPORTED = "unsupported"
+"""Nothing speaks against a link, but neither address nor phone speaks for it as the policy asks."""
+_HIGHEST_ODDS = 60.0
+_SCORE_CAP = 0.9999
+
+
+@unique
+class Zone(Enum):
+    """What is to be done about a pair."""
+
+    LINK = "link"
+    REVIEW = "review"
+    NONE = "none"
+
+
+@unique
+class Grade(Enum):
+    """How ITI-119 grades a match (FHIR match-grade)."""
+
+    CERTAIN = "certain"
+    PROBABLE = "probable"
+    POSSIBLE = "possible"
+    NONE = "certainly-not"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """`weight` in bits; `odds` are bits above those of a random pair; `bits` stand in the order of Levels.
+
+    `rule` names what settled it, `vetoes` all that spoke against a link. `deterministic`: no weight was asked.
+    """
+
+    zone: Zone
+    grade: Grade
+    rule: str
+    weight: float
+    odds: float
+    probability: float
+    levels: Levels
+    bits: tuple[float, ...]
+    vetoes: tuple[str, ...] = ()
+    deterministic: bool = False
+    model: str = ""
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Bits of each trait that both sides tell."""
+        told = zip(Levels._fields, self.levels, self.bits, strict=True)
+        return {name: bits for name, level, bits in told if level >= 0}
+
+    @property
+    def score(self) -> float:
+        """What a caller of $match is told: four digits, never certainty where weights decided."""
+        return 1.0 if self.deterministic else min(round(self.probability, 4), _SCORE_CAP)
+
+
+def judge(a: Traits, b: Traits, model: MatchModel, population: int) -> Judgement:
+    """The judgement on a pair when so many identities are held; the same when the two change places."""
+    levels = compare(a, b)
+    bits = weigh(a, b, levels, model)
+    weight = sum(bits)
+    odds = weight - log2(max(population, 2))
+    pair = Pair(a, b, levels)
+    vetoes = tuple(name for name, holds in VETOES if holds(pair))
+    zone, rule, deterministic = _settle(pair, odds, vetoes, model)
+    return Judgement(
+        zone=zone,
+        grade=_grade(zone, rule, odds, model),
+        rule=rule,
+        weight=weight,
+        odds=odds,
+        probability=probability(odds),
+        levels=levels,
+        bits=bits,
+        vetoes=vetoes,
+        deterministic=deterministic,
+        model=model.version,
+    )
+
+
+def explain(judgement: Judgement) -> dict[str, Any]:
+    """Ready for JSON; nothing of what either side told is in it."""
+    return {
+        "zone": judgement.zone.value,
+        "grade": judgement.grade.value,
+        "rule": judgement.rule,
+        "weight": round(judgement.weight, 2),
+        "odds": round(judgement.odds, 2),
+        "score": judgement.score,
+        "levels": {name: level for name, level in judgement.levels._asdict().items() if level >= 0},
+        "bits": {name: round(bits, 2) for name, bits in judgement.shares.items()},
+        "vetoes": list(judgement.vetoes),
+        "model": judgement.model,
+    }
+
+
+def probability(odds: float) -> float:
+    """The probability of odds in bits."""
+    return 1.0 / (1.0 + 2.0 ** -max(-_HIGHEST_ODDS, min(_HIGHEST_ODDS, odds)))
+
+
+def weigh(a: Traits, b: Traits, levels: Levels, model: MatchModel) -> tuple[float, ...]:
+    """Bits of every trait; names that agree exactly count by how rare they are."""
+    bits = [row[level] for row, level in zip(model.weights, levels, strict=True)]
+    if levels.family == EQUAL:
+        bits[0] += rarity(a.family, model.family_rarity)
+    if levels.given == EQUAL:
+        bits[1] += rarity(a.given, model.given_rarity)
+    return tuple(bits)
+
+
+def rarity(words: tuple[str, ...], told: NameRarity) -> float:
+    """Bits to add for these words: of the rarest, and for each that agrees besides."""
+    rarest = max(told.names.get(word, told.other) for word in words) if told.names else told.other
+    return rarest + told.further * (len(words) - 1)
+
+
+def _settle(pair: Pair, odds: float, vetoes: tuple[str, ...], model: MatchModel) -> tuple[Zone, str, bool]:
+    """Zone, rule, and whether the rule asked for no weight."""
+    for name, holds in EXCLUDING:
+        if holds(pair):
+            return Zone.NONE, name, True
+    if not vetoes:
+        for name, holds in LINKING:
+            if holds(pair):
+                return Zone.LINK, name, True
+    if pair.levels.matricule == EQUAL:
+        return Zone.REVIEW, "same-number-unlike", True
+    if vetoes:
+        return (Zone.REVIEW if odds >= model.thresholds.review else Zone.NONE), vetoes[0], False
+    return (*_by_weight(pair, odds, model), False)
+
+
+def _by_weight(pair: Pair, odds: float, model: MatchModel) -> tuple[Zone, str]:
+    limits = model.thresholds
+    if odds < limits.review:
+        return Zone.NONE, "weak"
+    if odds < limits.automatic:
+        return Zone.REVIEW, "weak"
+    if provisional(pair):
+        return Zone.REVIEW, "status-provisional"
+    if exact(pair.levels) and odds >= limits.rare:
+        return Zone.LINK, "exact-and-rare"
+    if model.policy == "A":
+        return Zone.LINK, "policy-a"
+    if supported(pair.levels):
+        return Zone.LINK, f"policy-{model.policy.lower()}"
+    if model.policy == "B" and exact(pair.levels) and odds >= limits.strong:
+        return Zone.LINK, "policy-b-exact"
+    return Zone.REVIEW, UNSUPPORTED
+
+
+def _grade(zone: Zone, rule: str, odds: float, model: MatchModel) -> Grade:
+    if zone is Zone.LINK:
+        return Grade.CERTAIN
+    if rule == "status-never":
+        return Grade.NONE
+    if zone is Zone.REVIEW and odds >= model.thresholds.review:
+        return Grade.PROBABLE
+    if zone is Zone.REVIEW or odds >= model.thresholds.possible:
+        return Grade.POSSIBLE
+    return Grade.NONE
