@@ -6,6 +6,7 @@ from gateway.matching.judge import Grade, Judgement, Zone, explain, judge
 from gateway.matching.matricule import is_matricule
 from gateway.matching.model import MatchModel, dump_model, load_model
 from gateway.matching.normalise import StopList
+from gateway.matching.packing import pack_traits, unpack_traits
 from gateway.matching.tokens import (
     blocking_tokens,
     date_token,
@@ -41,8 +42,10 @@ __all__ = [
     "load_model",
     "names_token",
     "overlay",
+    "pack_traits",
     "phone_token",
     "postcode_token",
     "search_tokens",
     "traits_of",
+    "unpack_traits",
 ]

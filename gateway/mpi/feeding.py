@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import Meaning
-from gateway.matching import Assignment, ReviewReason, Traits, Zone, assign, explain, judge, overlay
+from gateway.matching import (
+    Assignment,
+    Judgement,
+    ReviewReason,
+    Traits,
+    Zone,
+    assign,
+    explain,
+    judge,
+    overlay,
+)
 from gateway.mpi.changes import Changes
 from gateway.mpi.context import IDENTIFIER, Asking, Mpi, refused, source
 from gateway.mpi.questions import URGENT, ask
@@ -99,8 +109,8 @@ async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
     assignment, seen = await _match(mpi, changes, one.traits, key)
     person = assignment.person if assignment.person is not None else key
     identity = Identity(key=key, head=key, person=person, id=one.id)
-    linked = assignment.person is not None and assignment.judgement is not None
-    changes.add(identity, explain(assignment.judgement) if linked else None)
+    judgement = assignment.judgement if assignment.person is not None else None
+    changes.add(identity, explain(judgement) if judgement is not None else None)
     _store(mpi, changes, key, one)
     mpi.store.guard(changes.call.work, sorted(seen.blocking), seen.count + len(seen.blocking))
     if assignment.person is not None:
@@ -169,6 +179,14 @@ def _ask_all(
             ask(mpi, changes, key, reason.person, reason.kind, explain(reason.judgement))
 
 
+async def _ask_once(
+    mpi: Mpi, changes: Changes, key: int, person: int, kind: str, judgement: Judgement
+) -> None:
+    known = await mpi.reviews.open_about([key], [])
+    if not any((each.patient, each.person, each.kind) == (key, person, kind) for each in known):
+        ask(mpi, changes, key, person, kind, explain(judgement))
+
+
 # --- known identities ----------------------------------------------------------------------------
 
 
@@ -221,8 +239,7 @@ async def _still_fits(
     found = (judge(traits, mpi.matcher.held(each), mpi.matcher.model, population) for each in others)
     contradicting = next((each for each in found if each.zone is Zone.NONE), None)
     if contradicting is not None:
-        known = await mpi.reviews.open_about([identity.key], [])
-        _ask_all(mpi, changes, identity.key, [ReviewReason(identity.person, "changed", contradicting)], known)
+        await _ask_once(mpi, changes, identity.key, identity.person, "changed", contradicting)
 
 
 async def _rematch(mpi: Mpi, changes: Changes, before: Traits, traits: Traits, identity: Identity) -> int:
@@ -268,10 +285,7 @@ async def _further(mpi: Mpi, changes: Changes, one: Told, person: int) -> None:
     population = await mpi.population()
     judged = [judge(one.traits, mpi.matcher.held(each), mpi.matcher.model, population) for each in first]
     if any(each.zone is Zone.NONE for each in judged) or _frozen(changes, person) or _frozen(changes, found):
-        known = await mpi.reviews.open_about([one.held.identity.key], [])
-        _ask_all(
-            mpi, changes, one.held.identity.key, [ReviewReason(person, "same-message", judged[0])], known
-        )
+        await _ask_once(mpi, changes, one.held.identity.key, person, "same-message", judged[0])
         return
     changes.move_person(found, person, decision)
     changes.hold(each.key for each in changes.of_person(person))

@@ -33,7 +33,8 @@ class Matcher:
     def held(self, held: Held) -> Traits:
         """The traits of a stored identity."""
         packed = held.traits
-        return self.traits(held.told, held.identity.id) if packed is None else unpack_traits(packed)
+        found = unpack_traits(packed) if packed is not None else None
+        return self.traits(held.told, held.identity.id) if found is None else found
 
     def pack(self, traits: Traits) -> bytes:
         """Traits as they are stored."""

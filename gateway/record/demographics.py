@@ -164,7 +164,7 @@ def _frozen(held: dict[str, Any]) -> dict[str, Any]:
 
 def complete(told: Demographics) -> Demographics:
     """A message that replaces everything: what it does not say is deleted (FHIR PUT, HL7 v3 revise)."""
-    emptied = {
+    emptied: dict[str, Any] = {
         name: () if name in _TUPLES or name in _IDENTIFIERS else ""
         for name in _FIELDS
         if getattr(told, name) is None
