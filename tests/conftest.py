@@ -13,8 +13,14 @@ from typing import Any, TypeVar
 
 import pytest
 
+from gateway.config.settings import shipped
 from gateway.crypto.envelope import KeyTree
+from gateway.matching import load_model
+from gateway.mpi.context import Mpi
+from gateway.mpi.index import PatientIndex
+from gateway.mpi.matcher import Matcher
 from gateway.record.access import HIGHEST_RANK, Grant, Scope
+from gateway.record.demographics import Demographics
 from gateway.record.documents import (
     Association,
     Author,
@@ -24,19 +30,23 @@ from gateway.record.documents import (
     Submission,
     SubmissionSet,
 )
-from gateway.record.patients import Demographics
-from gateway.record.people import Code, PatientId
+from gateway.record.domain import Domain, IdentityDomain, Kind
+from gateway.record.patients import PatientFeed, PatientMerge
+from gateway.record.people import Code, Node, PatientId, Principal, SubjectKind
 from gateway.record.removal import plan_removal
 from gateway.record.revision import Revision, revise
 from gateway.record.submission import Admission, Standing, admit
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
+from gateway.stores.identities import IdentityStore
+from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
+from gateway.stores.reviews import ReviewStore
 from gateway.stores.work import UnitOfWork
 
 pytest_plugins = ("tests.postgresql",)
@@ -46,6 +56,41 @@ ROOT = "2.999.1.1"
 STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
 PATIENT = PatientId("PAT-1", ROOT)
 RANKS = {"N": 1, "R": 2, "V": 3}
+DOMAIN = Domain(
+    environment="integration",
+    affinity_root=ROOT,
+    affinity_namespace="PASSERELLE",
+    home_community="2.999.1.2",
+    repository="2.999.1.3",
+    base_url="https://localhost:8443",
+    identities={
+        "2.999.3": IdentityDomain(namespace="CITY", root="2.999.3", uris=("http://city.example/ids",)),
+        "2.999.4": IdentityDomain(namespace="VALLEY", root="2.999.4"),
+        "2.999.5": IdentityDomain(namespace="STATE", root="2.999.5", kind=Kind.NATIONAL),
+    },
+)
+MODEL = load_model(shipped("matching/model.toml"))
+NODE = Node(
+    name="hospital",
+    fingerprints=frozenset(),
+    environment="integration",
+    organisation="2.999.9",
+    organisation_name="Hospital",
+    transactions=frozenset({"*"}),
+)
+PRINCIPAL = Principal(
+    kind=SubjectKind.NODE,
+    subject="hospital",
+    name="Hospital",
+    issuer="-",
+    role=None,
+    organisation="2.999.9",
+    purpose=None,
+    confirmation="tls",
+    token_id=None,
+    token_digest=None,
+    expires=None,
+)
 ResultT = TypeVar("ResultT")
 
 
@@ -205,6 +250,18 @@ class Looking:
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the index knows of a request."""
+
+    principal: Principal
+    node: Node
+    scope: Scope
+    work: UnitOfWork
+    at: datetime
+    trace_id: str
+
+
 @dataclass
 class Record:
     """The stores over one database; `run` finishes a coroutine in the loop they belong to."""
@@ -214,10 +271,20 @@ class Record:
     loop: asyncio.AbstractEventLoop
     new_key: Callable[[], int] = field(default_factory=key_maker)
     keys: KeyTree = field(default_factory=lambda: KeyTree(os.urandom(32)))
+    domain: Domain = DOMAIN
 
     def __post_init__(self) -> None:
         self.registry = RegistryStore(self.database, self.new_key, lambda code, _scheme: RANKS.get(code, 1))
-        self.patients = PatientStore(self.database, self.keys, self.new_key)
+        self.patients = PatientStore(self.database, self.keys)
+        self.index = PatientIndex(
+            Mpi(
+                store=IdentityStore(self.database, self.keys, self.new_key),
+                history=IdentityHistory(self.database),
+                reviews=ReviewStore(self.database),
+                domain=self.domain,
+                matcher=Matcher(MODEL, self.keys.derived(b"patient tokens"), self.domain.national_roots),
+            )
+        )
         self.repository = RepositoryStore(self.database, self.keys, BlobStore(self.content))
         self.journal = Journal(self.database, self.new_key)
         self.committer = GroupCommitter(self.database)
@@ -239,9 +306,36 @@ class Record:
     def feed(self, identity: PatientId = PATIENT, told: Demographics | None = None) -> int:
         """A known patient; its record key."""
         work = UnitOfWork()
-        key = self.patients.add(work, Scope(unrestricted=True), identity, told or Demographics(), AT)
+        feed = PatientFeed(identifiers=(identity,), demographics=told or Demographics(), message_id="1")
+        self.run(self.index.feed(self.asking(work), feed))
         self.commit(work)
-        return key
+        found = self.run(self.index.mpi.store.held(identity))
+        assert found is not None
+        return found.identity.key
+
+    def asking(
+        self, work: UnitOfWork | None = None, scope: Scope | None = None, node: str = "hospital"
+    ) -> Asked:
+        """A request to the index, by a node that may feed every domain."""
+        return Asked(
+            principal=PRINCIPAL,
+            node=replace(NODE, name=node),
+            scope=Scope(unrestricted=True, persons=True) if scope is None else scope,
+            work=UnitOfWork() if work is None else work,
+            at=AT,
+            trace_id="0" * 32,
+        )
+
+    def merging(self, survivor: PatientId, subsumed: PatientId) -> UnitOfWork:
+        """A merge that is not written yet."""
+        work = UnitOfWork()
+        told = PatientMerge(survivor=survivor, subsumed=subsumed, message_id="1")
+        self.run(self.index.merge(self.asking(work), told))
+        return work
+
+    def merge(self, survivor: PatientId, subsumed: PatientId) -> None:
+        """A merge that is written."""
+        self.commit(self.merging(survivor, subsumed))
 
     def scope(self, *identities: PatientId, **of_grant: Any) -> Scope:
         """Everything of some patients, or what a grant leaves of it."""

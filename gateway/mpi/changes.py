@@ -35,6 +35,7 @@ class Changes:
         self._after: dict[int, Identity] = {}
         self._decisions: dict[int, Decision] = {}
         self._told: set[int] = set()
+        self._leaned_on: set[int] = set()
 
     def see(self, held: Iterable[Held]) -> None:
         """Identities as they are; whoever is to be moved must have been seen, with all of its person."""
@@ -97,9 +98,10 @@ class Changes:
 
     def finish(self) -> tuple[PersonChange, ...]:
         """Notes moves and events; gives the persons whose identifiers are not what they were."""
-        for key, after in self._after.items():
+        # In the order of the keys, so that two requests that cross wait for each other only one way.
+        for key, after in sorted(self._after.items()):
             before = self._before[key]
-            if before is not None and before != after:
+            if before is not None and (before != after or key in self._leaned_on):
                 self.mpi.store.move(self.call.work, before, after)
             if before != after and (before is not None or after.person != after.key):
                 decision = self._decisions.get(key)
@@ -110,10 +112,7 @@ class Changes:
 
     def hold(self, keys: Iterable[int]) -> None:
         """Identities that nobody may move meanwhile, since somebody leans on them."""
-        for key in keys:
-            before = self._before[key]
-            if before is not None and before == self._after[key]:
-                self.mpi.store.hold(self.call.work, before)
+        self._leaned_on.update(keys)
 
     def _changed(self) -> Iterable[PersonChange]:
         persons = {each.person for each in self._after.values()}

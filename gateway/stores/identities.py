@@ -275,7 +275,7 @@ class IdentityStore:
             work.write(_INSERT_TOKEN, *rows)
 
     def move(self, work: UnitOfWork, before: Identity, after: Identity) -> None:
-        """Notes a new head, person or state; Outdated when the identity is not what was read."""
+        """Notes a head, person or state, perhaps the same; Outdated when the identity is not what was read."""
         if before.key != after.key:
             raise Defect("an identity can only become another state of itself")
         row = {
@@ -288,10 +288,6 @@ class IdentityStore:
             "b_new_state": after.state.value,
         }
         work.write(_MOVE, row, expect=1, otherwise=Outdated("the patient was changed by another message"))
-
-    def hold(self, work: UnitOfWork, identity: Identity) -> None:
-        """Notes that an identity must still be what was read: somebody is going to lean on it."""
-        self.move(work, identity, identity)
 
     def guard(self, work: UnitOfWork, tokens: Sequence[int], expected: int) -> None:
         """Notes that nobody with a token of these may have come since they were counted."""

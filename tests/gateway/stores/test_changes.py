@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import literal, select
 from sqlalchemy.util import await_only
 
-from gateway.errors import Busy, Meaning, Refused
+from gateway.errors import Busy, Meaning, Outdated, Refused
 from gateway.record.access import Scope
 from gateway.record.documents import EntryType, Relation, Status
 from gateway.record.people import PatientId
@@ -573,8 +573,7 @@ def test_a_merge_and_a_submission(known: Any, make: Any, order: tuple[int, int])
     """Both are right in either order: what came in for the subsumed identifier is in the one record."""
     known.feed(OTHER)
     survivor, subsumed = (known.run(known.patients.find(item)) for item in (make.entry().patient, OTHER))
-    merging = UnitOfWork()
-    known.patients.merge(merging, Scope(unrestricted=True), survivor, subsumed)
+    merging = known.merging(survivor.identity, subsumed.identity)
     entry = make.entry(patient=OTHER)
     works = [merging, known.prepared(make.submission(entry, patient=OTHER), make)]
     before = known.scope()
@@ -592,10 +591,9 @@ def test_merges_that_cross(known: Any) -> None:
     one, two = (known.run(known.patients.find(each)) for each in (PatientId("PAT-1", OTHER.root), OTHER))
     works = []
     for survivor, subsumed in ((one, two), (two, one)):
-        work = UnitOfWork()
-        known.patients.merge(work, Scope(unrestricted=True), survivor, subsumed)
-        works.append(work)
-    lost(race(known, *works), Meaning.DUPLICATE_KEY)
+        works.append(known.merging(survivor.identity, subsumed.identity))
+    (late,) = [each for each in race(known, *works) if each is not None]
+    assert isinstance(late, Outdated)
     heads = {row.head for row in known.run(known.database.fetch(select(tables.patient)))}
     assert len(heads) == 1
 

@@ -280,9 +280,7 @@ def test_a_merged_patient_is_one_patient(known: Any, make: Any) -> None:
     known.register(make.submission(old), make)
     known.feed(OTHER)
     survivor, subsumed = (known.run(known.patients.find(item)) for item in (old.patient, OTHER))
-    work = UnitOfWork()
-    known.patients.merge(work, Scope(unrestricted=True), survivor, subsumed)
-    known.commit(work)
+    known.merge(survivor.identity, subsumed.identity)
     new = make.entry()
     known.register(make.submission(new, links=[make.link(Relation.REPLACE, new.id, old.id)]), make)
     assert {row.patient_key for row in rows(known, ENTRY)} == {survivor.head}

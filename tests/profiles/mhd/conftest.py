@@ -26,8 +26,9 @@ from gateway.declare.transaction import Call
 from gateway.pipeline.run import run
 from gateway.policy.rights_json import to_json
 from gateway.record.access import Grant, PatientRights, Scope
+from gateway.record.demographics import NOTHING
 from gateway.record.documents import Association, Author, DocumentEntry, Relation, Submission, SubmissionSet
-from gateway.record.patients import Demographics
+from gateway.record.patients import Identity
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.stores import tables
 from gateway.stores.migrate import upgrade
@@ -239,10 +240,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 async def _fill(gateway: Gateway) -> None:
     work = UnitOfWork()
-    everything = Scope(unrestricted=True)
-    patients = gateway.engine.services.patients
-    told = Demographics()
-    keys = {identity: patients.add(work, everything, identity, told, NOW) for identity in (ANNA, BRUNO)}
+    store = gateway.engine.services.index.mpi.store
+    keys = {identity: store.new_key() for identity in (ANNA, BRUNO)}
+    for each, key in keys.items():
+        store.create(work, Identity(key=key, head=key, person=key, id=each), NOTHING, None, (), NOW)
     opposed = to_json(PatientRights(opposed=True))
     work.write(
         insert(tables.patient_rights), {"patient_key": keys[BRUNO], "rights": opposed, "changed_at": 0}

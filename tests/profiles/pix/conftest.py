@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, text
 from gateway.audit.record import AuditSource, Participant
 from gateway.bindings.hl7v2 import Hl7Form, Message, read_message
 from gateway.config import Limits
+from gateway.config.settings import shipped
 from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Raw, Sealed
@@ -28,6 +29,10 @@ from gateway.declare.catalogue import build
 from gateway.declare.services import Services
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.saml import AssertionPolicy, AssertionReader
+from gateway.matching import load_model
+from gateway.mpi.context import Mpi
+from gateway.mpi.index import PatientIndex
+from gateway.mpi.matcher import Matcher
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.run import run
 from gateway.pipeline.stages import STAGES
@@ -39,12 +44,15 @@ from gateway.record.people import PatientId
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database, open_database
+from gateway.stores.identities import IdentityStore
+from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
+from gateway.stores.reviews import ReviewStore
 from gateway.stores.tables import METADATA
 from gateway.stores.threads import HeavyWork
 from profiles.pix.profile import PROFILE
@@ -190,8 +198,19 @@ def _engine(
         services=Services(
             registry=RegistryStore(database, new_key, lambda _code, _scheme: 1),
             repository=RepositoryStore(database, keys, BlobStore(content)),
-            patients=PatientStore(database, keys, new_key),
+            patients=PatientStore(database, keys),
             domain=domain,
+            index=PatientIndex(
+                Mpi(
+                    store=IdentityStore(database, keys, new_key),
+                    history=IdentityHistory(database),
+                    reviews=ReviewStore(database),
+                    domain=domain,
+                    matcher=Matcher(
+                        load_model(shipped("matching/model.toml")), bytes(32), domain.national_roots
+                    ),
+                )
+            ),
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),

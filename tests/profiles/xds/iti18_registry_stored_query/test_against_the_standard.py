@@ -26,7 +26,6 @@ from gateway.errors import Refused
 from gateway.pipeline.authorize import decide
 from gateway.policy.matrix import load_policy
 from gateway.policy.model import Policy
-from gateway.record.access import Scope
 from gateway.record.documents import Author, DocumentEntry, EntryType, Folder, Relation, Status
 from gateway.record.domain import Domain
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
@@ -217,10 +216,7 @@ class Growing:
 
     def merge(self) -> None:
         for subsumed, survivor in MERGED:
-            work, patients = UnitOfWork(), self.record.patients
-            both = [self.record.run(patients.find(each)) for each in (survivor, subsumed)]
-            patients.merge(work, Scope(unrestricted=True), *both)
-            self.record.commit(work)
+            self.record.merge(survivor, subsumed)
             for uuid, item in self.world.items.items():
                 if item.patient == str(subsumed):
                     values = {**item.values, "patientId": (str(survivor),)}
@@ -520,7 +516,7 @@ def check(
     rank = data.draw(st.sampled_from([1, 2, 3, 3]))
     expected = model.answer(world.items, request, rank)
     record = world.record
-    services = Services(record.registry, record.repository, record.patients, domain)
+    services = Services(record.registry, record.repository, record.patients, domain, record.index)
     sent = written(request, random.Random(data.draw(st.integers(0, 9))))  # noqa: S311
     try:
         found = record.run(answered(sent, request.transaction, policy_of(rank), services))
