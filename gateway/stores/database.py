@@ -44,7 +44,7 @@ _STEPS = 10_000
 _QUERY_CANCELLED = "57014"
 _LOCKS = 2_048
 _LOCK = select(func.pg_advisory_xact_lock(column("place"))).select_from(
-    func.unnest(bindparam("places", type_=ARRAY(BigInteger))).table_valued("place", with_ordinality="at")
+    func.unnest(bindparam("places", type_=ARRAY(BigInteger))).table_valued("place").render_derived()
 )
 
 

@@ -565,7 +565,7 @@ def stored(house: Any) -> list[tuple[Any, ...]]:
         house,
         "SELECT unique_id, status, type, e.mime_type, class_code, document_class, type_code, format_code, "
         "facility_type, practice_setting, creation_time, service_start, service_stop, rank, organisation, "
-        "repository, home, hash, e.size, version, latest, offline, p.extension, p.root "
+        "repository, home, hash, e.size, e.version, latest, offline, p.extension, p.root "
         "FROM entry e JOIN patient p ON p.key = e.patient_key ORDER BY unique_id",
     )
 

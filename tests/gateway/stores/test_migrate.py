@@ -42,7 +42,7 @@ def test_titles_are_filled_in_from_what_is_stored(
     fragments |= {name: "<x/>" for name in submission.ids if name not in fragments}
     record.commit(record.prepared(submission, make, fragments=fragments))
     before_titles(record)
-    upgrade(url)
+    command.upgrade(configuration(url), "0004")
     again = opened(url, record.content)
     try:
         rows = again.run(again.database.fetch(select(tables.entry.c.title).order_by(tables.entry.c.key)))
