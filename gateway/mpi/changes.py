@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -36,6 +37,8 @@ class Changes:
         self._decisions: dict[int, Decision] = {}
         self._told: set[int] = set()
         self._leaned_on: set[int] = set()
+        self._counted: list[tuple[frozenset[int], int]] = []
+        self._rows: Counter[int] = Counter()
 
     def see(self, held: Iterable[Held]) -> None:
         """Identities as they are; whoever is to be moved must have been seen, with all of its person."""
@@ -54,6 +57,15 @@ class Changes:
     def tell(self, key: int) -> None:
         """The demographics of an identity changed."""
         self._told.add(key)
+
+    def count(self, tokens: frozenset[int], found: int) -> None:
+        """Tokens that had so many rows when candidates were looked for; nobody may add one meanwhile."""
+        self._counted.append((tokens, found))
+
+    def rows(self, added: Iterable[int], dropped: Iterable[int] = ()) -> None:
+        """Tokens that this request itself adds and drops."""
+        self._rows.update(added)
+        self._rows.subtract(dropped)
 
     def now(self, key: int) -> Identity:
         """An identity as it will be."""
@@ -98,6 +110,9 @@ class Changes:
 
     def finish(self) -> tuple[PersonChange, ...]:
         """Notes moves and events; gives the persons whose identifiers are not what they were."""
+        for tokens, found in self._counted:
+            expected = found + sum(self._rows[token] for token in tokens)
+            self.mpi.store.guard(self.call.work, sorted(tokens), expected)
         # In the order of the keys, so that two requests that cross wait for each other only one way.
         for key, after in sorted(self._after.items()):
             before = self._before[key]

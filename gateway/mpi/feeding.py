@@ -106,13 +106,12 @@ async def _first(mpi: Mpi, changes: Changes, one: Told) -> int:
 async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
     """A new identity: of a person who is known, or the first of a new one."""
     key = mpi.store.new_key()
-    assignment, seen = await _match(mpi, changes, one.traits, key)
+    assignment = await _match(mpi, changes, one.traits, key)
     person = assignment.person if assignment.person is not None else key
     identity = Identity(key=key, head=key, person=person, id=one.id)
     judgement = assignment.judgement if assignment.person is not None else None
     changes.add(identity, explain(judgement) if judgement is not None else None)
     _store(mpi, changes, key, one)
-    mpi.store.guard(changes.call.work, sorted(seen.blocking), seen.count + len(seen.blocking))
     if assignment.person is not None:
         changes.hold(each.key for each in changes.of_person(person) if each.key != key)
     _ask_all(mpi, changes, key, assignment.reviews)
@@ -120,27 +119,16 @@ async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
 
 
 def _store(mpi: Mpi, changes: Changes, key: int, one: Told) -> None:
+    tokens, packed = mpi.matcher.tokens(one.traits), mpi.matcher.pack(one.traits)
     mpi.store.create(
-        changes.call.work,
-        changes.now(key),
-        one.demographics,
-        mpi.matcher.pack(one.traits),
-        mpi.matcher.tokens(one.traits),
-        changes.call.at,
+        changes.call.work, changes.now(key), one.demographics, packed, tokens, changes.call.at
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The tokens that candidates were looked for by, and how many rows they had."""
-
-    blocking: frozenset[int]
-    count: int
+    changes.rows(tokens)
 
 
 async def _match(
     mpi: Mpi, changes: Changes, traits: Traits, key: int, *, apart: frozenset[int] = frozenset()
-) -> tuple[Assignment, _Seen]:
+) -> Assignment:
     """Who this is. What is read to say so is guarded: nobody like this may come meanwhile."""
     blocking = mpi.matcher.blocking(traits)
     count = await mpi.store.count(blocking)
@@ -162,7 +150,8 @@ async def _match(
     )
     if assignment.person is not None and _frozen(changes, assignment.person):
         assignment = replace(assignment, person=None)
-    return assignment, _Seen(blocking, count)
+    changes.count(blocking, count)
+    return assignment
 
 
 def _frozen(changes: Changes, person: int) -> bool:
@@ -198,6 +187,7 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
         return identity.person
     before = mpi.matcher.held(held)
     old, new = mpi.matcher.tokens(before), mpi.matcher.tokens(one.traits)
+    changes.rows(new - old, old - new)
     mpi.store.change(
         changes.call.work,
         held,
@@ -218,7 +208,7 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
     if others:
         await _still_fits(mpi, changes, one.traits, identity, others)
         return identity.person
-    return await _rematch(mpi, changes, before, one.traits, identity)
+    return await _rematch(mpi, changes, one.traits, identity)
 
 
 def _overlaid(mpi: Mpi, changes: Changes, identity: Identity, *, alone: bool) -> int:
@@ -242,14 +232,12 @@ async def _still_fits(
         await _ask_once(mpi, changes, identity.key, identity.person, "changed", contradicting)
 
 
-async def _rematch(mpi: Mpi, changes: Changes, before: Traits, traits: Traits, identity: Identity) -> int:
+async def _rematch(mpi: Mpi, changes: Changes, traits: Traits, identity: Identity) -> int:
     """A person of one identity may now be found to be another who is known."""
     if identity.state is State.FROZEN:
         return identity.person
     apart = await _apart(mpi, identity.key)
-    assignment, seen = await _match(mpi, changes, traits, identity.key, apart=apart)
-    fresh = len(seen.blocking - mpi.matcher.tokens(before))
-    mpi.store.guard(changes.call.work, sorted(seen.blocking), seen.count + fresh)
+    assignment = await _match(mpi, changes, traits, identity.key, apart=apart)
     _ask_all(mpi, changes, identity.key, assignment.reviews, await mpi.reviews.open_about([identity.key], []))
     if assignment.person is None or assignment.judgement is None:
         return identity.person

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.errors import Meaning
+from gateway.errors import Meaning, Refused
 from gateway.mpi.changes import Changes
 from gateway.mpi.context import FIRST, SECOND, Asking, Mpi, refused
 from gateway.mpi.undoing import undo
@@ -42,20 +42,32 @@ async def unlink(
         (each for each in await mpi.history.assertions([one.key]) if other.key in (each.first, each.second)),
         None,
     )
-    changes = Changes(mpi, call, "unlink")
+    undone = None
     if said is not None and said.same and one.person == other.person:
-        changes = await undo(mpi, call, said.operation, kind="unlink")
-    else:
-        changes.see(await mpi.store.members([one.person, other.person]))
-        if one.person == other.person:
-            changes.move(
-                changes.chain(other.key), {"rule": "said-different"}, person=changes.alone(other.key)
-            )
+        undone = await _undone(mpi, call, said.operation)
+    changes = undone or await _parted(mpi, call, one, other)
     mpi.history.retract(call.work, (one.key, other.key))
     mpi.history.assert_pair(
         call.work, changes.operation, mpi.store.new_key(), (one.key, other.key), same=False, reason=reason
     )
     return changes.finish()
+
+
+async def _undone(mpi: Mpi, call: Asking, operation: int) -> Changes | None:
+    """The link taken back; None where somebody was moved since, so that there is no exact way back."""
+    try:
+        return await undo(mpi, call, operation, kind="unlink")
+    except Refused:
+        return None
+
+
+async def _parted(mpi: Mpi, call: Asking, one: Identity, other: Identity) -> Changes:
+    changes = Changes(mpi, call, "unlink")
+    changes.see(await mpi.store.members([one.person, other.person]))
+    if one.person == other.person:
+        decision = {"rule": "said-different"}
+        changes.move(changes.chain(other.key), decision, person=changes.alone(other.key))
+    return changes
 
 
 async def pair(mpi: Mpi, call: Asking, first: PatientId, second: PatientId) -> tuple[Identity, Identity]:
