@@ -1,4 +1,4 @@
-"""Who is who: decides whether identities of several systems belong to one person. Pure, no input or output."""
+"""Who is who: decides whether identities of several systems belong to one person. Pure."""
 
 from gateway.matching.assign import Assignment, ReviewReason, assign, overlay
 from gateway.matching.compare import Levels, compare

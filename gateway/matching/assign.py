@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.matching.compare import DIFFERS, OTHER_DATE, SIMILAR, UNLIKE
-from gateway.matching.judge import UNSUPPORTED, Grade, Judgement, Zone, judge
+from gateway.matching.judge import SAME_NUMBER_UNLIKE, UNSUPPORTED, Grade, Judgement, Zone, judge
 from gateway.matching.model import MatchModel
 from gateway.matching.rules import MEMBER_VETOES, supported
 from gateway.matching.statuses import FROZEN
@@ -15,7 +15,7 @@ from gateway.matching.traits import Traits
 
 ReviewKind = Literal["possible-match", "several-clusters", "same-id-unlike-traits", "id-conflict", "cap-hit"]
 _KINDS: dict[str, ReviewKind] = {
-    "same-number-unlike": "same-id-unlike-traits",
+    SAME_NUMBER_UNLIKE: "same-id-unlike-traits",
     "number-conflict": "id-conflict",
 }
 _RANK = {Zone.LINK: 2, Zone.REVIEW: 1, Zone.NONE: 0}
@@ -82,8 +82,8 @@ def assign(
 def overlay(old: Traits, new: Traits, model: MatchModel, population: int) -> bool:
     """Whether an update under one identifier turns one person into another.
 
-    A likeness below the review band is not enough: who was unknown yesterday may have a name today. Two traits
-    must contradict each other.
+    A likeness below the review band is not enough: who was unknown yesterday may have a name today. Two
+    traits must contradict each other.
     """
     judgement = judge(old, new, model, population)
     levels = judgement.levels
@@ -103,13 +103,13 @@ def _of_cluster(new: Traits, members: Sequence[Traits], model: MatchModel, popul
     best = max(all_of_them, key=lambda each: (_RANK[each.zone], each.odds))
     if best.rule == UNSUPPORTED and any(supported(each.levels) for each in all_of_them):
         best = replace(best, zone=Zone.LINK, grade=Grade.CERTAIN, rule="supported-by-cluster")
-    if best.zone is not Zone.LINK:
-        return best
-    against = {reason for each in all_of_them for reason in (each.rule, *each.vetoes)} & MEMBER_VETOES
+    against = {name for name, holds in MEMBER_VETOES if any(holds(each.levels) for each in all_of_them)}
     if any(each.status in FROZEN for each in members):
         against.add("status-frozen")
     if not against:
         return best
+    if best.zone is not Zone.LINK:
+        return _set_aside(best) if "other-number" in against else best
     return replace(
         best,
         zone=Zone.REVIEW,
@@ -118,6 +118,13 @@ def _of_cluster(new: Traits, members: Sequence[Traits], model: MatchModel, popul
         vetoes=(*best.vetoes, *(f"member-{reason}" for reason in sorted(against))),
         deterministic=False,
     )
+
+
+def _set_aside(best: Judgement) -> Judgement:
+    """Likeness to one member is no question to a person when another has a different national number."""
+    if best.zone is Zone.NONE or best.rule in _KINDS:
+        return best
+    return replace(best, zone=Zone.NONE, grade=Grade.POSSIBLE, rule="member-other-number")
 
 
 def _several(outcomes: Sequence[_Outcome]) -> Assignment:

@@ -1,4 +1,4 @@
-"""How far two persons' traits agree, trait by trait, in levels that need no weights (Fellegi and Sunter 1969)."""
+"""How far two persons' traits agree, trait by trait, in levels (Fellegi and Sunter 1969)."""
 
 from __future__ import annotations
 
@@ -188,7 +188,9 @@ def _mother(a: Traits, b: Traits) -> int:
 
 
 def _identifier(a: Traits, b: Traits) -> int:
-    if not a.identifiers and not b.identifiers:
-        return MISSING
-    ours, theirs = a.identifiers | {a.identity}, b.identifiers | {b.identity}
-    return MISSING if ours.isdisjoint(theirs) else EQUAL
+    shared = (
+        not a.identifiers.isdisjoint(b.identifiers)
+        or a.identity in b.identifiers
+        or b.identity in a.identifiers
+    )
+    return EQUAL if shared else MISSING

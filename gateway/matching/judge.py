@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 from math import log2
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.config.matching import NameRarity
 from gateway.matching.compare import EQUAL, Levels, compare
 from gateway.matching.model import MatchModel
-from gateway.matching.rules import EXCLUDING, LINKING, VETOES, Pair, exact, provisional, supported
+from gateway.matching.rules import EXCLUDING, LINKING, VETOES, Pair, decisive, exact, provisional, supported
 from gateway.matching.traits import Traits
 
 UNSUPPORTED = "unsupported"
 """Nothing speaks against a link, but neither address nor phone speaks for it as the policy asks."""
+SAME_NUMBER_UNLIKE = "same-number-unlike"
+"""The same national number on what does not look like one person: perhaps a relative's."""
 _HIGHEST_ODDS = 60.0
 _SCORE_CAP = 0.9999
 
@@ -43,7 +45,8 @@ class Grade(Enum):
 class Judgement:
     """`weight` in bits; `odds` are bits above those of a random pair; `bits` stand in the order of Levels.
 
-    `rule` names what settled it, `vetoes` all that spoke against a link. `deterministic`: no weight was asked.
+    `rule` names what settled it, `vetoes` all that spoke against a link; `deterministic` says that no weight
+    was asked.
     """
 
     zone: Zone
@@ -73,23 +76,25 @@ class Judgement:
 def judge(a: Traits, b: Traits, model: MatchModel, population: int) -> Judgement:
     """The judgement on a pair when so many identities are held; the same when the two change places."""
     levels = compare(a, b)
-    bits = weigh(a, b, levels, model)
+    bits = weigh(a, levels, model)
     weight = sum(bits)
     odds = weight - log2(max(population, 2))
-    pair = Pair(a, b, levels)
-    vetoes = tuple(name for name, holds in VETOES if holds(pair))
-    zone, rule, deterministic = _settle(pair, odds, vetoes, model)
+    pair = Pair(a, b, levels, model.given_rarity.names)
+    if odds < model.thresholds.possible and not decisive(levels):
+        settled = _Settled(Zone.NONE, "unlike")
+    else:
+        settled = _settle(pair, odds, model)
     return Judgement(
-        zone=zone,
-        grade=_grade(zone, rule, odds, model),
-        rule=rule,
+        zone=settled.zone,
+        grade=_grade(settled, odds, model),
+        rule=settled.rule,
         weight=weight,
         odds=odds,
         probability=probability(odds),
         levels=levels,
         bits=bits,
-        vetoes=vetoes,
-        deterministic=deterministic,
+        vetoes=settled.vetoes,
+        deterministic=settled.deterministic,
         model=model.version,
     )
 
@@ -112,11 +117,11 @@ def explain(judgement: Judgement) -> dict[str, Any]:
 
 def probability(odds: float) -> float:
     """The probability of odds in bits."""
-    return 1.0 / (1.0 + 2.0 ** -max(-_HIGHEST_ODDS, min(_HIGHEST_ODDS, odds)))
+    return 1.0 / (1.0 + pow(2.0, -max(-_HIGHEST_ODDS, min(_HIGHEST_ODDS, odds))))
 
 
-def weigh(a: Traits, b: Traits, levels: Levels, model: MatchModel) -> tuple[float, ...]:
-    """Bits of every trait; names that agree exactly count by how rare they are."""
+def weigh(a: Traits, levels: Levels, model: MatchModel) -> tuple[float, ...]:
+    """Bits of every trait; names that agree exactly, and so are those of `a`, count by how rare they are."""
     bits = [row[level] for row, level in zip(model.weights, levels, strict=True)]
     if levels.family == EQUAL:
         bits[0] += rarity(a.family, model.family_rarity)
@@ -128,23 +133,33 @@ def weigh(a: Traits, b: Traits, levels: Levels, model: MatchModel) -> tuple[floa
 def rarity(words: tuple[str, ...], told: NameRarity) -> float:
     """Bits to add for these words: of the rarest, and for each that agrees besides."""
     rarest = max(told.names.get(word, told.other) for word in words) if told.names else told.other
-    return rarest + told.further * (len(words) - 1)
+    return rarest + told.further * (len(set(words)) - 1)
 
 
-def _settle(pair: Pair, odds: float, vetoes: tuple[str, ...], model: MatchModel) -> tuple[Zone, str, bool]:
-    """Zone, rule, and whether the rule asked for no weight."""
+class _Settled(NamedTuple):
+    """What came out, the rule that settled it, and whether that rule asked for no weight."""
+
+    zone: Zone
+    rule: str
+    deterministic: bool = False
+    vetoes: tuple[str, ...] = ()
+
+
+def _settle(pair: Pair, odds: float, model: MatchModel) -> _Settled:
     for name, holds in EXCLUDING:
         if holds(pair):
-            return Zone.NONE, name, True
+            return _Settled(Zone.NONE, name)
+    vetoes = tuple(name for name, holds in VETOES if holds(pair))
     if not vetoes:
         for name, holds in LINKING:
             if holds(pair):
-                return Zone.LINK, name, True
+                return _Settled(Zone.LINK, name, deterministic=True)
     if pair.levels.matricule == EQUAL:
-        return Zone.REVIEW, "same-number-unlike", True
+        return _Settled(Zone.REVIEW, SAME_NUMBER_UNLIKE, vetoes=vetoes)
     if vetoes:
-        return (Zone.REVIEW if odds >= model.thresholds.review else Zone.NONE), vetoes[0], False
-    return (*_by_weight(pair, odds, model), False)
+        zone = Zone.REVIEW if odds >= model.thresholds.review else Zone.NONE
+        return _Settled(zone, vetoes[0], vetoes=vetoes)
+    return _Settled(*_by_weight(pair, odds, model))
 
 
 def _by_weight(pair: Pair, odds: float, model: MatchModel) -> tuple[Zone, str]:
@@ -155,21 +170,20 @@ def _by_weight(pair: Pair, odds: float, model: MatchModel) -> tuple[Zone, str]:
         return Zone.REVIEW, "weak"
     if provisional(pair):
         return Zone.REVIEW, "status-provisional"
+    if model.policy == "A" or supported(pair.levels):
+        return Zone.LINK, f"policy-{model.policy.lower()}"
     if exact(pair.levels) and odds >= limits.rare:
         return Zone.LINK, "exact-and-rare"
-    if model.policy == "A":
-        return Zone.LINK, "policy-a"
-    if supported(pair.levels):
-        return Zone.LINK, f"policy-{model.policy.lower()}"
     if model.policy == "B" and exact(pair.levels) and odds >= limits.strong:
         return Zone.LINK, "policy-b-exact"
     return Zone.REVIEW, UNSUPPORTED
 
 
-def _grade(zone: Zone, rule: str, odds: float, model: MatchModel) -> Grade:
+def _grade(settled: _Settled, odds: float, model: MatchModel) -> Grade:
+    zone = settled.zone
     if zone is Zone.LINK:
         return Grade.CERTAIN
-    if rule == "status-never":
+    if settled.rule == "status-never":
         return Grade.NONE
     if zone is Zone.REVIEW and odds >= model.thresholds.review:
         return Grade.PROBABLE

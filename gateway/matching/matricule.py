@@ -1,10 +1,12 @@
-"""The national identification number of Luxembourg: 13 digits, date, serial, Luhn and Verhoeff check digits."""
+"""The national number of Luxembourg: 13 digits, date, serial, Luhn and Verhoeff check digits."""
 
 from __future__ import annotations
 
 from datetime import date
+from itertools import cycle
 
 _LENGTH, _CHECKED = 13, 11
+_ZERO = ord("0")
 _MULTIPLY = (
     (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
     (1, 2, 3, 4, 0, 6, 7, 8, 9, 5),
@@ -22,30 +24,31 @@ _STEP = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 _INVERSE = (0, 4, 3, 2, 1, 5, 6, 7, 8, 9)
 
 
-def _permutations() -> tuple[tuple[int, ...], ...]:
-    rows = [tuple(range(10))]
-    for _ in range(7):
-        rows.append(tuple(rows[-1][_STEP[each]] for each in range(10)))
-    return tuple(rows)
+def _places() -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """For each place from the right: what a digit makes of the check so far."""
+    permuted = tuple(range(10))
+    places = []
+    for _ in range(8):
+        permuted = tuple(permuted[_STEP[each]] for each in range(10))
+        places.append(tuple(tuple(row[each] for row in _MULTIPLY) for each in permuted))
+    return tuple(places)
 
 
-_PERMUTE = _permutations()
+_PLACES = _places()
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 def luhn_digit(digits: str) -> int:
     """The check digit to append (ISO/IEC 7812-1 annex B)."""
-    total = sum(
-        _DOUBLED[int(each)] if place % 2 == 0 else int(each) for place, each in enumerate(reversed(digits))
-    )
-    return -total % 10
+    values = [each - _ZERO for each in reversed(digits.encode())]
+    return -(sum(_DOUBLED[each] for each in values[::2]) + sum(values[1::2])) % 10
 
 
 def verhoeff_digit(digits: str) -> int:
     """The check digit to append (Verhoeff 1969)."""
     check = 0
-    for place, each in enumerate(reversed(digits), start=1):
-        check = _MULTIPLY[check][_PERMUTE[place % 8][int(each)]]
+    for place, each in zip(cycle(_PLACES), reversed(digits.encode()), strict=False):
+        check = place[each - _ZERO][check]
     return _INVERSE[check]
 
 

@@ -1,4 +1,4 @@
-"""The immutable model a decision names: weights in bits, thresholds, policy, placeholders, rarity of names."""
+"""The immutable model a decision names: weights, thresholds, policy, placeholders, rarity of names."""
 
 from __future__ import annotations
 

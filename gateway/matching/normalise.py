@@ -8,20 +8,32 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _LETTERS = str.maketrans(
-    {"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h"}
+    {
+        "ß": "ss",
+        "ø": "o",
+        "ł": "l",
+        "æ": "ae",
+        "œ": "oe",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "\u0131": "i",
+        "ħ": "h",
+    }
 )
 """Letters that NFKD leaves whole although other systems write them with plain ones."""
-_PARTICLES = frozenset(
-    ["a", "al", "ap", "ben", "bin", "bint", "d", "da", "das", "de", "degli", "dei", "del", "della", "den", "der", "des", "di", "do", "dos", "du", "e", "el", "i", "ibn", "l", "la", "las", "le", "les", "lo", "los", "o", "st", "te", "ten", "ter", "u", "van", "vande", "vander", "ver", "von", "vom", "y", "zu", "zum", "zur"]
-)
-_GIVEN_PARTICLES = frozenset(["d", "da", "das", "de", "del", "di", "do", "dos", "du", "e", "y"])
+_PARTICLES = frozenset((
+    "a", "al", "ap", "ben", "bin", "bint", "d", "da", "das", "de", "degli", "dei", "del", "della", "den",
+    "der", "des", "di", "do", "dos", "du", "e", "el", "i", "ibn", "l", "la", "las", "le", "les", "lo", "los",
+    "o", "st", "te", "ten", "ter", "u", "van", "vande", "vander", "ver", "vom", "von", "y", "zu", "zum", "zur",
+))  # fmt: skip
+_GIVEN_PARTICLES = frozenset(("d", "da", "das", "de", "del", "di", "do", "dos", "du", "e", "y"))
 """Fewer than those of family names: Ben, Al and Lo are given names."""
-_ROAD_WORDS = (
-    frozenset(
-        ["allee", "am", "an", "av", "ave", "avenue", "bd", "bld", "blvd", "boul", "boulevard", "ch", "chemin", "cite", "imp", "impasse", "pl", "place", "platz", "quai", "rte", "route", "r", "rue", "square", "str", "strasse", "street", "um", "wee", "weg"]
-    )
-    | _PARTICLES
-)
+_ROAD_WORDS = _PARTICLES.union((
+    "allee", "am", "an", "av", "ave", "avenue", "bd", "bld", "blvd", "boul", "boulevard", "ch", "chemin",
+    "cite", "imp", "impasse", "pl", "place", "platz", "quai", "r", "route", "rte", "rue", "square", "str",
+    "strasse", "street", "um", "wee", "weg",
+))  # fmt: skip
 _ROAD_END = re.compile(r"(?<=\w\w)(strasse|straat|stroos|str)$")
 _COUNTRY_BEFORE_POSTCODE = re.compile(r"^(?:[a-z]{1,3} +(?=\d)|l(?=\d{4}$))")
 _SHORTEST_PHONE, _PHONE_DIGITS = 6, 8
@@ -33,7 +45,8 @@ _CACHED = 1 << 16
 class StopList:
     """Placeholders, which are no evidence: the field that holds one counts as missing. All texts are folded.
 
-    `dates` are YYYYMMDD; `new_year_step` is n when 1 January of every n-th year is a placeholder, 0 for never.
+    `newborn` are words in place of a given name. `dates` are YYYYMMDD; `new_year_step` is n when 1 January of
+    every n-th year is a placeholder, 0 for never.
     `phones` are last digits as `phone_digits` gives them; `addresses` are `postcode street number`.
     `dialling` are country codes whose national numbers may have less than eight digits.
     """

@@ -1,12 +1,14 @@
 """Named rules of the decision: what excludes a pair, what a person must decide, what links by itself.
 
-Each rule looks at levels, and at traits where a level does not tell. Vetoes come first: no rule overrides one.
+Each looks at levels, and at traits where a level does not tell. Vetoes come first: no rule overrides one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
+
+from rapidfuzz.distance import OSA
 
 from gateway.matching.compare import (
     CLOSE,
@@ -15,6 +17,7 @@ from gateway.matching.compare import (
     EQUAL,
     MISSING,
     NEARLY,
+    ONE_EDIT,
     OTHER_DATE,
     SIMILAR,
     SWAPPED,
@@ -26,15 +29,19 @@ from gateway.matching.statuses import MOTHER_ONLY, NEVER, PROVED_ONLY, REVIEWED
 from gateway.matching.traits import Traits
 
 _GENERATION_YEARS = 14
-_EXACT = frozenset({EQUAL, CONTAINED})
+_SHORTEST_MISSPELT = 3
+_EXACT = (EQUAL, CONTAINED)
+_SAME_NUMBER = (EQUAL, NEARLY)
+_OTHER_GIVEN = (SIMILAR, UNLIKE)
 
 
 class Pair(NamedTuple):
-    """Two identities and how far they agree."""
+    """Two identities and how far they agree; `given_names` are those known to be in use."""
 
     a: Traits
     b: Traits
     levels: Levels
+    given_names: Container[str] = ()
 
     def either(self, statuses: frozenset[str]) -> bool:
         """Whether one of the two has such a status."""
@@ -42,6 +49,11 @@ class Pair(NamedTuple):
 
 
 Rule = Callable[[Pair], bool]
+
+
+def decisive(levels: Levels) -> bool:
+    """Whether a rule may link these although their weight is low."""
+    return levels.matricule in _SAME_NUMBER or EQUAL in (levels.mother, levels.identifier)
 
 
 # --- excluded: neither linked nor shown to a person ----------------------------------------------
@@ -58,29 +70,29 @@ def under_mothers_traits(pair: Pair) -> bool:
 
 
 def different_numbers(pair: Pair) -> bool:
-    """Two valid national numbers, and not the agreement in all else that would make an alarm of it."""
+    """Two valid national numbers, without the agreement in all else that would make an alarm of it."""
     return pair.levels.matricule == DIFFERS and not number_conflict(pair)
 
 
 def relative(pair: Pair) -> bool:
-    """Another given name and another date, or another family name: one of the household."""
+    """Another given name with another date, or both names unlike: one of the household."""
     levels = pair.levels
-    if levels.matricule in {EQUAL, NEARLY} or levels.given not in {SIMILAR, UNLIKE}:
+    if levels.matricule in _SAME_NUMBER or levels.given not in _OTHER_GIVEN:
         return False
-    return levels.birth_date == OTHER_DATE or levels.family == UNLIKE
+    return levels.birth_date == OTHER_DATE or levels.family == UNLIKE == levels.given
 
 
 def sibling(pair: Pair) -> bool:
     """Another given name and another sex, or another place in a multiple birth."""
     levels = pair.levels
-    if levels.matricule in {EQUAL, NEARLY}:
+    if levels.matricule in _SAME_NUMBER:
         return False
-    return (levels.given == UNLIKE and levels.sex == DIFFERS) or levels.birth_order == DIFFERS
+    return levels.birth_order == DIFFERS or (levels.given == UNLIKE and levels.sex == DIFFERS)
 
 
 def other_generation(pair: Pair) -> bool:
     """Parent and child of one name: the years of birth lie a generation apart."""
-    if pair.levels.birth_date != OTHER_DATE or pair.levels.matricule in {EQUAL, NEARLY}:
+    if pair.levels.birth_date != OTHER_DATE or pair.levels.matricule in _SAME_NUMBER:
         return False
     return abs(int(pair.a.birth_date[:4]) - int(pair.b.birth_date[:4])) >= _GENERATION_YEARS
 
@@ -89,29 +101,27 @@ def other_generation(pair: Pair) -> bool:
 
 
 def number_conflict(pair: Pair) -> bool:
-    """Two valid national numbers on what else is one person: a duplicate number, or a collision."""
+    """Two valid national numbers on what else is one person: two numbers for one, or a collision."""
     levels = pair.levels
-    return (
-        levels.matricule == DIFFERS
-        and levels.family in _EXACT
-        and levels.given in _EXACT
-        and levels.birth_date == EQUAL
-        and levels.sex != DIFFERS
-        and (levels.address == EQUAL or levels.phone == EQUAL)
-    )
+    return levels.matricule == DIFFERS and exact(levels) and levels.sex != DIFFERS and supported(levels)
 
 
 def given_unlike(pair: Pair) -> bool:
-    """Other given names, without an equal national number."""
-    return pair.levels.given in {SIMILAR, UNLIKE} and pair.levels.matricule != EQUAL
+    """Other given names, without an equal national number; a misspelt one is no other name."""
+    levels = pair.levels
+    if levels.given not in _OTHER_GIVEN or levels.matricule == EQUAL:
+        return False
+    return levels.given == UNLIKE or not misspelt(pair)
 
 
 def twin(pair: Pair) -> bool:
-    """Born on one day under one family name, with given names of which one may be the other's twin's."""
+    """Born on one day under one family name, with given names that may be those of twins."""
     levels = pair.levels
     if levels.matricule == EQUAL or levels.birth_date != EQUAL or not MISSING < levels.family <= CLOSE:
         return False
-    return levels.given == CLOSE or (levels.given == CONTAINED and levels.sex == DIFFERS)
+    if levels.given == CLOSE:
+        return not misspelt(pair)
+    return levels.given == CONTAINED and levels.sex == DIFFERS
 
 
 def date_unlike(pair: Pair) -> bool:
@@ -120,15 +130,20 @@ def date_unlike(pair: Pair) -> bool:
 
 
 def family_unlike(pair: Pair) -> bool:
-    """Another family name, without an equal national number: perhaps a marriage."""
+    """Another family name, without an equal national number or mother: perhaps a marriage."""
     levels = pair.levels
-    return levels.family == UNLIKE and levels.matricule != EQUAL and levels.mother != EQUAL
+    return levels.family == UNLIKE and EQUAL not in (levels.matricule, levels.mother)
 
 
 def swapped_undated(pair: Pair) -> bool:
     """Names in each other's place, and no equal date: two names often make two persons."""
     levels = pair.levels
-    return levels.family == SWAPPED and levels.birth_date != EQUAL and levels.matricule != EQUAL
+    return levels.family == SWAPPED and EQUAL not in (levels.birth_date, levels.matricule)
+
+
+def other_order(pair: Pair) -> bool:
+    """Another place in a multiple birth, under one national number: it may be the twin's."""
+    return pair.levels.birth_order == DIFFERS
 
 
 def status_doubtful(pair: Pair) -> bool:
@@ -145,18 +160,30 @@ def same_number(pair: Pair) -> bool:
 
 
 def same_number_other_family(pair: Pair) -> bool:
-    """The same national number, the same day, sex and given names: the family name was changed."""
+    """The same national number, date, given name and sex: the family name was changed."""
+    levels = pair.levels
+    return (
+        levels.matricule == EQUAL
+        and levels.birth_date in (EQUAL, ONE_EDIT)
+        and MISSING < levels.given <= CLOSE
+        and levels.sex != DIFFERS
+    )
+
+
+def same_number_other_given(pair: Pair) -> bool:
+    """The same national number, day, family name and sex; the given name is not told or a like one."""
     levels = pair.levels
     return (
         levels.matricule == EQUAL
         and levels.birth_date == EQUAL
-        and levels.given in _EXACT
+        and MISSING < levels.family <= CLOSE
+        and levels.given in (MISSING, SIMILAR)
         and levels.sex != DIFFERS
     )
 
 
 def same_number_undated(pair: Pair) -> bool:
-    """The same national number and names; one side does not tell the day."""
+    """The same national number, names and sex; one side does not tell the date."""
     levels = pair.levels
     return (
         levels.matricule == EQUAL
@@ -168,22 +195,16 @@ def same_number_undated(pair: Pair) -> bool:
 
 
 def mistyped_number(pair: Pair) -> bool:
-    """One number is the other with one digit wrong; date and names are the same.
+    """One number is the other with one digit wrong; date, names and sex are the same.
 
-    Numbers of twins differ in three digits at least: the serial and what follows from it.
+    Numbers of twins differ in three digits at least: one of the serial, and both that check it.
     """
     levels = pair.levels
-    return (
-        levels.matricule == NEARLY
-        and levels.birth_date == EQUAL
-        and levels.family in _EXACT
-        and levels.given in _EXACT
-        and levels.sex != DIFFERS
-    )
+    return levels.matricule == NEARLY and exact(levels) and levels.sex != DIFFERS
 
 
 def same_identifier(pair: Pair) -> bool:
-    """An identifier of a third system, or the other's own, in common; date and both names agree or nearly do."""
+    """An identifier of a third system, or the other's own, in common; date and both names (nearly) agree."""
     return pair.levels.identifier == EQUAL and pair.levels.sex != DIFFERS and _agrees(pair.levels)
 
 
@@ -208,12 +229,12 @@ def _agrees(levels: Levels) -> bool:
     )
 
 
-# --- conditions of the policies -------------------------------------------------------------------
+# --- conditions of vetoes and policies ------------------------------------------------------------
 
 
 def supported(levels: Levels) -> bool:
     """Address or phone agrees."""
-    return EQUAL in {levels.address, levels.phone}
+    return EQUAL in (levels.address, levels.phone)
 
 
 def exact(levels: Levels) -> bool:
@@ -226,21 +247,56 @@ def provisional(pair: Pair) -> bool:
     return pair.either(PROVED_ONLY | MOTHER_ONLY)
 
 
+def misspelt(pair: Pair) -> bool:
+    """All given names agree but one, which differs by one letter, and only one of the spellings is in use.
+
+    Names of twins are in use both. Where no names are known, nothing counts as misspelt.
+    """
+    if len(pair.a.given) != len(pair.b.given):
+        return False
+    differing = [(a, b) for a, b in zip(pair.a.given, pair.b.given, strict=True) if a != b]
+    if len(differing) != 1:
+        return False
+    a, b = differing[0]
+    if min(len(a), len(b)) < _SHORTEST_MISSPELT or (a in pair.given_names) == (b in pair.given_names):
+        return False
+    return OSA.distance(a, b, score_cutoff=1) <= 1
+
+
+def _other_number(levels: Levels) -> bool:
+    return levels.matricule == DIFFERS
+
+
+def _other_date(levels: Levels) -> bool:
+    return levels.birth_date == OTHER_DATE
+
+
 def _named(*rules: Rule) -> tuple[tuple[str, Rule], ...]:
     return tuple((rule.__name__.replace("_", "-"), rule) for rule in rules)
 
 
 EXCLUDING = _named(status_never, under_mothers_traits, different_numbers, relative, sibling, other_generation)
 VETOES = _named(
-    number_conflict, given_unlike, twin, date_unlike, family_unlike, swapped_undated, status_doubtful
+    number_conflict,
+    given_unlike,
+    twin,
+    date_unlike,
+    family_unlike,
+    swapped_undated,
+    other_order,
+    status_doubtful,
 )
 LINKING = _named(
     same_number,
     same_number_other_family,
+    same_number_other_given,
     same_number_undated,
     mistyped_number,
     same_identifier,
     same_mother,
 )
-MEMBER_VETOES = frozenset({"different-numbers", "number-conflict", "date-unlike", "other-generation"})
-"""Reasons against one member of a cluster that hold against all of it."""
+MEMBER_VETOES: tuple[tuple[str, Callable[[Levels], bool]], ...] = (
+    ("other-number", _other_number),
+    ("other-date", _other_date),
+)
+"""What one member of a cluster has against an identity holds against all of the cluster."""

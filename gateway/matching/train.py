@@ -1,4 +1,4 @@
-"""Estimates a model's weights and rarities from pairs (Fellegi and Sunter 1969; no EM: pairs come labelled)."""
+"""Estimates a model's weights and rarities from labelled pairs (Fellegi and Sunter 1969)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _Pairs = Iterable[tuple[Traits, Traits]]
 def estimate(matches: _Pairs, randoms: _Pairs, base: MatchModel) -> MatchModel:
     """A model with the weights that these pairs show; thresholds, policy and placeholders are the base's.
 
-    `matches` are pairs known to be one person, `randoms` pairs drawn at random (400,000 suffice). A trait that
-    they do not show keeps its weights, as does the national number when all matches were found by it.
+    `matches` are pairs known to be one person, `randoms` pairs drawn at random (400,000 suffice). A trait or
+    level that they do not show keeps its weight, as does the national number when all matches agree in it:
+    then they were found by it.
     """
     agreeing = _count(matches)
     families: Counter[str] = Counter()

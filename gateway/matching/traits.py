@@ -15,12 +15,14 @@ from gateway.matching.normalise import (
     road_of,
 )
 from gateway.matching.phonetics import Heard, hear_family, hear_given
+from gateway.matching.statuses import MOTHER_ONLY
 from gateway.record.demographics import Address, Demographics, PersonName, Telecom
 from gateway.record.people import PatientId
 
 _ELSEWHERE = frozenset({"BA", "BR", "N", "F", "O", "B", "BI", "BDL", "RH"})
 """Uses of an address (table 0190) that do not say where the person lives."""
 _MATRICULE_DIGITS, _FULL_DATE, _LEGACY_DIGITS = 13, 8, 11
+_NOBODY = PatientId("", "")
 _KNOWN_SEX = frozenset({"F", "M"})
 
 
@@ -57,7 +59,7 @@ class Traits:
     birth_order: int = 0
     newborn: bool = False
     status: str = ""
-    identity: PatientId = PatientId("", "")
+    identity: PatientId = _NOBODY
     identifiers: frozenset[PatientId] = frozenset()
 
     @property
@@ -78,8 +80,10 @@ def traits_of(
     name = told.name
     family = hear_family(name.family)
     given = hear_given(" ".join(name.given))
-    told_family, told_given = _evidence(family, stop.names), _evidence(given, stop.names | stop.newborn)
+    told_family, told_given = _evidence(family, stop.names), _given(told, given, stop)
     matricule, sent, identifiers = _numbers(told.identifiers or (), identity, national_roots)
+    if told.status in MOTHER_ONLY:
+        matricule, sent = None, ""
     postcode, locality, street, number = _home(told.addresses or (), stop)
     return Traits(
         family=tuple(each[0] for each in told_family),
@@ -103,7 +107,7 @@ def traits_of(
         birth_place=fold(told.birth_place or ""),
         multiple_birth=_FLAGS.get(told.multiple_birth or ""),
         birth_order=_order(told.birth_order),
-        newborn=told.status == "FILI" or any(each[0] in stop.newborn for each in given),
+        newborn=told.status in MOTHER_ONLY or any(each[0] in stop.newborn for each in given),
         status=told.status or "",
         identity=identity,
         identifiers=identifiers,
@@ -117,6 +121,11 @@ def _evidence(heard: Heard, placeholders: frozenset[str]) -> Heard:
     if any(each[0] in placeholders for each in heard):
         return tuple(each for each in heard if each[0] not in placeholders)
     return heard
+
+
+def _given(told: Demographics, heard: Heard, stop: StopList) -> Heard:
+    """Under its mother's traits a newborn has no given name yet: the one told is hers, as is the number."""
+    return () if told.status in MOTHER_ONLY else _evidence(_evidence(heard, stop.names), stop.newborn)
 
 
 def _placeholders(heard: Heard, kept: Heard) -> tuple[str, ...]:
