@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
-from math import log2
+from math import exp2, log2
 from typing import Any, NamedTuple
 
 from gateway.config.matching import NameRarity
@@ -117,7 +117,7 @@ def explain(judgement: Judgement) -> dict[str, Any]:
 
 def probability(odds: float) -> float:
     """The probability of odds in bits."""
-    return 1.0 / (1.0 + pow(2.0, -max(-_HIGHEST_ODDS, min(_HIGHEST_ODDS, odds))))
+    return 1.0 / (1.0 + exp2(-max(-_HIGHEST_ODDS, min(_HIGHEST_ODDS, odds))))
 
 
 def weigh(a: Traits, levels: Levels, model: MatchModel) -> tuple[float, ...]:

@@ -24,8 +24,9 @@ _LETTERS = str.maketrans(
 """Letters that NFKD leaves whole although other systems write them with plain ones."""
 _PARTICLES = frozenset((
     "a", "al", "ap", "ben", "bin", "bint", "d", "da", "das", "de", "degli", "dei", "del", "della", "den",
-    "der", "des", "di", "do", "dos", "du", "e", "el", "i", "ibn", "l", "la", "las", "le", "les", "lo", "los",
-    "o", "st", "te", "ten", "ter", "u", "van", "vande", "vander", "ver", "vom", "von", "y", "zu", "zum", "zur",
+    "der", "des", "di", "do", "dos", "du", "e", "el", "i", "ibn", "l", "la", "las", "le", "les", "lo",
+    "los", "o", "st", "te", "ten", "ter", "u", "van", "vande", "vander", "ver", "vom", "von", "y", "zu",
+    "zum", "zur",
 ))  # fmt: skip
 _GIVEN_PARTICLES = frozenset(("d", "da", "das", "de", "del", "di", "do", "dos", "du", "e", "y"))
 """Fewer than those of family names: Ben, Al and Lo are given names."""

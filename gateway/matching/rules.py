@@ -5,7 +5,8 @@ Each looks at levels, and at traits where a level does not tell. Vetoes come fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
@@ -30,18 +31,19 @@ from gateway.matching.traits import Traits
 
 _GENERATION_YEARS = 14
 _SHORTEST_MISSPELT = 3
+_HARDLY_USED_BITS = 5.0
 _EXACT = (EQUAL, CONTAINED)
 _SAME_NUMBER = (EQUAL, NEARLY)
 _OTHER_GIVEN = (SIMILAR, UNLIKE)
 
 
 class Pair(NamedTuple):
-    """Two identities and how far they agree; `given_names` are those known to be in use."""
+    """Two identities and how far they agree; `given_names` are those in use, with bits of rarity."""
 
     a: Traits
     b: Traits
     levels: Levels
-    given_names: Container[str] = ()
+    given_names: Mapping[str, float] = MappingProxyType({})
 
     def either(self, statuses: frozenset[str]) -> bool:
         """Whether one of the two has such a status."""
@@ -248,7 +250,7 @@ def provisional(pair: Pair) -> bool:
 
 
 def misspelt(pair: Pair) -> bool:
-    """All given names agree but one, which differs by one letter, and only one of the spellings is in use.
+    """All given names agree but one, which differs by one letter, and one of the spellings is hardly in use.
 
     Names of twins are in use both. Where no names are known, nothing counts as misspelt.
     """
@@ -258,9 +260,12 @@ def misspelt(pair: Pair) -> bool:
     if len(differing) != 1:
         return False
     a, b = differing[0]
-    if min(len(a), len(b)) < _SHORTEST_MISSPELT or (a in pair.given_names) == (b in pair.given_names):
+    if min(len(a), len(b)) < _SHORTEST_MISSPELT or OSA.distance(a, b, score_cutoff=1) > 1:
         return False
-    return OSA.distance(a, b, score_cutoff=1) <= 1
+    in_use, other = pair.given_names.get(a), pair.given_names.get(b)
+    if in_use is None or other is None:
+        return in_use is not other
+    return abs(in_use - other) >= _HARDLY_USED_BITS
 
 
 def _other_number(levels: Levels) -> bool:
