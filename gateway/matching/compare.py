@@ -18,7 +18,8 @@ DIFFERS = 1
 NEARLY = 2
 """Of the national number: a sent number that is not valid, one edit away from the other."""
 SAME_MAIDEN_NAME, OTHER_MAIDEN_NAME, OTHER_MOTHER = 1, 2, 3
-_CLOSE, _SIMILAR = 0.92, 0.80
+_CLOSE, _SIMILAR, _ONE_LETTER = 0.92, 0.80, 0.70
+_SHORTEST = 4
 _FULL_DATE = 8
 _Words = tuple[str, ...]
 
@@ -108,9 +109,18 @@ def _words(a: _Words, b: _Words, likest: Callable[[_Words, _Words], float]) -> i
     if left <= right or right <= left:
         return EQUAL if left == right else CONTAINED
     best = likest(a, b)
-    if best >= _CLOSE:
+    if best >= _CLOSE or (best >= _ONE_LETTER and _one_letter(a, b)):
         return CLOSE
     return SIMILAR if best >= _SIMILAR else UNLIKE
+
+
+def _one_letter(a: _Words, b: _Words) -> bool:
+    """Whether two words are one letter apart: at their beginning that weighs more than it says."""
+    return any(
+        min(len(mine), len(other)) >= _SHORTEST and OSA.distance(mine, other, score_cutoff=1) <= 1
+        for mine in a
+        for other in b
+    )
 
 
 def _likest(a: _Words, b: _Words) -> float:

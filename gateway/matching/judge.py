@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 from gateway.config.matching import NameRarity
 from gateway.matching.compare import EQUAL, Levels, compare
 from gateway.matching.model import MatchModel
-from gateway.matching.rules import EXCLUDING, LINKING, VETOES, Pair, decisive, exact, provisional, supported
+from gateway.matching.rules import (
+    EXCLUDING,
+    LINKING,
+    VETOES,
+    Pair,
+    decisive,
+    exact,
+    provisional,
+    renamed,
+    supported,
+)
 from gateway.matching.traits import Traits
 
 UNSUPPORTED = "unsupported"
@@ -170,6 +180,8 @@ def _by_weight(pair: Pair, odds: float, model: MatchModel) -> tuple[Zone, str]:
         return Zone.REVIEW, "weak"
     if provisional(pair):
         return Zone.REVIEW, "status-provisional"
+    if renamed(pair.levels):
+        return (Zone.LINK if odds >= limits.strong else Zone.REVIEW), "renamed"
     if model.policy == "A" or supported(pair.levels):
         return Zone.LINK, f"policy-{model.policy.lower()}"
     if exact(pair.levels) and odds >= limits.rare:

@@ -16,7 +16,7 @@ from gateway.config.matching import (
     load_matching,
 )
 from gateway.matching.compare import Levels
-from gateway.matching.normalise import StopList, family_tokens, fold, postcode_of, road_of
+from gateway.matching.normalise import StopList, plain, postcode_of, road_of
 
 _VERSION_DIGITS = 16
 
@@ -64,8 +64,8 @@ def dump_model(model: MatchModel) -> str:
 
 def _stop_list(told: Placeholders) -> StopList:
     return StopList(
-        names=frozenset(word for name in told.names for word in fold(name).split()),
-        newborn=frozenset(word for name in told.newborn for word in family_tokens(name)),
+        names=frozenset(word for name in told.names for word in plain(name).split()),
+        newborn=frozenset(word for name in told.newborn for word in plain(name).split()),
         dates=frozenset(told.dates),
         new_year_step=told.new_year_step,
         phones=frozenset(told.phones),

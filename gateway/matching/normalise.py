@@ -36,6 +36,7 @@ _ROAD_WORDS = _PARTICLES.union((
     "strasse", "street", "um", "wee", "weg",
 ))  # fmt: skip
 _ROAD_END = re.compile(r"(?<=\w\w)(strasse|straat|stroos|str)$")
+_UMLAUT = re.compile("([aou])e")
 _COUNTRY_BEFORE_POSTCODE = re.compile(r"^(?:[a-z]{1,3} +(?=\d)|l(?=\d{4}$))")
 _SHORTEST_PHONE, _PHONE_DIGITS = 6, 8
 _YEAR, _DAY = 4, 8
@@ -82,16 +83,22 @@ def fold(text: str) -> str:
 
 
 @lru_cache(_CACHED)
+def plain(text: str) -> str:
+    """Folded, and with an umlaut as its vowel alone: one system writes Müller, others Mueller or Muller."""
+    return _UMLAUT.sub(r"\1", fold(text))
+
+
+@lru_cache(_CACHED)
 def family_tokens(text: str) -> tuple[str, ...]:
     """The words of a family name without particles; all of them when there is nothing else."""
-    words = fold(text).split()
+    words = plain(text).split()
     return tuple(word for word in words if word not in _PARTICLES) or tuple(words)
 
 
 @lru_cache(_CACHED)
 def given_tokens(text: str) -> tuple[str, ...]:
     """The words of all given names, particles left out."""
-    words = fold(text).split()
+    words = plain(text).split()
     return tuple(word for word in words if word not in _GIVEN_PARTICLES) or tuple(words)
 
 

@@ -20,6 +20,7 @@ from gateway.matching.compare import (
     NEARLY,
     ONE_EDIT,
     OTHER_DATE,
+    SAME_ROAD,
     SIMILAR,
     SWAPPED,
     TWO_PARTS,
@@ -67,8 +68,11 @@ def status_never(pair: Pair) -> bool:
 
 
 def under_mothers_traits(pair: Pair) -> bool:
-    """A newborn under its mother's traits looks like her; only her identifier says whose child it is."""
-    return pair.either(MOTHER_ONLY) and pair.levels.mother != EQUAL
+    """A newborn under its mother's traits, who looks like her: born another day, or elsewhere."""
+    levels = pair.levels
+    if not pair.either(MOTHER_ONLY) or levels.mother == EQUAL:
+        return False
+    return levels.birth_date != EQUAL or not supported(levels)
 
 
 def different_numbers(pair: Pair) -> bool:
@@ -85,11 +89,13 @@ def relative(pair: Pair) -> bool:
 
 
 def sibling(pair: Pair) -> bool:
-    """Another given name and another sex, or another place in a multiple birth."""
+    """Another given name and sex, another place in a multiple birth, or one mother and another day."""
     levels = pair.levels
     if levels.matricule in _SAME_NUMBER:
         return False
-    return levels.birth_order == DIFFERS or (levels.given == UNLIKE and levels.sex == DIFFERS)
+    if levels.birth_order == DIFFERS or (levels.mother == EQUAL and levels.birth_date == OTHER_DATE):
+        return True
+    return levels.given == UNLIKE and levels.sex == DIFFERS
 
 
 def other_generation(pair: Pair) -> bool:
@@ -111,9 +117,7 @@ def number_conflict(pair: Pair) -> bool:
 def given_unlike(pair: Pair) -> bool:
     """Other given names, without an equal national number; a misspelt one is no other name."""
     levels = pair.levels
-    if levels.given not in _OTHER_GIVEN or levels.matricule == EQUAL:
-        return False
-    return levels.given == UNLIKE or not misspelt(pair)
+    return levels.given in _OTHER_GIVEN and levels.matricule != EQUAL and not misspelt(pair)
 
 
 def twin(pair: Pair) -> bool:
@@ -131,10 +135,20 @@ def date_unlike(pair: Pair) -> bool:
     return pair.levels.birth_date == OTHER_DATE
 
 
+def undated(pair: Pair) -> bool:
+    """One side tells no birth date, and no national number is equal: parents and children share names."""
+    return pair.levels.birth_date == MISSING and pair.levels.matricule != EQUAL
+
+
 def family_unlike(pair: Pair) -> bool:
-    """Another family name, without an equal national number or mother: perhaps a marriage."""
+    """Another family name, without an equal national number or mother: a marriage must be evident."""
     levels = pair.levels
-    return levels.family == UNLIKE and EQUAL not in (levels.matricule, levels.mother)
+    return levels.family == UNLIKE and EQUAL not in (levels.matricule, levels.mother) and not renamed(levels)
+
+
+def newborn_unproved(pair: Pair) -> bool:
+    """A newborn under its mother's traits, and no identifier of the mother in common."""
+    return pair.either(MOTHER_ONLY) and pair.levels.mother != EQUAL
 
 
 def swapped_undated(pair: Pair) -> bool:
@@ -235,8 +249,18 @@ def _agrees(levels: Levels) -> bool:
 
 
 def supported(levels: Levels) -> bool:
-    """Address or phone agrees."""
-    return EQUAL in (levels.address, levels.phone)
+    """Address or phone agrees; the same road does where the house number is left out or another."""
+    return levels.phone == EQUAL or levels.address in (EQUAL, SAME_ROAD)
+
+
+def renamed(levels: Levels) -> bool:
+    """All agrees but the family name: day, given names and sex, and address or phone."""
+    return (
+        levels.family == UNLIKE
+        and levels.given == EQUAL == levels.birth_date
+        and levels.sex == EQUAL
+        and EQUAL in (levels.address, levels.phone)
+    )
 
 
 def exact(levels: Levels) -> bool:
@@ -252,11 +276,9 @@ def provisional(pair: Pair) -> bool:
 def misspelt(pair: Pair) -> bool:
     """All given names agree but one, which differs by one letter, and one of the spellings is hardly in use.
 
-    Names of twins are in use both. Where no names are known, nothing counts as misspelt.
+    Only names that both tell are compared. Names of twins are in use both. Where no names are known, nothing counts as misspelt.
     """
-    if len(pair.a.given) != len(pair.b.given):
-        return False
-    differing = [(a, b) for a, b in zip(pair.a.given, pair.b.given, strict=True) if a != b]
+    differing = [(a, b) for a, b in zip(pair.a.given, pair.b.given, strict=False) if a != b]
     if len(differing) != 1:
         return False
     a, b = differing[0]
@@ -286,7 +308,9 @@ VETOES = _named(
     given_unlike,
     twin,
     date_unlike,
+    undated,
     family_unlike,
+    newborn_unproved,
     swapped_undated,
     other_order,
     status_doubtful,

@@ -9,8 +9,8 @@ from gateway.matching.matricule import is_matricule
 from gateway.matching.normalise import (
     StopList,
     date_digits,
-    fold,
     phone_digits,
+    plain,
     postcode_of,
     road_of,
 )
@@ -90,7 +90,7 @@ def traits_of(
         given=tuple(each[0] for each in told_given),
         family_codes=tuple(each[1] for each in told_family),
         given_codes=tuple(each[1] for each in told_given),
-        family_whole=fold(name.family).replace(" ", "") if told_family else "",
+        family_whole=plain(name.family).replace(" ", "") if told_family else "",
         other_families=_others(told.names or (), name, stop),
         set_aside=_placeholders(family, told_family),
         birth_date=_birth_date(told.birth_date, matricule, stop),
@@ -104,7 +104,7 @@ def traits_of(
         matricule_sent=sent,
         mothers_identifiers=frozenset(told.mothers_identifiers or ()),
         mothers_name="".join(each[0] for each in hear_family(told.mothers_maiden_name or "")),
-        birth_place=fold(told.birth_place or ""),
+        birth_place=plain(told.birth_place or ""),
         multiple_birth=_FLAGS.get(told.multiple_birth or ""),
         birth_order=_order(told.birth_order),
         newborn=told.status in MOTHER_ONLY or any(each[0] in stop.newborn for each in given),
@@ -165,18 +165,18 @@ def _digits(text: str) -> str:
 
 
 def _birth_date(told: str | None, matricule: str | None, stop: StopList) -> str:
-    """A placeholder counts all the same when the national number confirms it."""
+    """The date as told, or as the national number has it where it is not told, or a placeholder."""
     date = date_digits(told or "")
-    if date and stop.holds_date(date) and (matricule is None or not matricule.startswith(date)):
-        return ""
-    return date
+    if date and not stop.holds_date(date):
+        return date
+    return date_digits(matricule or "")
 
 
 def _home(told: Iterable[Address], stop: StopList) -> tuple[str, str, str, str]:
     for each in told:
         if each.use in _ELSEWHERE:
             continue
-        postcode, locality = postcode_of(each.postcode), fold(each.city)
+        postcode, locality = postcode_of(each.postcode), plain(each.city)
         street, number = road_of(each.lines[0]) if each.lines else ("", "")
         if stop.addresses and f"{postcode} {street} {number}" in stop.addresses:
             continue
