@@ -47,7 +47,7 @@ class Thresholds:
 
     automatic: Bits = 5.0
     strong: Bits = 8.0
-    rare: Bits = 14.0
+    rare: Bits = 12.0
     review: Bits = -2.0
     possible: Bits = -8.0
 

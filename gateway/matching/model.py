@@ -37,6 +37,11 @@ class MatchModel:
     given_rarity: NameRarity
     version: str
 
+    @property
+    def knows_names(self) -> bool:
+        """Whether it is known which names are rare."""
+        return bool(self.family_rarity.names) and bool(self.given_rarity.names)
+
 
 def load_model(path: Path) -> MatchModel:
     """Read a model file; SettingsInvalid with file, line and reason."""

@@ -99,10 +99,9 @@ def sibling(pair: Pair) -> bool:
 
 
 def other_generation(pair: Pair) -> bool:
-    """Parent and child of one name: the years of birth lie a generation apart."""
-    if pair.levels.birth_date != OTHER_DATE or pair.levels.matricule in _SAME_NUMBER:
-        return False
-    return abs(int(pair.a.birth_date[:4]) - int(pair.b.birth_date[:4])) >= _GENERATION_YEARS
+    """Parent and child of one name: another date, and years of birth that lie a generation apart."""
+    levels = pair.levels
+    return levels.birth_date == OTHER_DATE and levels.matricule not in _SAME_NUMBER and _generation(pair)
 
 
 # --- vetoes: a person decides ---------------------------------------------------------------------
@@ -133,6 +132,12 @@ def twin(pair: Pair) -> bool:
 def date_unlike(pair: Pair) -> bool:
     """Another birth date, whatever else agrees."""
     return pair.levels.birth_date == OTHER_DATE
+
+
+def namesake(pair: Pair) -> bool:
+    """Birth dates alike but for a generation: a child may bear its parent's name, and its birthday."""
+    levels = pair.levels
+    return levels.birth_date in (ONE_EDIT, TWO_PARTS) and levels.matricule != EQUAL and _generation(pair)
 
 
 def undated(pair: Pair) -> bool:
@@ -257,9 +262,10 @@ def renamed(levels: Levels) -> bool:
     """All agrees but the family name: day, given names and sex, and address or phone."""
     return (
         levels.family == UNLIKE
-        and levels.given == EQUAL == levels.birth_date
+        and levels.given in _EXACT
+        and levels.birth_date == EQUAL
         and levels.sex == EQUAL
-        and EQUAL in (levels.address, levels.phone)
+        and supported(levels)
     )
 
 
@@ -276,7 +282,8 @@ def provisional(pair: Pair) -> bool:
 def misspelt(pair: Pair) -> bool:
     """All given names agree but one, which differs by one letter, and one of the spellings is hardly in use.
 
-    Only names that both tell are compared. Names of twins are in use both. Where no names are known, nothing counts as misspelt.
+    Only names that both tell are compared. Names of twins are in use both. Where no names are known, nothing
+    counts as misspelt.
     """
     differing = [(a, b) for a, b in zip(pair.a.given, pair.b.given, strict=False) if a != b]
     if len(differing) != 1:
@@ -288,6 +295,10 @@ def misspelt(pair: Pair) -> bool:
     if in_use is None or other is None:
         return in_use is not other
     return abs(in_use - other) >= _HARDLY_USED_BITS
+
+
+def _generation(pair: Pair) -> bool:
+    return abs(int(pair.a.birth_date[:4]) - int(pair.b.birth_date[:4])) >= _GENERATION_YEARS
 
 
 def _other_number(levels: Levels) -> bool:
@@ -308,6 +319,7 @@ VETOES = _named(
     given_unlike,
     twin,
     date_unlike,
+    namesake,
     undated,
     family_unlike,
     newborn_unproved,
