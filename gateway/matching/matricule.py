@@ -6,7 +6,6 @@ from datetime import date
 from itertools import cycle
 
 _LENGTH, _CHECKED = 13, 11
-_ZERO = ord("0")
 _MULTIPLY = (
     (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
     (1, 2, 3, 4, 0, 6, 7, 8, 9, 5),
@@ -35,20 +34,21 @@ def _places() -> tuple[tuple[tuple[int, ...], ...], ...]:
 
 
 _PLACES = _places()
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_VALUES = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
 
 def luhn_digit(digits: str) -> int:
     """The check digit to append (ISO/IEC 7812-1 annex B)."""
-    values = [each - _ZERO for each in reversed(digits.encode())]
-    return -(sum(_DOUBLED[each] for each in values[::2]) + sum(values[1::2])) % 10
+    backwards = digits.encode()[::-1]
+    return -(sum(backwards[::2].translate(_DOUBLED)) + sum(backwards[1::2].translate(_VALUES))) % 10
 
 
 def verhoeff_digit(digits: str) -> int:
     """The check digit to append (Verhoeff 1969)."""
     check = 0
-    for place, each in zip(cycle(_PLACES), reversed(digits.encode()), strict=False):
-        check = place[each - _ZERO][check]
+    for place, value in zip(cycle(_PLACES), digits.encode()[::-1].translate(_VALUES), strict=False):
+        check = place[value][check]
     return _INVERSE[check]
 
 

@@ -38,6 +38,7 @@ _ROAD_WORDS = _PARTICLES.union((
 _ROAD_END = re.compile(r"(?<=\w\w)(strasse|straat|stroos|str)$")
 _UMLAUT = re.compile("([aou])e")
 _COUNTRY_BEFORE_POSTCODE = re.compile(r"^(?:[a-z]{1,3} +(?=\d)|l(?=\d{4}$))")
+_NO_DIGIT = re.compile(r"[^0-9]+")
 _SHORTEST_PHONE, _PHONE_DIGITS = 6, 8
 _YEAR, _DAY = 4, 8
 _CACHED = 1 << 16
@@ -119,7 +120,7 @@ def road_of(line: str) -> tuple[str, str]:
 
 def phone_digits(text: str, stop: StopList) -> str:
     """The last eight digits; empty when there are less than six, or when they are a placeholder."""
-    digits = "".join(each for each in text if "0" <= each <= "9")
+    digits = _NO_DIGIT.sub("", text)
     if text.lstrip()[:1] == "+" or digits.startswith("00"):
         digits = digits.removeprefix("00")
         digits = next((digits[len(code) :] for code in stop.dialling if digits.startswith(code)), digits)

@@ -118,8 +118,9 @@ _FLAGS = {"Y": True, "N": False}
 
 
 def _evidence(heard: Heard, placeholders: frozenset[str]) -> Heard:
-    if any(each[0] in placeholders for each in heard):
-        return tuple(each for each in heard if each[0] not in placeholders)
+    for word, _ in heard:
+        if word in placeholders:
+            return tuple(each for each in heard if each[0] not in placeholders)
     return heard
 
 

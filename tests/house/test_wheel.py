@@ -30,6 +30,7 @@ def test_the_wheel_has_two_packages(names: set[str]) -> None:
     [
         "gateway/_schemas/ihe/xdsb.xsd",
         "gateway/_config/affinity/documents.toml",
+        "gateway/_config/matching/model.toml",
         "gateway/_config/policy/matrix.toml",
         "gateway/_config/passerelle.toml",
         "gateway/_config/demo/discharge-letter.xml",
