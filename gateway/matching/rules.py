@@ -27,7 +27,7 @@ from gateway.matching.compare import (
     UNLIKE,
     Levels,
 )
-from gateway.matching.statuses import MOTHER_ONLY, NEVER, PROVED_ONLY, REVIEWED
+from gateway.matching.statuses import HOMONYM, MOTHER_ONLY, NEVER, PROVED_ONLY, REVIEWED
 from gateway.matching.traits import Traits
 
 _GENERATION_YEARS = 14
@@ -132,6 +132,14 @@ def twin(pair: Pair) -> bool:
 def date_unlike(pair: Pair) -> bool:
     """Another birth date, whatever else agrees."""
     return pair.levels.birth_date == OTHER_DATE
+
+
+def unnamed(pair: Pair) -> bool:
+    """One side tells no given or no family name: of twins who are not named yet, nothing else differs."""
+    levels = pair.levels
+    if EQUAL in (levels.matricule, levels.mother):
+        return False
+    return MISSING in (levels.family, levels.given)
 
 
 def namesake(pair: Pair) -> bool:
@@ -279,6 +287,11 @@ def provisional(pair: Pair) -> bool:
     return pair.either(PROVED_ONLY | MOTHER_ONLY)
 
 
+def homonymous(pair: Pair) -> bool:
+    """One is known to have a homonym: names and date prove less."""
+    return pair.either(HOMONYM)
+
+
 def misspelt(pair: Pair) -> bool:
     """All given names agree but one, which differs by one letter, and one of the spellings is hardly in use.
 
@@ -319,6 +332,7 @@ VETOES = _named(
     given_unlike,
     twin,
     date_unlike,
+    unnamed,
     namesake,
     undated,
     family_unlike,

@@ -8,6 +8,8 @@ REVIEWED = frozenset({"DOUT", "DPOT", "DOUA", "COLP", "COLV"})
 """Doubtful, possible or confirmed duplicate, possible or confirmed collision: a person decides each link."""
 PROVED_ONLY = frozenset({"PROV"})
 """Entered without proof: linked by a national number that agrees, not by likeness."""
+HOMONYM = frozenset({"HOMD", "HOMA"})
+"""Another person of these names and this date is known, or presumed: linked with support only."""
 MOTHER_ONLY = frozenset({"FILI"})
 """A newborn under the mother's traits: names and number are hers, so only the mother's identifier counts."""
 HIDDEN = frozenset({"FICT", "ANOM", "CACH", "USUR", "INVA", "DESA"})

@@ -123,6 +123,12 @@ def test_twins_stay_two(person: Person, model: MatchModel) -> None:
     assert assign(brother, {7: [first]}, model, POPULATION).reviews == ()
 
 
+def test_twins_who_are_not_named_yet_stay_two(person: Person, named: MatchModel) -> None:
+    first = person(given="Bebe", home=HOME, phone="26123456")
+    for second in (person(given="Bebe", home=HOME, phone="26123456"), person(home=HOME, phone="26123456")):
+        assert assign(second, {7: [first]}, named, POPULATION).person is None
+
+
 def test_a_triplet_is_told_by_its_order(person: Person, model: MatchModel) -> None:
     born = [person(given="Bebe", mother="M1", multiple_birth="Y", birth_order=str(n)) for n in (1, 2, 3)]
     clusters = {1: [born[0]], 2: [born[1]]}

@@ -117,6 +117,12 @@ def test_a_rare_exact_person_needs_no_address(person: Person, named: MatchModel)
     assert judge(common, common, named, POPULATION).rule == "unsupported"
 
 
+def test_who_has_a_homonym_needs_an_address(person: Person, named: MatchModel) -> None:
+    one = person(home=HOME, status="HOMA")
+    assert judge(one, person(), named, POPULATION).rule == "unsupported"
+    assert judge(one, person(home=HOME), named, POPULATION).rule == "policy-c"
+
+
 def test_who_is_rare_is_not_known_without_a_table_of_names(person: Person, model: MatchModel) -> None:
     judgement = judge(person(), person(), model, 2)
     assert judgement.odds > model.thresholds.rare

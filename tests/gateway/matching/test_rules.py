@@ -74,6 +74,8 @@ def test_excluded_are_neither_linked_nor_reviewed(
             (HOME, HOME | {"given": "Sophie Paul", "sex": "M"}),
             (HOME, HOME | {"given": "Sophie Paul"}),
         ),
+        ("unnamed", (HOME, HOME | {"given": "Bebe"}), (HOME, HOME | {"given": "Sophie Nicole"})),
+        ("unnamed", (HOME, HOME | {"family": "Inconnu"}), (ID, ID | {"family": "Inconnu"})),
         ("date-unlike", (HOME, HOME | {"born": "19920318"}), (HOME, HOME | {"born": "19850325"})),
         ("namesake", (HOME, HOME | {"born": "19990317"}), (HOME, HOME | {"born": "19980317"})),
         ("undated", (HOME, HOME | {"born": None}), (HOME, HOME | {"born": "1985"})),
