@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from gateway.matching.blocks import Row, Wanted
 from gateway.mpi.context import Asking, Mpi
 from gateway.record.patients import Identity, PersonChange, State
 from gateway.record.people import PatientId
@@ -37,8 +38,8 @@ class Changes:
         self._decisions: dict[int, Decision] = {}
         self._told: set[int] = set()
         self._leaned_on: set[int] = set()
-        self._counted: list[tuple[frozenset[int], int]] = []
-        self._rows: Counter[int] = Counter()
+        self._counted: list[tuple[Wanted, int]] = []
+        self._rows: Counter[Row] = Counter()
 
     def see(self, held: Iterable[Held]) -> None:
         """Identities as they are; whoever is to be moved must have been seen, with all of its person."""
@@ -58,12 +59,12 @@ class Changes:
         """The demographics of an identity changed."""
         self._told.add(key)
 
-    def count(self, tokens: frozenset[int], found: int) -> None:
-        """Tokens that had so many rows when candidates were looked for; nobody may add one meanwhile."""
-        self._counted.append((tokens, found))
+    def count(self, wanted: Wanted, found: int) -> None:
+        """Who may be the same had so many rows when it was looked for; nobody may add one meanwhile."""
+        self._counted.append((wanted, found))
 
-    def rows(self, added: Iterable[int], dropped: Iterable[int] = ()) -> None:
-        """Tokens that this request itself adds and drops."""
+    def rows(self, added: Iterable[Row], dropped: Iterable[Row] = ()) -> None:
+        """Rows that this request itself adds and drops."""
         self._rows.update(added)
         self._rows.subtract(dropped)
 
@@ -110,9 +111,9 @@ class Changes:
 
     def finish(self) -> tuple[PersonChange, ...]:
         """Notes moves and events; gives the persons whose identifiers are not what they were."""
-        for tokens, found in self._counted:
-            expected = found + sum(self._rows[token] for token in tokens)
-            self.mpi.store.guard(self.call.work, sorted(tokens), expected)
+        for wanted, found in self._counted:
+            own = sum(number for row, number in self._rows.items() if wanted.covers(row))
+            self.mpi.store.guard(self.call.work, wanted, found + own)
         # In the order of the keys, so that two requests that cross wait for each other only one way.
         for key, after in sorted(self._after.items()):
             before = self._before[key]

@@ -119,20 +119,18 @@ async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
 
 
 def _store(mpi: Mpi, changes: Changes, key: int, one: Told) -> None:
-    tokens, packed = mpi.matcher.tokens(one.traits), mpi.matcher.pack(one.traits)
-    mpi.store.create(
-        changes.call.work, changes.now(key), one.demographics, packed, tokens, changes.call.at
-    )
-    changes.rows(tokens)
+    rows, packed = mpi.matcher.rows(one.traits), mpi.matcher.pack(one.traits)
+    mpi.store.create(changes.call.work, changes.now(key), one.demographics, packed, rows, changes.call.at)
+    changes.rows(rows)
 
 
 async def _match(
     mpi: Mpi, changes: Changes, traits: Traits, key: int, *, apart: frozenset[int] = frozenset()
 ) -> Assignment:
     """Who this is. What is read to say so is guarded: nobody like this may come meanwhile."""
-    blocking = mpi.matcher.blocking(traits)
-    count = await mpi.store.count(blocking)
-    held = await mpi.store.sharing(blocking, mpi.most) if count else []
+    wanted = mpi.matcher.wanted(traits)
+    count = await mpi.store.count(wanted) if wanted.tokens else 0
+    held = await mpi.store.sharing(wanted, mpi.most) if count else []
     changes.see(held)
     clusters: dict[int, list[Traits]] = {}
     for each in held:
@@ -150,7 +148,7 @@ async def _match(
     )
     if assignment.person is not None and _frozen(changes, assignment.person):
         assignment = replace(assignment, person=None)
-    changes.count(blocking, count)
+    changes.count(wanted, count)
     return assignment
 
 
@@ -186,7 +184,7 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
         changes.see([held])
         return identity.person
     before = mpi.matcher.held(held)
-    old, new = mpi.matcher.tokens(before), mpi.matcher.tokens(one.traits)
+    old, new = mpi.matcher.rows(before), mpi.matcher.rows(one.traits)
     changes.rows(new - old, old - new)
     mpi.store.change(
         changes.call.work,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from gateway.matching import (
     MatchModel,
     Traits,
-    blocking_tokens,
     pack_traits,
     search_tokens,
     traits_of,
     unpack_traits,
 )
+from gateway.matching.blocks import Marks, Row, Wanted, rows_of, wanted_of
 from gateway.record.demographics import Demographics
 from gateway.record.people import PatientId
 from gateway.stores.identities import Held
@@ -40,10 +40,13 @@ class Matcher:
         """Traits as they are stored."""
         return pack_traits(traits)
 
-    def blocking(self, traits: Traits) -> frozenset[int]:
-        """Tokens that two records of one person share, most likely one of them."""
-        return blocking_tokens(traits, self.secret)
+    def wanted(self, traits: Traits) -> Wanted:
+        """Whom a person is compared with."""
+        return wanted_of(traits, self.secret)
 
-    def tokens(self, traits: Traits) -> frozenset[int]:
+    def rows(self, traits: Traits) -> frozenset[Row]:
         """All that a person can be found by."""
-        return self.blocking(traits) | search_tokens(traits, self.secret)
+        found = rows_of(traits, self.secret)
+        known = {each.token for each in found}
+        others = search_tokens(traits, self.secret) - known
+        return found | {Row(token, Marks()) for token in others}

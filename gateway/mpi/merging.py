@@ -46,7 +46,7 @@ async def rename(mpi: Mpi, call: Asking, told: PatientMerge) -> tuple[PersonChan
     changes.add(identity, {"rule": "rename"})
     traits = mpi.matcher.traits(old.told, told.survivor)
     mpi.store.create(
-        call.work, identity, old.told, mpi.matcher.pack(traits), mpi.matcher.tokens(traits), call.at
+        call.work, identity, old.told, mpi.matcher.pack(traits), mpi.matcher.rows(traits), call.at
     )
     changes.move(changes.chain(old.identity.key), {"rule": "rename"}, head=key)
     return changes.finish()

@@ -11,10 +11,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy import Row as DatabaseRow
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import Defect, Outdated
+from gateway.matching.blocks import ABSENT, DIRECT, NAMED, Marks, Row, Wanted
 from gateway.record.demographics import NOTHING, Demographics, dump, load
 from gateway.record.patients import Identity, State
 from gateway.record.people import PatientId
@@ -44,12 +59,30 @@ _BY_HEADS = _ROWS.where(_P.head.in_(bindparam("heads", expanding=True)))
 _MEMBERS = _ROWS.where(_P.person.in_(bindparam("persons", expanding=True)))
 
 
+def _places(kind: str, number: int) -> list[Any]:
+    return [bindparam(f"{kind}{at}", type_=BigInteger) for at in range(number)]
+
+
+def _like() -> Any:
+    """The rows of identities that may be the same person (`gateway.matching.blocks.Wanted`)."""
+    families, givens = bindparam("families", type_=BigInteger), bindparam("givens", type_=BigInteger)
+    place, year, day = (bindparam(name, type_=Integer) for name in ("place", "year", "day"))
+    heard = or_(_T.families.op("&")(families) != 0, _T.givens.op("&")(givens) != 0, _T.place == place)
+    near = or_(_T.year == year, _T.day == day, _T.place == place)
+    return union_all(
+        select(_T.patient_key).where(_T.token.in_(_places("direct", DIRECT))),
+        select(_T.patient_key).where(_T.token == bindparam("born", type_=BigInteger), heard),
+        select(_T.patient_key).where(_T.token.in_(_places("named", NAMED)), near),
+    ).subquery()
+
+
 def _sharing() -> Select[Any]:
-    """All members of the persons with an identity that shares a token, the most tokens first."""
+    """All members of the persons with an identity that may be the same, the likeliest first."""
+    like = _like()
     shared = (
-        select(_P.person, func.count().label("shared"))
-        .select_from(tables.patient_token.join(tables.patient, _P.key == _T.patient_key))
-        .where(_T.token.in_(bindparam("tokens", expanding=True)), _P.head == _P.key)
+        select(_P.person)
+        .select_from(like.join(tables.patient, _P.key == like.c.patient_key))
+        .where(_P.head == _P.key)
         .group_by(_P.person)
         .order_by(func.count().desc())
         .limit(bindparam("most"))
@@ -58,22 +91,14 @@ def _sharing() -> Select[Any]:
     return _ROWS.join(shared, shared.c.person == _P.person)
 
 
-def _counting() -> Select[Any]:
-    return select(func.count().label("count")).where(_T.token.in_(bindparam("tokens", expanding=True)))
-
-
-_SHARING = _sharing()
-_COUNT = _counting()
-_PLACES = 32
-"""More tokens than any person has; places left over repeat the last, which changes no count."""
-
-
 def _as_many() -> Select[Any]:
-    """One row, if the tokens have the expected number of rows."""
-    found = select(func.count()).where(_T.token.in_([bindparam(f"t{at}") for at in range(_PLACES)]))
+    """One row, if as many rows as expected are like this."""
+    found = select(func.count()).select_from(_like())
     return select(literal(1)).where(found.scalar_subquery() == bindparam("expected"))
 
 
+_SHARING = _sharing()
+_COUNT = select(func.count().label("count")).select_from(_like())
 _AS_MANY = _as_many()
 _POPULATION = select(func.count().label("count")).where(_P.head == _P.key)
 _INSERT = insert(tables.patient)
@@ -82,6 +107,11 @@ _INSERT_TOKEN = insert(tables.patient_token)
 _INSERT_VERSION = insert(tables.patient_version)
 _DROP_TOKEN = delete(tables.patient_token).where(
     _T.token == bindparam("b_token"), _T.patient_key == bindparam("b_key")
+)
+_MARK_TOKEN = (
+    update(tables.patient_token)
+    .where(_T.token == bindparam("b_token"), _T.patient_key == bindparam("b_key"))
+    .values({name: bindparam(f"b_{name}") for name in Marks._fields})
 )
 _CHANGE = (
     update(tables.patient)
@@ -169,23 +199,20 @@ class IdentityStore:
             return []
         return [self._held(row) for row in await self._database.fetch(query, {name: given})]
 
-    async def sharing(self, tokens: Iterable[int], most: int) -> list[Held]:
-        """All members of up to `most` persons of whom one shares a token."""
-        given = {"tokens": list(tokens), "most": most}
-        if not given["tokens"]:
-            return []
+    async def sharing(self, wanted: Wanted, most: int) -> list[Held]:
+        """All members of up to `most` persons who may be the same."""
+        given = {**_values(wanted), "most": most}
         return [self._held(row) for row in await self._database.fetch(_SHARING, given)]
 
-    async def count(self, tokens: Iterable[int]) -> int:
-        """How many rows some tokens have, to be found again by `guard`."""
-        given = list(tokens)
-        return (await self._database.fetch(_COUNT, {"tokens": given}))[0][0] if given else 0
+    async def count(self, wanted: Wanted) -> int:
+        """How many rows there are of who may be the same, to be found again by `guard`."""
+        return int((await self._database.fetch(_COUNT, _values(wanted)))[0].count)
 
     async def population(self) -> int:
         """Number of identities that were not merged into another."""
         return int((await self._database.fetch(_POPULATION))[0][0])
 
-    def _held(self, row: Row[Any]) -> Held:
+    def _held(self, row: DatabaseRow[Any]) -> Held:
         return Held(
             Identity(
                 key=row.key,
@@ -207,7 +234,7 @@ class IdentityStore:
         identity: Identity,
         told: Demographics,
         traits: bytes | None,
-        tokens: Iterable[int],
+        rows: Iterable[Row],
         at: datetime,
     ) -> None:
         """Notes a new identity with a record key of its own; Outdated when another request was faster."""
@@ -230,7 +257,7 @@ class IdentityStore:
         work.write(
             _INSERT_KEY, {"patient_key": key, "master_version": self._keys.version, "wrapped": wrapped}
         )
-        self._add_tokens(work, key, tokens)
+        self._add_rows(work, key, rows)
 
     def change(
         self,
@@ -239,22 +266,20 @@ class IdentityStore:
         told: Demographics,
         traits: bytes,
         *,
-        added: Iterable[int],
-        dropped: Iterable[int],
+        added: Iterable[Row],
+        dropped: Iterable[Row],
         at: datetime,
     ) -> None:
         """Notes new demographics; what was told before is kept as a version."""
         key, version = held.identity.key, held.identity.version
-        work.write(
-            _INSERT_VERSION,
-            {
-                "patient_key": key,
-                "version": version,
-                "changed_at": held.changed_at,
-                "demographics": held.sealed,
-            },
-            otherwise=Outdated("the patient is being changed by another message"),
-        )
+        changed = Outdated("the patient was changed by another message")
+        before = {
+            "patient_key": key,
+            "version": version,
+            "changed_at": held.changed_at,
+            "demographics": held.sealed,
+        }
+        work.write(_INSERT_VERSION, before, otherwise=changed)
         row = {
             "b_key": key,
             "b_version": version,
@@ -263,19 +288,27 @@ class IdentityStore:
             "b_traits": seal_text(held.record_key, _traits_context(key), traits),
             "b_at": millis(at),
         }
-        work.write(_CHANGE, row, expect=1, otherwise=Outdated("the patient was changed by another message"))
-        gone = [{"b_token": token, "b_key": key} for token in dropped]
-        if gone:
-            work.write(_DROP_TOKEN, *gone)
-        self._add_tokens(work, key, added)
+        work.write(_CHANGE, row, expect=1, otherwise=changed)
+        fresh = {each.token: each for each in added}
+        gone = {each.token for each in dropped}
+        if gone - fresh.keys():
+            work.write(
+                _DROP_TOKEN, *({"b_token": each, "b_key": key} for each in sorted(gone - fresh.keys()))
+            )
+        marked = [fresh[token] for token in sorted(gone & fresh.keys())]
+        if marked:
+            rows = ({"b_token": each.token, "b_key": key, **_marks(each, "b_")} for each in marked)
+            work.write(_MARK_TOKEN, *rows, expect=len(marked), otherwise=changed)
+        self._add_rows(work, key, [each for token, each in fresh.items() if token not in gone])
 
-    def _add_tokens(self, work: UnitOfWork, key: int, tokens: Iterable[int]) -> None:
-        rows = [{"token": token, "patient_key": key} for token in tokens]
-        if rows:
-            work.write(_INSERT_TOKEN, *rows)
+    def _add_rows(self, work: UnitOfWork, key: int, rows: Iterable[Row]) -> None:
+        # Digests are unordered; in their order neighbours share a page.
+        found = [{"token": each.token, "patient_key": key, **_marks(each)} for each in sorted(rows)]
+        if found:
+            work.write(_INSERT_TOKEN, *found)
 
     def move(self, work: UnitOfWork, before: Identity, after: Identity) -> None:
-        """Notes a head, person or state, perhaps the same; Outdated when the identity is not what was read."""
+        """Notes a head, person or state, perhaps the same; Outdated when it is not what was read."""
         if before.key != after.key:
             raise Defect("an identity can only become another state of itself")
         row = {
@@ -289,13 +322,36 @@ class IdentityStore:
         }
         work.write(_MOVE, row, expect=1, otherwise=Outdated("the patient was changed by another message"))
 
-    def guard(self, work: UnitOfWork, tokens: Sequence[int], expected: int) -> None:
-        """Notes that nobody with a token of these may have come since they were counted."""
-        if not tokens:
+    def guard(self, work: UnitOfWork, wanted: Wanted, expected: int) -> None:
+        """Notes that nobody may have come who may be the same, since the rows of those were counted."""
+        if not wanted.tokens:
             return
-        work.lock(tokens)
+        work.lock(wanted.tokens)
         faster = Outdated("a patient like this one is being fed by another message")
-        if len(tokens) > _PLACES:
-            raise Defect(f"{len(tokens)} tokens cannot be guarded")
-        values = {f"t{at}": tokens[min(at, len(tokens) - 1)] for at in range(_PLACES)}
-        work.check(_AS_MANY, faster, {**values, "expected": expected})
+        work.check(_AS_MANY, faster, {**_values(wanted), "expected": expected})
+
+
+def _values(wanted: Wanted) -> dict[str, Any]:
+    """The parameters of `_like`; places that are left over hold what no row has."""
+    marks = wanted.marks
+    return {
+        **_filled("direct", wanted.direct, DIRECT),
+        **_filled("named", wanted.named, NAMED),
+        "born": wanted.born[0] if wanted.born else ABSENT,
+        "families": marks.families,
+        "givens": marks.givens,
+        "place": marks.place or ABSENT,
+        "year": marks.year or ABSENT,
+        "day": marks.day or ABSENT,
+    }
+
+
+def _filled(kind: str, tokens: Sequence[int], number: int) -> dict[str, int]:
+    if len(tokens) > number:
+        raise Defect(f"{len(tokens)} tokens where {number} are looked for")
+    given = (*tokens, *([tokens[-1] if tokens else ABSENT] * (number - len(tokens))))
+    return {f"{kind}{at}": token for at, token in enumerate(given)}
+
+
+def _marks(row: Row, prefix: str = "") -> dict[str, int]:
+    return {f"{prefix}{name}": value for name, value in zip(Marks._fields, row.marks, strict=True)}
