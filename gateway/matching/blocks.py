@@ -78,15 +78,14 @@ def _same(mine: int, its: int) -> bool:
     return mine == its != UNKNOWN
 
 
-def rows_of(traits: Traits, secret: bytes) -> frozenset[Row]:
-    """The rows of an identity; none where its status forbids matching."""
-    wanted = wanted_of(traits, secret)
+def rows_of(wanted: Wanted) -> frozenset[Row]:
+    """The rows of an identity that others are found by as it finds them."""
     found = {Row(token, Marks()) for token in wanted.direct}
     return frozenset(found | {Row(token, wanted.marks) for token in (*wanted.born, *wanted.named)})
 
 
 def wanted_of(traits: Traits, secret: bytes) -> Wanted:
-    """Whom an identity is compared with."""
+    """Whom an identity is compared with; nobody where its status forbids matching."""
     if traits.status in NEVER:
         return Wanted((), (), (), Marks())
     date = traits.full_date

@@ -129,8 +129,8 @@ async def _match(
 ) -> Assignment:
     """Who this is. What is read to say so is guarded: nobody like this may come meanwhile."""
     wanted = mpi.matcher.wanted(traits)
-    count = await mpi.store.count(wanted) if wanted.tokens else 0
-    held = await mpi.store.sharing(wanted, mpi.most) if count else []
+    keys = await mpi.store.like(wanted)
+    held = await mpi.store.persons_of(keys, mpi.most)
     changes.see(held)
     clusters: dict[int, list[Traits]] = {}
     for each in held:
@@ -148,7 +148,7 @@ async def _match(
     )
     if assignment.person is not None and _frozen(changes, assignment.person):
         assignment = replace(assignment, person=None)
-    changes.count(wanted, count)
+    changes.count(wanted, len(keys))
     return assignment
 
 

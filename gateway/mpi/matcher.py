@@ -46,7 +46,7 @@ class Matcher:
 
     def rows(self, traits: Traits) -> frozenset[Row]:
         """All that a person can be found by."""
-        found = rows_of(traits, self.secret)
+        found = rows_of(wanted_of(traits, self.secret))
         known = {each.token for each in found}
         others = search_tokens(traits, self.secret) - known
         return found | {Row(token, Marks()) for token in others}

@@ -6,6 +6,7 @@ be looked up are keyed hashes only (`patient_token`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,10 +53,18 @@ _COLUMNS = (
     _P.changed_at,
     _K.wrapped,
 )
+_HEAD = tables.patient.alias("likely")
 _ROWS = select(*_COLUMNS).join(tables.record_key, _K.patient_key == _P.key)
 _BY_ID = _ROWS.where(_P.root == bindparam("root"), _P.extension == bindparam("extension"))
 _BY_KEYS = _ROWS.where(_P.key.in_(bindparam("keys", expanding=True)))
 _BY_HEADS = _ROWS.where(_P.head.in_(bindparam("heads", expanding=True)))
+_OF_PERSONS = _ROWS.where(
+    _P.person.in_(
+        select(_HEAD.c.person).where(
+            _HEAD.c.key.in_(bindparam("keys", expanding=True)), _HEAD.c.head == _HEAD.c.key
+        )
+    )
+)
 _MEMBERS = _ROWS.where(_P.person.in_(bindparam("persons", expanding=True)))
 
 
@@ -76,29 +85,13 @@ def _like() -> Any:
     ).subquery()
 
 
-def _sharing() -> Select[Any]:
-    """All members of the persons with an identity that may be the same, the likeliest first."""
-    like = _like()
-    shared = (
-        select(_P.person)
-        .select_from(like.join(tables.patient, _P.key == like.c.patient_key))
-        .where(_P.head == _P.key)
-        .group_by(_P.person)
-        .order_by(func.count().desc())
-        .limit(bindparam("most"))
-        .subquery()
-    )
-    return _ROWS.join(shared, shared.c.person == _P.person)
-
-
 def _as_many() -> Select[Any]:
     """One row, if as many rows as expected are like this."""
     found = select(func.count()).select_from(_like())
     return select(literal(1)).where(found.scalar_subquery() == bindparam("expected"))
 
 
-_SHARING = _sharing()
-_COUNT = select(func.count().label("count")).select_from(_like())
+_LIKE = select(_like().c.patient_key.label("key"))
 _AS_MANY = _as_many()
 _POPULATION = select(func.count().label("count")).where(_P.head == _P.key)
 _INSERT = insert(tables.patient)
@@ -199,14 +192,18 @@ class IdentityStore:
             return []
         return [self._held(row) for row in await self._database.fetch(query, {name: given})]
 
-    async def sharing(self, wanted: Wanted, most: int) -> list[Held]:
-        """All members of up to `most` persons who may be the same."""
-        given = {**_values(wanted), "most": most}
-        return [self._held(row) for row in await self._database.fetch(_SHARING, given)]
+    async def like(self, wanted: Wanted) -> list[int]:
+        """Record keys of identities that may be the same person: one for each row they are found by."""
+        if not wanted.tokens:
+            return []
+        return [row.key for row in await self._database.fetch(_LIKE, _values(wanted))]
 
-    async def count(self, wanted: Wanted) -> int:
-        """How many rows there are of who may be the same, to be found again by `guard`."""
-        return int((await self._database.fetch(_COUNT, _values(wanted)))[0].count)
+    async def persons_of(self, keys: Sequence[int], most: int) -> list[Held]:
+        """All members of up to `most` persons that some keys belong to, those named most often first."""
+        likeliest = [key for key, _ in Counter(keys).most_common(most)]
+        if not likeliest:
+            return []
+        return [self._held(row) for row in await self._database.fetch(_OF_PERSONS, {"keys": likeliest})]
 
     async def population(self) -> int:
         """Number of identities that were not merged into another."""
