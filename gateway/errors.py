@@ -194,6 +194,7 @@ class Meaning(Enum):
     PARAMETER_COUNT = "parameter-count"
     SEVERAL_PATIENTS = "several-patients"
     TOO_MANY_RESULTS = "too-many-results"
+    TOO_WIDE = "too-wide"
     OBJECT_TYPE = "object-type"
     UNKNOWN_COMMUNITY = "unknown-community"
     EXTRA_NOT_SAVED = "extra-not-saved"

@@ -38,6 +38,7 @@ from gateway.record.revision import Revision, revise
 from gateway.record.submission import Admission, Standing, admit
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
+from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
@@ -283,6 +284,7 @@ class Record:
                 reviews=ReviewStore(self.database),
                 domain=self.domain,
                 matcher=Matcher(MODEL, self.keys.derived(b"patient tokens"), self.domain.national_roots),
+                continuations=ContinuationStore(self.database, self.keys, 600.0),
             )
         )
         self.repository = RepositoryStore(self.database, self.keys, BlobStore(self.content))

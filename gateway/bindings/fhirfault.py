@@ -69,7 +69,11 @@ _FORMS: tuple[tuple[type[Exception], FaultForm], ...] = (
     (errors.GatewayError, FaultForm(_BAD_REQUEST, "invalid")),
 )
 _REFUSED: Mapping[errors.Meaning, FaultForm] = MappingProxyType(
-    {errors.Meaning.NOT_ACCEPTABLE: FaultForm(_NOT_ACCEPTABLE, "not-supported")}
+    {
+        errors.Meaning.NOT_ACCEPTABLE: FaultForm(_NOT_ACCEPTABLE, "not-supported"),
+        errors.Meaning.TOO_WIDE: FaultForm(_BAD_REQUEST, "too-costly"),
+        errors.Meaning.TOO_MANY_RESULTS: FaultForm(_BAD_REQUEST, "too-costly"),
+    }
 )
 
 

@@ -41,6 +41,7 @@ from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node, SubjectKind
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
+from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
@@ -190,6 +191,7 @@ def _mpi(
             secret=keys.derived(b"patient tokens"),
             national_roots=domain.national_roots,
         ),
+        continuations=ContinuationStore(database, keys, told.continue_seconds),
         issues=told.issue_identifiers,
         most=told.compare_most,
     )

@@ -1,6 +1,6 @@
 """Who is who: decides whether identities of several systems belong to one person. Pure."""
 
-from gateway.matching.assign import Assignment, ReviewReason, assign, overlay
+from gateway.matching.assign import Assignment, ReviewReason, assign, of_cluster, overlay
 from gateway.matching.compare import Levels, compare
 from gateway.matching.judge import Grade, Judgement, Zone, explain, judge
 from gateway.matching.matricule import is_matricule
@@ -41,6 +41,7 @@ __all__ = [
     "judge",
     "load_model",
     "names_token",
+    "of_cluster",
     "overlay",
     "pack_traits",
     "phone_token",

@@ -61,7 +61,7 @@ def assign(
     `capped`: there were more candidates than were looked at.
     """
     outcomes = [
-        _Outcome(person, _of_cluster(new, members, model, population))
+        _Outcome(person, of_cluster(new, members, model, population))
         for person, members in clusters.items()
         if person not in apart and members
     ]
@@ -97,7 +97,7 @@ def overlay(old: Traits, new: Traits, model: MatchModel, population: int) -> boo
     return judgement.odds < model.thresholds.review and sum(against) > 1
 
 
-def _of_cluster(new: Traits, members: Sequence[Traits], model: MatchModel, population: int) -> Judgement:
+def of_cluster(new: Traits, members: Sequence[Traits], model: MatchModel, population: int) -> Judgement:
     """The best judgement of the members, unless one of them speaks against the cluster."""
     all_of_them = [judge(new, each, model, population) for each in members]
     best = max(all_of_them, key=lambda each: (_RANK[each.zone], each.odds))

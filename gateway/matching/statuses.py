@@ -16,3 +16,5 @@ HIDDEN = frozenset({"FICT", "ANOM", "CACH", "USUR", "INVA", "DESA"})
 """Found by demographic search by nobody; by exact identifier where the policy allows."""
 FROZEN = frozenset({"COLP", "COLV"})
 """Two persons under one identifier: shown with a flag, joined by nothing automatic."""
+OWN = frozenset({"FICT", "ANOM", "CACH"})
+"""Of the hidden ones, those that their own source is shown when it asks by the identifier."""

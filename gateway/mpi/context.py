@@ -13,6 +13,7 @@ from gateway.mpi.matcher import Matcher
 from gateway.record.access import Scope
 from gateway.record.domain import Domain
 from gateway.record.people import Node, PatientId, Principal
+from gateway.stores.continuations import ContinuationStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.reviews import ReviewStore
@@ -55,13 +56,14 @@ class Asking(Protocol):
         ...
 
 
-IDENTIFIER, SURVIVOR, SUBSUMED, FIRST, SECOND, TARGET = (
+IDENTIFIER, SURVIVOR, SUBSUMED, FIRST, SECOND, TARGET, QUERY = (
     "identifier",
     "survivor",
     "subsumed",
     "first",
     "second",
     "target",
+    "query",
 )
 """What the problems of the index point at; each wire form has its own place for them."""
 
@@ -83,6 +85,7 @@ class Mpi:
     reviews: ReviewStore
     domain: Domain
     matcher: Matcher
+    continuations: ContinuationStore
     issues: bool = False
     most: int = 500
     _population: _Population = field(default_factory=_Population)

@@ -119,7 +119,7 @@ async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
 
 
 def _store(mpi: Mpi, changes: Changes, key: int, one: Told) -> None:
-    rows, packed = mpi.matcher.rows(one.traits), mpi.matcher.pack(one.traits)
+    rows, packed = mpi.matcher.rows(one.traits, one.demographics), mpi.matcher.pack(one.traits)
     mpi.store.create(changes.call.work, changes.now(key), one.demographics, packed, rows, changes.call.at)
     changes.rows(rows)
 
@@ -184,7 +184,8 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
         changes.see([held])
         return identity.person
     before = mpi.matcher.held(held)
-    old, new = mpi.matcher.rows(before), mpi.matcher.rows(one.traits)
+    old = mpi.matcher.rows(before, held.told)
+    new = mpi.matcher.rows(one.traits, one.demographics)
     changes.rows(new - old, old - new)
     mpi.store.change(
         changes.call.work,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.mpi import feeding, linking, lookup, merging, undoing
+from gateway.mpi import feeding, grading, linking, lookup, merging, reading, search, undoing
 from gateway.mpi.context import Asking, Mpi
 from gateway.mpi.lookup import CrossReference
-from gateway.record.patients import PatientFeed, PatientMerge, PersonChange
+from gateway.mpi.query import DemographicsQuery
+from gateway.record.demographics import Demographics
+from gateway.record.patients import PatientFeed, PatientMerge, Person, PersonChange
 from gateway.record.people import PatientId
 
 
@@ -63,3 +65,49 @@ class PatientIndex:
     ) -> CrossReference:
         """See `lookup.cross_reference`."""
         return await lookup.cross_reference(self.mpi, call, asked, targets)
+
+    async def search(self, call: Asking, query: DemographicsQuery) -> tuple[Person, ...]:
+        """See `search.search`."""
+        return await search.search(self.mpi, call, query)
+
+    async def match(
+        self,
+        call: Asking,
+        told: Demographics,
+        identifiers: tuple[PatientId, ...],
+        *,
+        only_certain: bool,
+        most: int | None,
+    ) -> tuple[Person, ...]:
+        """See `grading.match`."""
+        return await grading.match(self.mpi, call, told, identifiers, only_certain=only_certain, most=most)
+
+    async def person(self, call: Asking, key: int) -> Person | None:
+        """See `reading.person`."""
+        return await reading.person(self.mpi, call, key)
+
+    async def resolve(self, call: Asking, asked: PatientId) -> Person | None:
+        """See `reading.resolve`."""
+        return await reading.resolve(self.mpi, call, asked)
+
+    async def persons(
+        self, call: Asking, keys: Sequence[int], domains: tuple[str, ...] | None
+    ) -> tuple[Person, ...]:
+        """See `reading.persons`."""
+        return await reading.persons(self.mpi, call, keys, domains)
+
+    async def keep(self, call: Asking, tag: str, persons: Sequence[int]) -> str:
+        """See `reading.keep`."""
+        return await reading.keep(self.mpi, call, tag, persons)
+
+    async def resume(self, call: Asking, pointer: str) -> tuple[str, tuple[int, ...]] | None:
+        """See `reading.resume`."""
+        return await reading.resume(self.mpi, call, pointer)
+
+    async def resume_tag(self, call: Asking, tag: str) -> tuple[int, ...] | None:
+        """See `reading.resume_tag`."""
+        return await reading.resume_tag(self.mpi, call, tag)
+
+    def drop(self, call: Asking, tag: str) -> None:
+        """See `reading.drop`."""
+        reading.drop(self.mpi, call, tag)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 
 from gateway.errors import Defect
+from gateway.matching.statuses import HIDDEN, OWN
 from gateway.mpi.context import Asking, Mpi
-from gateway.record.patients import State
+from gateway.record.demographics import Demographics
+from gateway.record.patients import Identity, State
 from gateway.record.people import PatientId
 
 
@@ -41,12 +43,25 @@ def reader(call: Asking) -> str:
     return call.node.name
 
 
+def shown(call: Asking, identity: Identity, told: Demographics, asked: Collection[PatientId] = ()) -> bool:
+    """Whether an identity counts: neither merged nor removed, nor of a status that hides it (table 0445).
+
+    Of the hidden ones, its own source is shown some when it asks by the identifier.
+    """
+    if identity.merged or identity.state is State.REMOVED:
+        return False
+    if told.status not in HIDDEN:
+        return True
+    own = call.node is not None and call.node.may_feed(identity.id.root)
+    return own and told.status in OWN and identity.id in asked
+
+
 async def cross_reference(
     mpi: Mpi, call: Asking, asked: PatientId, targets: Sequence[str | None]
 ) -> CrossReference:
     """The other identifiers of the person, in the target domains (OIDs; None for one that is not known).
 
-    A domain that the caller may not see is not known to it. Merged and removed identifiers are unknown.
+    A domain that the caller may not see is not known to it. Merged, removed and hidden identifiers are unknown.
     Without targets: all that the caller may see. Links that are only suspected never show.
     """
     name = reader(call)
@@ -55,7 +70,7 @@ async def cross_reference(
     if asked.root not in seen:
         return CrossReference(found=Found.NO_DOMAIN)
     held = await mpi.store.held(asked)
-    if held is None or held.identity.merged or held.identity.state is State.REMOVED:
+    if held is None or not shown(call, held.identity, held.told, (asked,)):
         return CrossReference(found=Found.NOBODY)
     unknown = tuple(at for at, root in enumerate(targets) if root not in seen)
     if unknown:
@@ -69,10 +84,9 @@ async def cross_reference(
             mpi.ordered(
                 each.identity.id
                 for each in members
-                if not each.identity.merged
-                and each.identity.state is not State.REMOVED
-                and each.identity.id != asked
+                if each.identity.id != asked
                 and each.identity.id.root in wanted
+                and shown(call, each.identity, each.told)
             )
         ),
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from gateway.matching import (
     MatchModel,
+    StopList,
     Traits,
     pack_traits,
-    search_tokens,
     traits_of,
     unpack_traits,
 )
 from gateway.matching.blocks import Marks, Row, Wanted, rows_of, wanted_of
+from gateway.matching.finding import finding_tokens
 from gateway.record.demographics import Demographics
 from gateway.record.people import PatientId
 from gateway.stores.identities import Held
@@ -44,9 +46,14 @@ class Matcher:
         """Whom a person is compared with."""
         return wanted_of(traits, self.secret)
 
-    def rows(self, traits: Traits) -> frozenset[Row]:
+    def rows(self, traits: Traits, told: Demographics) -> frozenset[Row]:
         """All that a person can be found by."""
         found = rows_of(wanted_of(traits, self.secret))
         known = {each.token for each in found}
-        others = search_tokens(traits, self.secret) - known
+        others = finding_tokens(told, self.secret, self.dialling) - known
         return found | {Row(token, Marks()) for token in others}
+
+    @cached_property
+    def dialling(self) -> StopList:
+        """Country codes of telephone numbers, without placeholders."""
+        return StopList(dialling=self.model.stop.dialling)

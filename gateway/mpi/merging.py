@@ -45,9 +45,8 @@ async def rename(mpi: Mpi, call: Asking, told: PatientMerge) -> tuple[PersonChan
     identity = Identity(key=key, head=key, person=old.identity.person, id=told.survivor)
     changes.add(identity, {"rule": "rename"})
     traits = mpi.matcher.traits(old.told, told.survivor)
-    mpi.store.create(
-        call.work, identity, old.told, mpi.matcher.pack(traits), mpi.matcher.rows(traits), call.at
-    )
+    rows = mpi.matcher.rows(traits, old.told)
+    mpi.store.create(call.work, identity, old.told, mpi.matcher.pack(traits), rows, call.at)
     changes.move(changes.chain(old.identity.key), {"rule": "rename"}, head=key)
     return changes.finish()
 

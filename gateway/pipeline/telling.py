@@ -77,7 +77,7 @@ _SERIOUS = frozenset(
     }
 )
 """What a request could not mean by mistake of form alone, though it is seen while the request is read."""
-_MINOR = frozenset({Meaning.TOO_MANY_RESULTS, Meaning.UNKNOWN_PATIENT})
+_MINOR = frozenset({Meaning.TOO_MANY_RESULTS, Meaning.TOO_WIDE, Meaning.UNKNOWN_PATIENT})
 """What the caller can put right, though it is seen after the request was read."""
 
 

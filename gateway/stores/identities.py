@@ -16,8 +16,10 @@ from sqlalchemy import (
     BigInteger,
     Integer,
     Select,
+    and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -92,6 +94,39 @@ def _as_many() -> Select[Any]:
 
 
 _LIKE = select(_like().c.patient_key.label("key"))
+
+
+def _having(others: int) -> Select[Any]:
+    """All members of the persons of whom an identity has a token of a group, and one of each other group."""
+    found = (
+        select(_P.person)
+        .distinct()
+        .select_from(tables.patient_token.join(tables.patient, _P.key == _T.patient_key))
+        .where(_T.token.in_(bindparam("tokens", expanding=True)), _SHOWN)
+    )
+    for number in range(others):
+        member, token = tables.patient.alias(f"member{number}"), tables.patient_token.alias(f"token{number}")
+        # One inside the other: the members of a person are few, the rows of a token may be many.
+        has = exists().where(
+            token.c.token.in_(bindparam(f"others{number}", expanding=True)),
+            token.c.patient_key == member.c.key,
+        )
+        found = found.where(exists().where(member.c.person == _P.person, has))
+    limited = found.limit(bindparam("most")).subquery()
+    return _ROWS.join(limited, limited.c.person == _P.person)
+
+
+def _rows_of_tokens() -> Select[Any]:
+    rows = select(_T.patient_key).where(_T.token.in_(bindparam("tokens", expanding=True)))
+    return select(func.count().label("count")).select_from(rows.limit(bindparam("most")).subquery())
+
+
+_SHOWN = and_(_P.head == _P.key, _P.state != State.REMOVED.value)
+OTHERS = 2
+"""So many further groups of tokens narrow a search."""
+_HAVING = tuple(_having(number) for number in range(OTHERS + 1))
+_ROWS_OF_TOKENS = _rows_of_tokens()
+_ALL = _ROWS.where(_SHOWN).order_by(_P.key).limit(bindparam("most"))
 _AS_MANY = _as_many()
 _POPULATION = select(func.count().label("count")).where(_P.head == _P.key)
 _INSERT = insert(tables.patient)
@@ -153,6 +188,12 @@ class Held:
         return open_text(self.record_key, _traits_context(self.identity.key), self.sealed_traits)
 
 
+def _filled_up(values: Sequence[int]) -> list[int]:
+    """The values with the last one repeated: of lists of all lengths, few statements are prepared."""
+    length = 1 << (len(values) - 1).bit_length()
+    return [*values, *([values[-1]] * (length - len(values)))]
+
+
 def _context(key: int) -> bytes:
     return b"demographics|%d" % key
 
@@ -190,7 +231,7 @@ class IdentityStore:
         given = sorted(set(values))
         if not given:
             return []
-        return [self._held(row) for row in await self._database.fetch(query, {name: given})]
+        return [self._held(row) for row in await self._database.fetch(query, {name: _filled_up(given)})]
 
     async def like(self, wanted: Wanted) -> list[int]:
         """Record keys of identities that may be the same person: one for each row they are found by."""
@@ -203,7 +244,25 @@ class IdentityStore:
         likeliest = [key for key, _ in Counter(keys).most_common(most)]
         if not likeliest:
             return []
-        return [self._held(row) for row in await self._database.fetch(_OF_PERSONS, {"keys": likeliest})]
+        return [
+            self._held(row)
+            for row in await self._database.fetch(_OF_PERSONS, {"keys": _filled_up(likeliest)})
+        ]
+
+    async def having(self, tokens: Sequence[int], others: Sequence[Sequence[int]], most: int) -> list[Held]:
+        """All members of up to `most` persons who have a token of a group and one of each of the others."""
+        given = {"tokens": _filled_up(tokens), "most": most}
+        given |= {f"others{number}": _filled_up(each) for number, each in enumerate(others)}
+        return [self._held(row) for row in await self._database.fetch(_HAVING[len(others)], given)]
+
+    async def rows_of(self, tokens: Sequence[int], most: int) -> int:
+        """How many rows some tokens have; counting ends at `most`."""
+        given = {"tokens": _filled_up(tokens), "most": most}
+        return int((await self._database.fetch(_ROWS_OF_TOKENS, given))[0][0])
+
+    async def all(self, most: int) -> list[Held]:
+        """The first identities by key that are neither merged nor removed."""
+        return [self._held(row) for row in await self._database.fetch(_ALL, {"most": most})]
 
     async def population(self) -> int:
         """Number of identities that were not merged into another."""

@@ -159,6 +159,7 @@ continuation = Table(
     Column("tag", String(256), nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("persons", LargeBinary, nullable=False),
+    Index("continuation_tag", "node", "tag"),
     comment="The persons found by a query whose answer is fetched in parts.",
 )
 

@@ -45,6 +45,8 @@ CONDITIONS = MappingProxyType(
         Meaning.DUPLICATE_KEY: Condition("AE", "205", "Duplicate key identifier"),
         # AR tells the sender to try again; after AE the message would be lost.
         Meaning.BUSY: Condition("AR", "206", "Application record locked"),
+        Meaning.TOO_WIDE: _INTERNAL,
+        Meaning.TOO_MANY_RESULTS: _INTERNAL,
         Meaning.OUT_OF_RESOURCES: _INTERNAL._replace(acknowledgement="AR"),
         Meaning.NOT_PERMITTED: _INTERNAL._replace(acknowledgement="AR"),
         Meaning.NOT_SUPPORTED: _INTERNAL._replace(acknowledgement="AR"),

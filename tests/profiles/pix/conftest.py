@@ -43,6 +43,7 @@ from gateway.record.patients import Demographics, PatientRecord
 from gateway.record.people import PatientId
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
+from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
@@ -209,6 +210,7 @@ def _engine(
                     matcher=Matcher(
                         load_model(shipped("matching/model.toml")), bytes(32), domain.national_roots
                     ),
+                    continuations=ContinuationStore(database, keys, 600.0),
                 )
             ),
         ),

@@ -135,6 +135,7 @@ def _add_query_tables() -> None:
         comment="The persons found by a query whose answer is fetched in parts.",
     )
     op.create_index("ix_continuation_expires_at", "continuation", ["expires_at"], unique=False)
+    op.create_index("continuation_tag", "continuation", ["node", "tag"], unique=False)
     op.create_table(
         "subscription",
         sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
