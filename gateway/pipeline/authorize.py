@@ -11,7 +11,7 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
 from gateway.policy.engine import decide as decide_one
 from gateway.policy.engine import has_profile
-from gateway.policy.rights_json import from_json
+from gateway.policy.rights_json import combined, from_json
 from gateway.record.access import Decision, Grant, PatientRights, Scope
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
@@ -116,7 +116,7 @@ def _ask(
 ) -> Decision:
     rights = None
     if record is not None and not record.subsumed:
-        rights = from_json(record.rights) if record.rights else PatientRights()
+        rights = combined([from_json(each) for each in record.rights])
     return decide_one(
         policy=engine.policies.current(),
         principal=principal,

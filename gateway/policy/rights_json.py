@@ -6,7 +6,7 @@ because a list that is read wrongly would open a record. That is a defect of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
@@ -191,3 +191,26 @@ def _of(kind: type[T], value: object) -> T:
     if type(value) is not kind:
         raise Defect(f"a value of the stored rights is no {kind.__name__}")
     return value
+
+
+def combined(decided: Sequence[PatientRights]) -> PatientRights:
+    """What a patient decided in records that are one now: every refusal holds, and every permission given.
+
+    The engine lets refusals win. Without any record the rights are those of a new one.
+    """
+    if len(decided) < 2:  # noqa: PLR2004 - one, or none
+        return decided[0] if decided else PatientRights()
+    return PatientRights(
+        open=all(each.open for each in decided),
+        opposed=any(each.opposed for each in decided),
+        opposed_purposes=frozenset[str]().union(*(each.opposed_purposes for each in decided)),
+        blacklist=tuple(entry for each in decided for entry in each.blacklist),
+        whitelist=tuple(entry for each in decided for entry in each.whitelist),
+        whitelist_only=any(each.whitelist_only for each in decided),
+        mandates=tuple(entry for each in decided for entry in each.mandates),
+        levels=tuple(entry for each in decided for entry in each.levels),
+        emergency_allowed=all(each.emergency_allowed for each in decided),
+        emergency_rank=min(each.emergency_rank for each in decided),
+        relations=tuple(entry for each in decided for entry in each.relations),
+        default_rank=max(each.default_rank for each in decided),
+    )

@@ -33,14 +33,17 @@ class PatientMerge:
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """A known patient. `keys` are the record keys of the surviving identity, first, and all it subsumed."""
+    """A known patient. `keys` are the record keys of the surviving identity, first, and all it subsumed.
+
+    `rights` are what was decided under each of them, as it is stored.
+    """
 
     key: int
     head: int
     identity: PatientId
     shown: PatientId
     keys: tuple[int, ...]
-    rights: str | None
+    rights: tuple[str, ...] = ()
 
     @property
     def subsumed(self) -> bool:

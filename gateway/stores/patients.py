@@ -32,7 +32,7 @@ def _find() -> Any:
         )
         .join(head, head.c.key == asked.c.head)
         .join(member, member.c.head == asked.c.head)
-        .outerjoin(tables.patient_rights, tables.patient_rights.c.patient_key == asked.c.head)
+        .outerjoin(tables.patient_rights, tables.patient_rights.c.patient_key == member.c.key)
         .where(asked.c.root == bindparam("root"), asked.c.extension == bindparam("extension"))
     )
 
@@ -64,7 +64,7 @@ def _by_keys() -> Any:
         .distinct()
         .join(head, head.c.key == asked.c.head)
         .join(member, member.c.head == asked.c.head)
-        .outerjoin(tables.patient_rights, tables.patient_rights.c.patient_key == asked.c.head)
+        .outerjoin(tables.patient_rights, tables.patient_rights.c.patient_key == member.c.key)
         .where(asked.c.key.in_(bindparam("keys", expanding=True)))
     )
 
@@ -78,7 +78,7 @@ def _record(rows: Sequence[Row[Any]]) -> PatientRecord:
         identity=shown,
         shown=shown,
         keys=(first.head, *(row.member for row in rows if row.member != first.head)),
-        rights=first.rights,
+        rights=tuple(row.rights for row in rows if row.rights),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Defect
-from gateway.policy.rights_json import from_json, listed_twice, to_json
+from gateway.policy.rights_json import combined, from_json, listed_twice, to_json
 from gateway.record.access import AccessLevel, Listing, Mandate, PatientRights, Period
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(str.strip)
@@ -115,3 +115,21 @@ def test_lists_of_different_subjects_may_name_one_document() -> None:
     )
     assert listed_twice(apart) == frozenset()
     assert listed_twice(same) == {"d"}
+
+
+def test_rights_of_records_that_are_one_now_lock_out_whoever_either_did() -> None:
+    one = PatientRights(
+        opposed_purposes=frozenset({"RESEARCH"}), blacklist=(Listing("dr.bad"),), emergency_rank=3
+    )
+    mandate = Mandate("mother", Period(), "parent")
+    other = PatientRights(
+        opposed=True, whitelist_only=True, mandates=(mandate,), emergency_allowed=False, default_rank=2
+    )
+    both = combined([one, other])
+    assert (both.opposed, both.whitelist_only, both.emergency_allowed) == (True, True, False)
+    assert (both.emergency_rank, both.default_rank) == (2, 2)
+    assert both.blacklist == one.blacklist
+    assert both.mandates == other.mandates
+    assert both.opposed_purposes == {"RESEARCH"}
+    assert combined([]) == PatientRights()
+    assert combined([other]) is other

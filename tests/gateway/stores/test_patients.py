@@ -27,7 +27,7 @@ def find(record: Any, identity: PatientId) -> PatientRecord:
 def test_a_patient_is_known_after_a_feed_only(record: Any) -> None:
     assert record.run(record.patients.find(ONE)) is None
     key = record.feed(ONE)
-    assert find(record, ONE) == PatientRecord(key, key, ONE, ONE, (key,), None)
+    assert find(record, ONE) == PatientRecord(key, key, ONE, ONE, (key,), ())
     assert record.run(record.patients.find(PatientId(ONE.extension, "2.999.1.2"))) is None
     assert record.run(record.patients.find(PatientId("pat-1", ONE.root))) is None
 
@@ -81,12 +81,14 @@ def test_a_merge_makes_one_record_of_two(record: Any) -> None:
     assert set(owner.keys) == set(keys.values())
 
 
-def test_the_rights_are_those_of_the_surviving_identity(record: Any) -> None:
-    record.feed(ONE)
-    key = record.feed(TWO)
-    work = UnitOfWork()
-    work.write(insert(tables.patient_rights), {"patient_key": key, "rights": "{}", "changed_at": 1})
-    record.commit(work)
-    assert (find(record, ONE).rights, find(record, TWO).rights) == (None, "{}")
+def test_the_rights_are_those_of_all_that_was_merged(record: Any) -> None:
+    """Who was locked out of either record does not come in by a merge."""
+    keys = [record.feed(each) for each in (ONE, TWO)]
+    for key in keys:
+        work = UnitOfWork()
+        row = {"patient_key": key, "rights": f'{{"of": {key}}}', "changed_at": 1}
+        work.write(insert(tables.patient_rights), row)
+        record.commit(work)
+    assert find(record, TWO).rights == (f'{{"of": {keys[1]}}}',)
     record.merge(TWO, ONE)
-    assert find(record, ONE).rights == "{}"
+    assert set(find(record, TWO).rights) == {f'{{"of": {key}}}' for key in keys}
