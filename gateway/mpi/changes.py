@@ -13,6 +13,7 @@ from gateway.matching.blocks import Row, Wanted
 from gateway.mpi.context import Asking, Mpi
 from gateway.record.patients import Identity, PersonChange, State
 from gateway.record.people import PatientId
+from gateway.stores import patient_tokens
 from gateway.stores.identities import Held
 from gateway.stores.identity_history import Operation
 
@@ -113,7 +114,7 @@ class Changes:
         """Notes moves and events; gives the persons whose identifiers are not what they were."""
         for wanted, found in self._counted:
             own = sum(number for row, number in self._rows.items() if wanted.covers(row))
-            self.mpi.store.guard(self.call.work, wanted, found + own)
+            patient_tokens.guard(self.call.work, wanted, found + own)
         # In the order of the keys, so that two requests that cross wait for each other only one way.
         for key, after in sorted(self._after.items()):
             before = self._before[key]

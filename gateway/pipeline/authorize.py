@@ -12,7 +12,7 @@ from gateway.pipeline.verdict import Verdict
 from gateway.policy.engine import decide as decide_one
 from gateway.policy.engine import has_profile
 from gateway.policy.rights_json import combined, from_json
-from gateway.record.access import Decision, Grant, PatientRights, Scope
+from gateway.record.access import Decision, Grant, Scope
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
 from gateway.stores.search import visible

@@ -12,31 +12,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row as DatabaseRow
 from sqlalchemy import (
-    BigInteger,
-    Integer,
     Select,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
-    literal,
-    or_,
     select,
-    union_all,
     update,
 )
-from sqlalchemy import Row as DatabaseRow
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import Defect, Outdated
-from gateway.matching.blocks import ABSENT, DIRECT, NAMED, Marks, Row, Wanted
+from gateway.matching.blocks import Row, Wanted
 from gateway.record.demographics import NOTHING, Demographics, dump, load
 from gateway.record.patients import Identity, State
 from gateway.record.people import PatientId
-from gateway.stores import tables
+from gateway.stores import patient_tokens, tables
 from gateway.stores.database import Database
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
@@ -70,32 +64,6 @@ _OF_PERSONS = _ROWS.where(
 _MEMBERS = _ROWS.where(_P.person.in_(bindparam("persons", expanding=True)))
 
 
-def _places(kind: str, number: int) -> list[Any]:
-    return [bindparam(f"{kind}{at}", type_=BigInteger) for at in range(number)]
-
-
-def _like() -> Any:
-    """The rows of identities that may be the same person (`gateway.matching.blocks.Wanted`)."""
-    families, givens = bindparam("families", type_=BigInteger), bindparam("givens", type_=BigInteger)
-    place, year, day = (bindparam(name, type_=Integer) for name in ("place", "year", "day"))
-    heard = or_(_T.families.op("&")(families) != 0, _T.givens.op("&")(givens) != 0, _T.place == place)
-    near = or_(_T.year == year, _T.day == day, _T.place == place)
-    return union_all(
-        select(_T.patient_key).where(_T.token.in_(_places("direct", DIRECT))),
-        select(_T.patient_key).where(_T.token == bindparam("born", type_=BigInteger), heard),
-        select(_T.patient_key).where(_T.token.in_(_places("named", NAMED)), near),
-    ).subquery()
-
-
-def _as_many() -> Select[Any]:
-    """One row, if as many rows as expected are like this."""
-    found = select(func.count()).select_from(_like())
-    return select(literal(1)).where(found.scalar_subquery() == bindparam("expected"))
-
-
-_LIKE = select(_like().c.patient_key.label("key"))
-
-
 def _having(others: int) -> Select[Any]:
     """All members of the persons of whom an identity has a token of a group, and one of each other group."""
     found = (
@@ -127,20 +95,10 @@ OTHERS = 2
 _HAVING = tuple(_having(number) for number in range(OTHERS + 1))
 _ROWS_OF_TOKENS = _rows_of_tokens()
 _ALL = _ROWS.where(_SHOWN).order_by(_P.key).limit(bindparam("most"))
-_AS_MANY = _as_many()
 _POPULATION = select(func.count().label("count")).where(_P.head == _P.key)
 _INSERT = insert(tables.patient)
 _INSERT_KEY = insert(tables.record_key)
-_INSERT_TOKEN = insert(tables.patient_token)
 _INSERT_VERSION = insert(tables.patient_version)
-_DROP_TOKEN = delete(tables.patient_token).where(
-    _T.token == bindparam("b_token"), _T.patient_key == bindparam("b_key")
-)
-_MARK_TOKEN = (
-    update(tables.patient_token)
-    .where(_T.token == bindparam("b_token"), _T.patient_key == bindparam("b_key"))
-    .values({name: bindparam(f"b_{name}") for name in Marks._fields})
-)
 _CHANGE = (
     update(tables.patient)
     .where(_P.key == bindparam("b_key"), _P.version == bindparam("b_version"))
@@ -237,7 +195,8 @@ class IdentityStore:
         """Record keys of identities that may be the same person: one for each row they are found by."""
         if not wanted.tokens:
             return []
-        return [row.key for row in await self._database.fetch(_LIKE, _values(wanted))]
+        rows = await self._database.fetch(patient_tokens.LIKE, patient_tokens.values(wanted))
+        return [row.key for row in rows]
 
     async def persons_of(self, keys: Sequence[int], most: int) -> list[Held]:
         """All members of up to `most` persons that some keys belong to, those named most often first."""
@@ -313,7 +272,7 @@ class IdentityStore:
         work.write(
             _INSERT_KEY, {"patient_key": key, "master_version": self._keys.version, "wrapped": wrapped}
         )
-        self._add_rows(work, key, rows)
+        patient_tokens.add(work, key, rows)
 
     def change(
         self,
@@ -345,23 +304,7 @@ class IdentityStore:
             "b_at": millis(at),
         }
         work.write(_CHANGE, row, expect=1, otherwise=changed)
-        fresh = {each.token: each for each in added}
-        gone = {each.token for each in dropped}
-        if gone - fresh.keys():
-            work.write(
-                _DROP_TOKEN, *({"b_token": each, "b_key": key} for each in sorted(gone - fresh.keys()))
-            )
-        marked = [fresh[token] for token in sorted(gone & fresh.keys())]
-        if marked:
-            rows = ({"b_token": each.token, "b_key": key, **_marks(each, "b_")} for each in marked)
-            work.write(_MARK_TOKEN, *rows, expect=len(marked), otherwise=changed)
-        self._add_rows(work, key, [each for token, each in fresh.items() if token not in gone])
-
-    def _add_rows(self, work: UnitOfWork, key: int, rows: Iterable[Row]) -> None:
-        # Digests are unordered; in their order neighbours share a page.
-        found = [{"token": each.token, "patient_key": key, **_marks(each)} for each in sorted(rows)]
-        if found:
-            work.write(_INSERT_TOKEN, *found)
+        patient_tokens.change(work, key, added, dropped, changed)
 
     def move(self, work: UnitOfWork, before: Identity, after: Identity) -> None:
         """Notes a head, person or state, perhaps the same; Outdated when it is not what was read."""
@@ -377,37 +320,3 @@ class IdentityStore:
             "b_new_state": after.state.value,
         }
         work.write(_MOVE, row, expect=1, otherwise=Outdated("the patient was changed by another message"))
-
-    def guard(self, work: UnitOfWork, wanted: Wanted, expected: int) -> None:
-        """Notes that nobody may have come who may be the same, since the rows of those were counted."""
-        if not wanted.tokens:
-            return
-        work.lock(wanted.tokens)
-        faster = Outdated("a patient like this one is being fed by another message")
-        work.check(_AS_MANY, faster, {**_values(wanted), "expected": expected})
-
-
-def _values(wanted: Wanted) -> dict[str, Any]:
-    """The parameters of `_like`; places that are left over hold what no row has."""
-    marks = wanted.marks
-    return {
-        **_filled("direct", wanted.direct, DIRECT),
-        **_filled("named", wanted.named, NAMED),
-        "born": wanted.born[0] if wanted.born else ABSENT,
-        "families": marks.families,
-        "givens": marks.givens,
-        "place": marks.place or ABSENT,
-        "year": marks.year or ABSENT,
-        "day": marks.day or ABSENT,
-    }
-
-
-def _filled(kind: str, tokens: Sequence[int], number: int) -> dict[str, int]:
-    if len(tokens) > number:
-        raise Defect(f"{len(tokens)} tokens where {number} are looked for")
-    given = (*tokens, *([tokens[-1] if tokens else ABSENT] * (number - len(tokens))))
-    return {f"{kind}{at}": token for at, token in enumerate(given)}
-
-
-def _marks(row: Row, prefix: str = "") -> dict[str, int]:
-    return {f"{prefix}{name}": value for name, value in zip(Marks._fields, row.marks, strict=True)}
