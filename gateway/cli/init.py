@@ -35,6 +35,7 @@ class Partner:
     organisation: str
     organisation_name: str
     transactions: tuple[str, ...]
+    feeds: tuple[str, ...] = ("*",)
     sign: str = "required"
     assertion: str = "required"
     bearer_allowed: bool = False
@@ -259,6 +260,7 @@ def _node_text(partner: Partner, environment: str) -> str:
         "organisation": _string(partner.organisation),
         "organisation_name": _string(partner.organisation_name),
         "transactions": _list(partner.transactions),
+        "feeds": _list(partner.feeds),
         "certificate": _string(f"{partner.name}.pem"),
         "sign": _string(partner.sign),
         "assertion": _string(partner.assertion),

@@ -21,6 +21,9 @@ def enrol(
     organisation: Annotated[str, typer.Option(help="OID of its organisation.")],
     organisation_name: Annotated[str, typer.Option(help="Name of its organisation.")],
     transaction: Annotated[list[str], typer.Option(help="May call, such as ITI-41; repeat for more.")],
+    feeds: Annotated[
+        list[str] | None, typer.Option(help="OID of a domain of patient identifiers it assigns; repeat.")
+    ] = None,
     csr: Annotated[
         Path | None, typer.Option(help="Certificate request, signed by the local authority.")
     ] = None,
@@ -39,6 +42,7 @@ def enrol(
         organisation=organisation,
         organisation_name=organisation_name,
         transactions=tuple(transaction),
+        feeds=tuple(feeds or ()) or ("*",),
         bearer_allowed=bearer,
     )
     path = write(load_settings(config), partner, csr=csr, certificate=certificate)

@@ -12,6 +12,8 @@ from gateway.config.settings import CLOSED
 from gateway.config.values import CallbackAddress, Environment, FilePath, Fingerprint, Flag, Name, Oid, Text
 
 Duty = Literal["required", "optional"]
+FEEDS = frozenset({"ITI-8", "ITI-30", "ITI-31", "ITI-44", "ITI-93", "ITI-104"})
+"""Transactions that tell of identities: outside integration it is named in which domains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -39,6 +41,7 @@ class NodeFile:
             ('sign = "optional"', self.sign == "optional"),
             ('assertion = "optional"', self.assertion == "optional"),
             ('transactions = ["*"]', "*" in self.transactions),
+            ('feeds = ["*"]', "*" in self.feeds and not FEEDS.isdisjoint(self.transactions)),
         )
         return tuple(name for name, on in switches if on)
 

@@ -155,6 +155,7 @@ NOT_AT_DEFAULT = {
     "tls.crl",
     "policy.directory",
     "domain.patient_roots",
+    "identity.domains",
     "assertions.test_issuer_key",
     "assertions.test_issuer_certificate",
     "assertions.issuers",
