@@ -59,7 +59,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CLOSED)
 class NameRarity:
-    """Bits to add where a name agrees exactly, by folded name; `other` for a name that is not listed.
+    """Bits to add for a name in common, by folded name; `other` for a name that is not listed.
 
     `further` is added for each word after the first.
     """

@@ -9,7 +9,7 @@ from math import exp2, log2
 from typing import Any, NamedTuple
 
 from gateway.config.matching import NameRarity
-from gateway.matching.compare import EQUAL, Levels, compare
+from gateway.matching.compare import CONTAINED, EQUAL, Levels, compare
 from gateway.matching.model import MatchModel
 from gateway.matching.rules import (
     EXCLUDING,
@@ -29,6 +29,7 @@ UNSUPPORTED = "unsupported"
 """Nothing speaks against a link, but neither address nor phone speaks for it as the policy asks."""
 SAME_NUMBER_UNLIKE = "same-number-unlike"
 """The same national number on what does not look like one person: perhaps a relative's."""
+_IN_COMMON = (EQUAL, CONTAINED)
 _HIGHEST_ODDS = 60.0
 _SCORE_CAP = 0.9999
 
@@ -87,7 +88,7 @@ class Judgement:
 def judge(a: Traits, b: Traits, model: MatchModel, population: int) -> Judgement:
     """The judgement on a pair when so many identities are held; the same when the two change places."""
     levels = compare(a, b)
-    bits = weigh(a, levels, model)
+    bits = weigh(a, b, levels, model)
     weight = sum(bits)
     odds = weight - log2(max(population, 2))
     pair = Pair(a, b, levels, model.given_rarity.names)
@@ -131,20 +132,23 @@ def probability(odds: float) -> float:
     return 1.0 / (1.0 + exp2(-max(-_HIGHEST_ODDS, min(_HIGHEST_ODDS, odds))))
 
 
-def weigh(a: Traits, levels: Levels, model: MatchModel) -> tuple[float, ...]:
-    """Bits of every trait; names that agree exactly, and so are those of `a`, count by how rare they are."""
+def weigh(a: Traits, b: Traits, levels: Levels, model: MatchModel) -> tuple[float, ...]:
+    """Bits of every trait; names in common count by how rare they are."""
     bits = [row[level] for row, level in zip(model.weights, levels, strict=True)]
-    if levels.family == EQUAL:
-        bits[0] += rarity(a.family, model.family_rarity)
-    if levels.given == EQUAL:
-        bits[1] += rarity(a.given, model.given_rarity)
+    if levels.family in _IN_COMMON:
+        bits[0] += rarity(a.family, b.family, model.family_rarity)
+    if levels.given in _IN_COMMON:
+        bits[1] += rarity(a.given, b.given, model.given_rarity)
     return tuple(bits)
 
 
-def rarity(words: tuple[str, ...], told: NameRarity) -> float:
-    """Bits to add for these words: of the rarest, and for each that agrees besides."""
-    rarest = max(told.names.get(word, told.other) for word in words) if told.names else told.other
-    return rarest + told.further * (len(set(words)) - 1)
+def rarity(a: tuple[str, ...], b: tuple[str, ...], told: NameRarity) -> float:
+    """Bits to add for the words in common: those of the rarest, and for each that agrees besides."""
+    shared = set(a).intersection(b)
+    if not shared:
+        return 0.0
+    rarest = max(told.names.get(word, told.other) for word in shared)
+    return rarest + told.further * (len(shared) - 1)
 
 
 class _Settled(NamedTuple):

@@ -44,6 +44,12 @@ def test_a_rare_name_weighs_more(person: Person, named: MatchModel) -> None:
     assert rare.weight - common.weight == pytest.approx(7.0)
 
 
+def test_a_rare_name_within_another_weighs_more(person: Person, named: MatchModel) -> None:
+    common = judge(person("Müller"), person("Mueller Weber"), named, POPULATION)
+    rare = judge(person("Reuter"), person("Reuter Weber"), named, POPULATION)
+    assert rare.weight - common.weight == pytest.approx(7.0)
+
+
 def test_a_second_given_name_in_common_weighs_more(person: Person, named: MatchModel) -> None:
     one = judge(person(given="Anna"), person(given="Anna"), named, POPULATION)
     two = judge(person(given="Anna Anne"), person(given="Anna Anne"), named, POPULATION)
