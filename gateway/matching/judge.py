@@ -16,6 +16,7 @@ from gateway.matching.rules import (
     LINKING,
     VETOES,
     Pair,
+    close,
     decisive,
     exact,
     homonymous,
@@ -189,8 +190,8 @@ def _by_weight(pair: Pair, odds: float, model: MatchModel) -> tuple[Zone, str]:
         return (Zone.LINK if odds >= limits.strong else Zone.REVIEW), "renamed"
     if model.policy == "A" or supported(pair.levels):
         return Zone.LINK, f"policy-{model.policy.lower()}"
-    if exact(pair.levels) and odds >= limits.rare and model.knows_names and not homonymous(pair):
-        return Zone.LINK, "exact-and-rare"
+    if close(pair.levels) and odds >= limits.rare and model.knows_names and not homonymous(pair):
+        return Zone.LINK, "exact-and-rare" if exact(pair.levels) else "close-and-rare"
     if model.policy == "B" and exact(pair.levels) and odds >= limits.strong:
         return Zone.LINK, "policy-b-exact"
     return Zone.REVIEW, UNSUPPORTED

@@ -282,6 +282,11 @@ def exact(levels: Levels) -> bool:
     return levels.birth_date == EQUAL and levels.family in _EXACT and levels.given in _EXACT
 
 
+def close(levels: Levels) -> bool:
+    """Date equal, names equal, one within the other, or a letter apart."""
+    return levels.birth_date == EQUAL and MISSING < levels.family <= CLOSE and MISSING < levels.given <= CLOSE
+
+
 def provisional(pair: Pair) -> bool:
     """Entered without proof: likeness alone does not link it."""
     return pair.either(PROVED_ONLY | MOTHER_ONLY)

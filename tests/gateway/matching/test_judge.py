@@ -123,6 +123,13 @@ def test_a_rare_exact_person_needs_no_address(person: Person, named: MatchModel)
     assert judge(common, common, named, POPULATION).rule == "unsupported"
 
 
+def test_a_rare_person_may_be_misspelt_but_not_unlike(person: Person, named: MatchModel) -> None:
+    one = person("Reuter Lang", "Anna Anne")
+    assert judge(one, person("Reuter", "Anna Anne"), named, 1 << 10).rule == "exact-and-rare"
+    assert judge(one, person("Reutter", "Anna Anne"), named, 1 << 10).rule == "close-and-rare"
+    assert judge(one, person("Rueda", "Anna Anne"), named, 1 << 10).zone is not Zone.LINK
+
+
 def test_who_has_a_homonym_needs_an_address(person: Person, named: MatchModel) -> None:
     one = person(home=HOME, status="HOMA")
     assert judge(one, person(), named, POPULATION).rule == "unsupported"
