@@ -190,7 +190,7 @@ def _by_weight(pair: Pair, odds: float, model: MatchModel) -> tuple[Zone, str]:
         return (Zone.LINK if odds >= limits.strong else Zone.REVIEW), "renamed"
     if model.policy == "A" or supported(pair.levels):
         return Zone.LINK, f"policy-{model.policy.lower()}"
-    if close(pair.levels) and odds >= limits.rare and model.knows_names and not homonymous(pair):
+    if close(pair) and odds >= limits.rare and model.knows_names and not homonymous(pair):
         return Zone.LINK, "exact-and-rare" if exact(pair.levels) else "close-and-rare"
     if model.policy == "B" and exact(pair.levels) and odds >= limits.strong:
         return Zone.LINK, "policy-b-exact"

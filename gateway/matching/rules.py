@@ -126,7 +126,7 @@ def twin(pair: Pair) -> bool:
         return False
     if levels.given == CLOSE:
         return not misspelt(pair)
-    return levels.given == CONTAINED and levels.sex == DIFFERS
+    return levels.given == CONTAINED and (levels.sex == DIFFERS or pair.a.given[0] != pair.b.given[0])
 
 
 def date_unlike(pair: Pair) -> bool:
@@ -143,9 +143,14 @@ def unnamed(pair: Pair) -> bool:
 
 
 def namesake(pair: Pair) -> bool:
-    """Birth dates alike but for a generation: a child may bear its parent's name, and its birthday."""
+    """Birth dates alike but for a generation, or half alike with given names that are not quite the same.
+
+    A child may bear its parent's name, and its birthday; brothers and sisters may share one of their names.
+    """
     levels = pair.levels
-    return levels.birth_date in (ONE_EDIT, TWO_PARTS) and levels.matricule != EQUAL and _generation(pair)
+    if levels.matricule == EQUAL or levels.birth_date not in (ONE_EDIT, TWO_PARTS):
+        return False
+    return _generation(pair) or (levels.birth_date == TWO_PARTS and levels.given in (CONTAINED, CLOSE))
 
 
 def undated(pair: Pair) -> bool:
@@ -282,9 +287,14 @@ def exact(levels: Levels) -> bool:
     return levels.birth_date == EQUAL and levels.family in _EXACT and levels.given in _EXACT
 
 
-def close(levels: Levels) -> bool:
+def close(pair: Pair) -> bool:
     """Date equal, names equal, one within the other, or a letter apart."""
-    return levels.birth_date == EQUAL and MISSING < levels.family <= CLOSE and MISSING < levels.given <= CLOSE
+    levels = pair.levels
+    return (
+        levels.birth_date == EQUAL
+        and (levels.family in _EXACT or _slip(pair.a.family, pair.b.family) is not None)
+        and MISSING < levels.given <= CLOSE
+    )
 
 
 def provisional(pair: Pair) -> bool:
@@ -303,16 +313,24 @@ def misspelt(pair: Pair) -> bool:
     Only names that both tell are compared. Names of twins are in use both. Where no names are known, nothing
     counts as misspelt.
     """
-    differing = [(a, b) for a, b in zip(pair.a.given, pair.b.given, strict=False) if a != b]
-    if len(differing) != 1:
+    slip = _slip(pair.a.given, pair.b.given)
+    if slip is None:
         return False
-    a, b = differing[0]
-    if min(len(a), len(b)) < _SHORTEST_MISSPELT or OSA.distance(a, b, score_cutoff=1) > 1:
-        return False
-    in_use, other = pair.given_names.get(a), pair.given_names.get(b)
+    in_use, other = (pair.given_names.get(word) for word in slip)
     if in_use is None or other is None:
         return in_use is not other
     return abs(in_use - other) >= _HARDLY_USED_BITS
+
+
+def _slip(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, str] | None:
+    """The only two words that differ, where they are one letter apart."""
+    differing = [(mine, other) for mine, other in zip(a, b, strict=False) if mine != other]
+    if len(differing) != 1:
+        return None
+    mine, other = differing[0]
+    if min(len(mine), len(other)) < _SHORTEST_MISSPELT or OSA.distance(mine, other, score_cutoff=1) > 1:
+        return None
+    return mine, other
 
 
 def _generation(pair: Pair) -> bool:

@@ -78,6 +78,16 @@ def test_excluded_are_neither_linked_nor_reviewed(
         ("unnamed", (HOME, HOME | {"family": "Inconnu"}), (ID, ID | {"family": "Inconnu"})),
         ("date-unlike", (HOME, HOME | {"born": "19920318"}), (HOME, HOME | {"born": "19850325"})),
         ("namesake", (HOME, HOME | {"born": "19990317"}), (HOME, HOME | {"born": "19980317"})),
+        (
+            "namesake",
+            (HOME, HOME | {"born": "19850325", "given": "Sophie Anna"}),
+            (HOME, HOME | {"born": "19850318", "given": "Sophie Anna"}),
+        ),
+        (
+            "twin",
+            (HOME | {"given": "Anna Sophie"}, HOME | {"given": "Sophie"}),
+            (HOME | {"given": "Anna Sophie"}, HOME | {"given": "Anna"}),
+        ),
         ("undated", (HOME, HOME | {"born": None}), (HOME, HOME | {"born": "1985"})),
         (
             "family-unlike",
