@@ -143,14 +143,16 @@ def unnamed(pair: Pair) -> bool:
 
 
 def namesake(pair: Pair) -> bool:
-    """Birth dates alike but for a generation, or half alike with given names that are not quite the same.
+    """Birth dates alike but for a generation, or half alike with names that are not quite the same.
 
     A child may bear its parent's name, and its birthday; brothers and sisters may share one of their names.
     """
     levels = pair.levels
     if levels.matricule == EQUAL or levels.birth_date not in (ONE_EDIT, TWO_PARTS):
         return False
-    return _generation(pair) or (levels.birth_date == TWO_PARTS and levels.given in (CONTAINED, CLOSE))
+    if _generation(pair):
+        return True
+    return levels.birth_date == TWO_PARTS and not (levels.family in _EXACT and levels.given == EQUAL)
 
 
 def undated(pair: Pair) -> bool:
@@ -267,8 +269,10 @@ def _agrees(levels: Levels) -> bool:
 
 
 def supported(levels: Levels) -> bool:
-    """Address or phone agrees; the same road does where the house number is left out or another."""
-    return levels.phone == EQUAL or levels.address in (EQUAL, SAME_ROAD)
+    """Address or phone agrees; of those born on one day, the same road is enough."""
+    return EQUAL in (levels.address, levels.phone) or (
+        levels.address == SAME_ROAD and levels.birth_date == EQUAL
+    )
 
 
 def renamed(levels: Levels) -> bool:

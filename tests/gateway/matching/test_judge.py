@@ -110,6 +110,12 @@ def test_policy_c_asks_for_address_or_phone(
     assert (judgement.zone, judgement.rule, judgement.grade) == (Zone.LINK, "policy-c", Grade.CERTAIN)
 
 
+def test_the_same_road_is_enough_of_those_born_on_one_day(person: Person, model: MatchModel) -> None:
+    one, neighbour = person(home=HOME), ("4001", "5, rue du Brill")
+    assert judge(one, person(home=neighbour), model, 1 << 10).rule == "policy-c"
+    assert judge(one, person(home=neighbour, born="19850318"), model, 1 << 10).rule == "unsupported"
+
+
 def test_policy_b_asks_for_exact_names_without_address(person: Person, model: MatchModel) -> None:
     judgement = judge(person("Reuter"), person("Reutter"), with_(model, "B"), 1 << 10)
     assert judgement.rule == "unsupported"

@@ -65,6 +65,11 @@ def test_excluded_are_neither_linked_nor_reviewed(
             (HOME, HOME | {"given": "Spohie"}),
         ),
         (
+            "namesake",
+            (HOME, HOME | {"born": "19850325", "family": "Reutter"}),
+            (HOME, HOME | {"born": "19850325"}),
+        ),
+        (
             "twin",
             (HOME | {"given": "Anna"}, HOME | {"given": "Anne"}),
             (HOME | {"given": "Anna"}, HOME | {"given": "Annna"}),
