@@ -16,6 +16,7 @@ _SOAP12_NS = "http://schemas.xmlsoap.org/wsdl/soap12/"
 _WSAW_NS = "http://www.w3.org/2006/05/addressing/wsdl"
 _WSAM_NS = "http://www.w3.org/2007/05/addressing/metadata"
 _WSDL, _SOAP12, _WSAW, _WSAM = (f"{{{name}}}" for name in (_WSDL_NS, _SOAP12_NS, _WSAW_NS, _WSAM_NS))
+_HL7 = "urn:hl7-org:v3:"
 _ORDER = tuple(f"{_WSDL}{name}" for name in ("types", "message", "portType", "binding", "service"))
 
 Contract = Callable[[], bytes]
@@ -28,7 +29,9 @@ def contract(path: str, transactions: Sequence[AnyTransaction], public_url: str)
     It takes actor and target namespace of the first transaction.
     """
     bindings = {
-        f"{each.title} ({each.code})": each.binding for each in transactions if isinstance(each.binding, Soap)
+        _name(each.binding): (f"{each.title} ({each.code})", each.binding)
+        for each in transactions
+        if isinstance(each.binding, Soap)
     }
     if not bindings:
         return None
@@ -36,13 +39,13 @@ def contract(path: str, transactions: Sequence[AnyTransaction], public_url: str)
     return cache(partial(_written, actor, bindings, f"{public_url}{path}"))
 
 
-def _written(actor: str, bindings: Mapping[str, Soap], address: str) -> bytes:
+def _written(actor: str, bindings: Mapping[str, tuple[str, Soap]], address: str) -> bytes:
     # spyne takes 0.1 s to import, which most processes never need
     from gateway.bindings.spynewsdl import skeleton  # noqa: PLC0415
 
-    operations = {_name(each): each for each in bindings.values()}
-    titles = {_name(each): title for title, each in bindings.items()}
-    namespace = next(each.namespace for each in bindings.values())
+    operations = {name: each for name, (_, each) in bindings.items()}
+    titles = {name: title for name, (title, _) in bindings.items()}
+    namespace = next(each.namespace for each in operations.values())
     bodies = (name for each in operations.values() for name in (each.request, each.response))
     types = schemas.inlined(dict.fromkeys(etree.QName(name).namespace or "" for name in bodies))
     root = _root(actor, namespace, types)
@@ -57,8 +60,9 @@ def _written(actor: str, bindings: Mapping[str, Soap], address: str) -> bytes:
 
 
 def _name(binding: Soap) -> str:
-    """The transaction's name is the tail of its action (WSP208)."""
-    return binding.action.rpartition(":")[2]
+    """The transaction's name is the tail of its action (WSP208); in HL7 v3, the name of the interaction."""
+    name = binding.action.rpartition(":")[2]
+    return binding.action.split(":")[3] if binding.action.startswith(_HL7) else name
 
 
 def _rank(part: etree._Element) -> int:

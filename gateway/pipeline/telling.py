@@ -158,8 +158,8 @@ def _objects(
     event = transaction.audit
     made = result if result is not None else Answer()
     if target is not None:
-        details = (("MSH-10", target.message_id),) if target.message_id else ()
-        named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ())))
+        details = ((target.message_id_type, target.message_id),) if target.message_id else ()
+        named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ()), *made.patients))
         if ObjectKind.PATIENT in event.objects:
             yield from (patient_object(patient, details) for patient in named)
         if ObjectKind.SUBMISSION_SET in event.objects:
@@ -190,7 +190,7 @@ def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:
     if not target.merged:
         yield facts
         return
-    details = (("MSH-10", target.message_id),) if target.message_id else ()
+    details = ((target.message_id_type, target.message_id),) if target.message_id else ()
     ended = tuple(patient_object(patient, details) for patient in target.merged)
     stays = tuple(patient_object(patient, details) for patient in target.patients)
     yield replace(facts, action=EventAction.DELETE, objects=ended)
