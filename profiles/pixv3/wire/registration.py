@@ -13,7 +13,7 @@ NO_NAME = null("name", "NA")
 
 
 def namespaces(domain: Domain) -> Mapping[str, str]:
-    """assigningAuthorityName of each domain."""
+    """The assigningAuthorityName of each domain."""
     return {root: each.namespace for root, each in domain.identity_domains.items()}
 
 
@@ -37,8 +37,8 @@ def registration(ids: str, person: str, provider: str, custodian: str, *, match:
         f'<providerOrganization classCode="ORG" determinerCode="INSTANCE">{ii("id", provider)}'
         '<contactParty classCode="CON" nullFlavor="UNK"></contactParty></providerOrganization>'
         f"{match}</patient></subject1>"
-        f'<custodian typeCode="CST"><assignedEntity classCode="ASSIGNED">{entity}</assignedEntity></custodian>'
-        "</registrationEvent></subject>"
+        f'<custodian typeCode="CST"><assignedEntity classCode="ASSIGNED">{entity}'
+        "</assignedEntity></custodian></registrationEvent></subject>"
     )
 
 

@@ -46,7 +46,7 @@ def texted(name: str, value: str) -> str:
 
 
 def echo(element: etree._Element, inside: str = HL7) -> str:
-    """A copy of a validated element for an answer: canonical, without prefixes, comments or foreign attributes.
+    """A copy of an element for an answer: canonical, without prefixes, comments or foreign attributes.
 
     `inside` is the default namespace where it will stand. Types of XML Schema are named without prefix.
     """

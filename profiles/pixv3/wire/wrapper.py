@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from profiles.pixv3 import codes
-from profiles.pixv3.wire.text import attribute, coded, ii, null, text
+from profiles.pixv3.wire.text import coded, ii, null
+from profiles.xds.wire.text import attribute, text
 
 V = f"{{{codes.HL7}}}"
 """Names of HL7 V3 in Clark notation begin with this."""

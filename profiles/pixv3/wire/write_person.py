@@ -1,4 +1,4 @@
-"""Demographics → HL7 V3 person (PRPA_MT201302UV02, 201304UV02, 201310UV02; ITI TF-2 3.44.4.1.2, 3.47.4.2.2)."""
+"""Demographics → HL7 V3 person (PRPA_MT201302UV02, 201304UV02, 201310UV02; ITI TF-2 3.47.4.2.2)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from gateway.record.demographics import Address, Demographics, PersonName, Telecom
 from profiles.pixv3 import codes
-from profiles.pixv3.wire.text import attribute, coded, null, patient_ii, texted, valued
-from profiles.xds.wire.text import text
+from profiles.pixv3.wire.text import coded, null, texted, valued
+from profiles.xds.wire.text import attribute, text
 
 NAME_USES = MappingProxyType({"L": "L", "S": "P", "A": "A", "T": "I", "C": "L"})
 """Table 0200 → EntityNameUse; the others have none."""
@@ -120,13 +120,12 @@ def other_ids(roots: Iterable[tuple[str, str]]) -> str:
 
 
 def _mother(told: Demographics) -> str:
-    if not told.mothers_maiden_name and not told.mothers_identifiers:
+    if not told.mothers_maiden_name:
         return ""
-    ids = "".join([patient_ii("id", each) for each in told.mothers_identifiers or ()])
-    maiden = name("name", PersonName(family=told.mothers_maiden_name or ""))
+    maiden = name("name", PersonName(family=told.mothers_maiden_name))
     return (
         f'<personalRelationship classCode="PRS">{coded("code", "MTH", codes.ROLES)}'
-        f'<relationshipHolder1 classCode="PSN" determinerCode="INSTANCE">{ids}{maiden}'
+        f'<relationshipHolder1 classCode="PSN" determinerCode="INSTANCE">{maiden}'
         "</relationshipHolder1></personalRelationship>"
     )
 
