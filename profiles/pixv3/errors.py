@@ -18,6 +18,7 @@ _CODES = MappingProxyType(
         Meaning.TABLE_VALUE: "103",
         Meaning.UNKNOWN_KEY: "204",
         Meaning.UNKNOWN_PATIENT: "204",
+        Meaning.UNKNOWN_QUERY: "204",
         Meaning.DUPLICATE_KEY: "205",
         Meaning.BUSY: "206",
         Meaning.UNSUPPORTED_PROCESSING: "NS250",

@@ -141,7 +141,7 @@ def refuse_query(
         asked,
         at,
         "",
-        code="QE" if broken else "AE",
+        code="QE" if broken or Meaning.UNKNOWN_QUERY in meanings else "AE",
         quantities=quantities,
         problems=problems,
         status="deliveredResponse" if meanings == {Meaning.UNKNOWN_KEY} else "aborted",
