@@ -61,8 +61,10 @@ def _written(actor: str, bindings: Mapping[str, tuple[str, Soap]], address: str)
 
 def _name(binding: Soap) -> str:
     """The transaction's name is the tail of its action (WSP208); in HL7 v3, the name of the interaction."""
-    name = binding.action.rpartition(":")[2]
-    return binding.action.split(":")[3] if binding.action.startswith(_HL7) else name
+    if not binding.action.startswith(_HL7):
+        return binding.action.rpartition(":")[2]
+    interaction, _, variant = binding.action.removeprefix(_HL7).partition(":")
+    return f"{interaction}_Deferred" if variant.startswith("Deferred") else interaction
 
 
 def _rank(part: etree._Element) -> int:
