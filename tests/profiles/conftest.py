@@ -179,11 +179,67 @@ def pix_query(extension: str, root: str, *sources: str, **more: Any) -> str:
     )
 
 
+def pdq_query(*parameters: str, quantity: int | None = None, query_id: str = "q1", **more: Any) -> str:
+    """ITI-47; parameters are written by `parameter`."""
+    first = f'<initialQuantity value="{quantity}"/>' if quantity is not None else ""
+    degree = more.pop("degree", "")
+    return request(
+        "PRPA_IN201305UV02",
+        f'<queryByParameter><queryId root="2.999.60.1" extension="{query_id}"/><statusCode code="new"/>'
+        f'<responseModalityCode code="R"/><responsePriorityCode code="I"/>{first}{degree}'
+        f"<parameterList>{''.join(parameters)}</parameterList></queryByParameter>",
+        **more,
+    )
+
+
+def parameter(name: str, *values: str) -> str:
+    return f"<{name}>{''.join(values)}<semanticsText>{name}</semanticsText></{name}>"
+
+
+def named(family: str, *given: str, use: str = "") -> str:
+    """livingSubjectName."""
+    parts = "".join(f"<given>{each}</given>" for each in given)
+    written = f' use="{use}"' if use else ""
+    return parameter("livingSubjectName", f"<value{written}>{parts}<family>{family}</family></value>")
+
+
+def born(value: str) -> str:
+    """livingSubjectBirthTime."""
+    return parameter("livingSubjectBirthTime", f'<value value="{value}"/>')
+
+
+def continuation(
+    status: str = "waitContinuedQueryResponse",
+    *,
+    query_id: str = "q1",
+    start: int | None = None,
+    quantity: int | None = None,
+    root: str = "QUQI_IN000003UV01",
+    **more: Any,
+) -> str:
+    """QUQI_IN000003UV01."""
+    acknowledged = (
+        '<acknowledgement><typeCode code="AA"/><targetMessage><id root="2.999.50.1" extension="last"/>'
+        "</targetMessage></acknowledgement>"
+    )
+    numbers = f'<startResultNumber value="{start}"/>' if start is not None else ""
+    numbers += f'<continuationQuantity value="{quantity}"/>' if quantity is not None else ""
+    changed = {"ACKNOWLEDGEMENT": acknowledged, "QUQI_TE000003UV01": "PRPA_TE000003UV01"}
+    return request(
+        root,
+        f'<queryContinuation><queryId root="2.999.60.1" extension="{query_id}"/>{numbers}'
+        f'<statusCode code="{status}"/></queryContinuation>',
+        changed=changed | more.pop("changed", {}),
+        **more,
+    )
+
+
 @pytest.fixture
 def say() -> SimpleNamespace:
     """Messages, as text."""
     return SimpleNamespace(
         request=request, feed=feed, merge=merge, pix_query=pix_query, person=PERSON, provider=PROVIDER,
+        pdq_query=pdq_query, parameter=parameter, named=named, born=born, continuation=continuation,
         affinity=AFFINITY, ward=WARD, laboratory=LABORATORY, hidden=HIDDEN,
     )  # fmt: skip
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lxml import etree
 
+from gateway import schemas
 from gateway.declare.bindings import SoapReply
-from gateway.errors import Meaning, Problem
+from gateway.errors import Meaning, Problem, SchemaInvalid
 from profiles.pixv3 import codes
 from profiles.pixv3.errors import details, kind
 from profiles.pixv3.rules import NEVER, under
@@ -170,6 +171,13 @@ _VALIDATION = mitigated_by("VALIDAT", codes.ACT)
 
 
 def asked_of(payload: object) -> Asked:
-    """What a refusal repeats of its request."""
+    """What a refusal repeats of its request: no query that breaks its schema, since the answer would too."""
     element = getattr(payload, "element", None)
-    return Asked(wrapper=_UNKNOWN, query_id=None, text="") if element is None else read_asked(element)
+    if element is None:
+        return Asked(wrapper=_UNKNOWN, query_id=None, text="")
+    asked = read_asked(element)
+    try:
+        schemas.validate(codes.SCHEMA, element)
+    except SchemaInvalid:
+        return replace(asked, text="")
+    return asked
