@@ -53,6 +53,7 @@ def _written(actor: str, bindings: Mapping[str, tuple[str, Soap]], address: str)
     _put_types(root, types)
     _bind_messages(root, operations)
     _bind_actions(root, operations)
+    _name_answers(root, operations)
     _rename(root, actor)
     etree.cleanup_namespaces(root, keep_ns_prefixes=[name for name in root.nsmap if name])
     etree.indent(root)
@@ -63,8 +64,8 @@ def _name(binding: Soap) -> str:
     """The transaction's name is the tail of its action (WSP208); in HL7 v3, the name of the interaction."""
     if not binding.action.startswith(_HL7):
         return binding.action.rpartition(":")[2]
-    interaction, _, variant = binding.action.removeprefix(_HL7).partition(":")
-    return f"{interaction}_Deferred" if variant.startswith("Deferred") else interaction
+    deferred = "_Deferred" if ":Deferred:" in binding.action else ""
+    return f"{_interaction(binding.action)}{deferred}"
 
 
 def _rank(part: etree._Element) -> int:
@@ -111,6 +112,34 @@ def _bind_actions(root: etree._Element, operations: Mapping[str, Soap]) -> None:
             for message in operation.iterfind(f"{_WSDL}{kind}"):
                 message.set(f"{_WSAM}Action", action)
                 message.set(f"{_WSAW}Action", action)
+
+
+def _name_answers(root: etree._Element, operations: Mapping[str, Soap]) -> None:
+    """Answers of HL7 v3 are interactions of their own, by whose name the message goes (ITI TF-2 3.44.5)."""
+    names = {
+        f"{name}Response_Message": f"{_interaction(each.response_action)}_Message"
+        for name, each in operations.items()
+        if each.response_action.startswith(_HL7)
+    }
+    for output in root.iterfind(f".//{_WSDL}output"):
+        name = names.get(output.get("name", ""))
+        if name is not None:
+            output.set("name", name)
+            if output.get("message") is not None:
+                output.set("message", f"tns:{name}")
+    written = set()
+    for message in root.findall(f"{_WSDL}message"):
+        name = names.get(message.get("name", ""))
+        if name is None:
+            continue
+        message.set("name", name)
+        if name in written:
+            root.remove(message)
+        written.add(name)
+
+
+def _interaction(action: str) -> str:
+    return action.removeprefix(_HL7).partition(":")[0]
 
 
 def _rename(root: etree._Element, actor: str) -> None:
