@@ -52,10 +52,11 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class QueryText:
-    """A query as it was received, for the audit (ParticipantObjectQuery)."""
+    """A query as it was received, for the audit (ParticipantObjectQuery), with details of its object."""
 
     identifier: str
     text: bytes
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

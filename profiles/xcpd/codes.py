@@ -23,6 +23,9 @@ LOCATOR: Final = "1.3.6.1.4.1.19376.1.2.27.2"
 REASON: Final = "1.3.6.1.4.1.19376.1.2.27.3"
 """Code system of why there is no answer (3.55.4.2.2.7)."""
 
+HOME_DETAIL: Final = "ihe:homeCommunityID"
+"""Detail of the query in the audit; written so in the standard (3.55.5)."""
+
 LOCATES, LOCATES_NOT = "SupportsHealthDataLocator", "NotHealthDataLocator"
 GENDER: Final = "LivingSubjectAdministrativeGenderRequested"
 ADDRESS: Final = "PatientAddressRequested"

@@ -48,10 +48,11 @@ _EITHER = frozenset({ALWAYS, NEVER})
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRequest:
-    """Whom another community means."""
+    """Whom another community means; `home` is ours."""
 
     asked: Asked
     sought: Sought
+    home: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,8 @@ def decode(payload: SoapPayload, domain: Domain) -> DiscoveryRequest:
             "Unsupported processing mode",
             place(message, f"{QUERY}/responsePriorityCode"),
         )
-    return DiscoveryRequest(read_asked(message), read_sought(message, domain))
+    home = f"urn:oid:{domain.home_community}"
+    return DiscoveryRequest(read_asked(message), read_sought(message, domain), home)
 
 
 def decode_deferred(payload: SoapPayload, domain: Domain) -> NoReturn:  # noqa: ARG001
@@ -89,8 +91,9 @@ def decode_deferred(payload: SoapPayload, domain: Domain) -> NoReturn:  # noqa: 
 
 
 def target(request: DiscoveryRequest) -> Target:
-    """The query for the audit; patients are told of in the answer."""
-    return Target(query=QueryText(str(request.asked.query_id), query_text(request.asked)))
+    """The query for the audit; patients are told of in the answer (3.55.5)."""
+    details = ((codes.HOME_DETAIL, request.home),)
+    return Target(query=QueryText(str(request.asked.query_id), query_text(request.asked), details))
 
 
 async def handle(call: Call[DiscoveryRequest], services: Services) -> DiscoveryResponse:

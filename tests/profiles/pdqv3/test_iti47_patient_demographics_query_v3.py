@@ -113,7 +113,11 @@ def test_case_3_every_unknown_domain_is_told(five: House, say: SimpleNamespace) 
 def test_nobody_fits(five: House, say: SimpleNamespace) -> None:
     answer = ask(five, say.pdq_query(say.named("Nobody", "Nadia")))
 
-    assert (answer.kind, answer.response, quantities(answer)) == ("AA", ("deliveredResponse", "NF"), (0, 0, 0))
+    assert (answer.kind, answer.response, quantities(answer)) == (
+        "AA",
+        ("deliveredResponse", "NF"),
+        (0, 0, 0),
+    )
 
 
 def test_what_a_node_may_not_see_is_not_told(five: House, say: SimpleNamespace) -> None:
@@ -334,8 +338,8 @@ def test_the_audit_has_the_query_and_those_found(five: House, say: SimpleNamespa
     objects = five.audit()[-1].findall("ParticipantObjectIdentification")
     query = next(each for each in objects if each.get("ParticipantObjectTypeCodeRole") == "24")
 
-    assert [each.get("ParticipantObjectID") for each in objects if each.get("ParticipantObjectTypeCode") == "1"] == [
-        f"A0^^^&{say.affinity}&ISO"
-    ]
+    assert [
+        each.get("ParticipantObjectID") for each in objects if each.get("ParticipantObjectTypeCode") == "1"
+    ] == [f"A0^^^&{say.affinity}&ISO"]
     text = b64decode(query.findtext("ParticipantObjectQuery") or "")
     assert etree.fromstring(text).tag == "{urn:hl7-org:v3}queryByParameter"

@@ -20,14 +20,14 @@ def action(name: str) -> str:
 
 
 def told(v3: House, extension: str, root: str) -> Any:
-    held = v3.loop.run_until_complete(v3.gateway.engine.services.index.mpi.store.held(PatientId(extension, root)))
+    held = v3.loop.run_until_complete(
+        v3.gateway.engine.services.index.mpi.store.held(PatientId(extension, root))
+    )
     return None if held is None else held.told
 
 
 @pytest.mark.parametrize("path", PLACES)
-def test_a_patient_is_announced_at_manager_and_registry(
-    v3: House, say: SimpleNamespace, path: str
-) -> None:
+def test_a_patient_is_announced_at_manager_and_registry(v3: House, say: SimpleNamespace, path: str) -> None:
     answer = v3.send(path, action(ADD), say.feed(ADD, ("A1", say.affinity)))
 
     assert (answer.status, answer.name, answer.kind, answer.errors) == (200, "MCCI_IN000002UV01", "CA", [])

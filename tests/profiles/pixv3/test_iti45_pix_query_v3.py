@@ -125,7 +125,9 @@ def test_what_breaks_the_specification_is_refused(known: House, say: SimpleNames
 
 
 def test_semantics_text_is_not_looked_at(known: House, say: SimpleNamespace) -> None:
-    changed = {"<semanticsText>Patient.id</semanticsText>": '<semanticsText representation="x">?</semanticsText>'}
+    changed = {
+        "<semanticsText>Patient.id</semanticsText>": '<semanticsText representation="x">?</semanticsText>'
+    }
 
     assert ask(known, say.pix_query("A1", say.affinity, say.ward, changed=changed)).kind == "AA"
 

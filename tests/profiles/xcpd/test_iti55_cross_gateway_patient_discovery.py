@@ -1,5 +1,6 @@
 """ITI-55: what a request must say, and the cases of ITI TF-2 3.55.4.2.2."""
 
+from base64 import b64decode
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,5 +177,11 @@ def test_the_audit_has_those_told_of(known: House, say: SimpleNamespace) -> None
         if each.get("ParticipantObjectTypeCode") == "1"
     ]
 
+    query = row.find("ParticipantObjectIdentification[@ParticipantObjectTypeCodeRole='24']")
+    details = {
+        each.get("type"): b64decode(each.get("value")) for each in query.iter("ParticipantObjectDetail")
+    }
+
+    assert details["ihe:homeCommunityID"] == b"urn:oid:2.999.1.2"
     assert row.find("EventIdentification/EventTypeCode").get("csd-code") == "ITI-55"
     assert patients == [f"A1^^^&{say.affinity}&ISO"]

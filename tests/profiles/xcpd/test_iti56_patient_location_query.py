@@ -34,7 +34,11 @@ def test_a_patient_who_is_known_is_here(v3: House, say: SimpleNamespace) -> None
 
 def test_of_anybody_else_nothing_is_told(v3: House, say: SimpleNamespace) -> None:
     v3.send("/pix", f"urn:hl7-org:v3:{ADD}", say.feed(ADD, ("A1", say.affinity), ("H1", say.hidden)))
-    v3.send("/pix", f"urn:hl7-org:v3:{ADD}", say.feed(ADD, ("W9", say.ward), person="<name><family>X</family></name>"))
+    v3.send(
+        "/pix",
+        f"urn:hl7-org:v3:{ADD}",
+        say.feed(ADD, ("W9", say.ward), person="<name><family>X</family></name>"),
+    )
 
     assert len(ask(v3, "A404", say.affinity)) == 0
     assert len(ask(v3, "H1", say.hidden, "laboratory")) == 0
@@ -52,4 +56,6 @@ def test_the_audit_has_the_patient_asked_for(v3: House, say: SimpleNamespace) ->
     row = v3.audit()[-1]
 
     assert row.find("EventIdentification/EventTypeCode").get("csd-code") == "ITI-56"
-    assert row.find("ParticipantObjectIdentification").get("ParticipantObjectID") == f"A1^^^&{say.affinity}&ISO"
+    assert (
+        row.find("ParticipantObjectIdentification").get("ParticipantObjectID") == f"A1^^^&{say.affinity}&ISO"
+    )
