@@ -3,11 +3,14 @@
 from gateway.declare.transaction import Profile
 from profiles.fhirbase.profile import profile_over
 from profiles.mhd.profile import PROFILE as MHD
+from profiles.pdqv3.profile import PROFILE as PDQV3
 from profiles.pix.profile import PROFILE as PIX
+from profiles.pixv3.profile import PROFILE as PIXV3
+from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 
-_SPOKEN = (XDS, XDR, XDM, PIX, MHD)
+_SPOKEN = (XDS, XDR, XDM, PIX, PIXV3, PDQV3, XCPD, MHD)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

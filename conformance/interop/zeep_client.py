@@ -3,7 +3,8 @@
     python conformance/interop/zeep_client.py --endpoints endpoints.json \
         --certificate tester.pem --key tester.key --trust ca.pem
 
-Announces a patient of its own (ITI-8), provides a document (ITI-41), finds it (ITI-18), fetches it (ITI-43).
+Announces a patient of its own (ITI-8), provides a document (ITI-41), finds it (ITI-18), fetches it (ITI-43);
+announces one in HL7 V3 (ITI-44), cross-references (ITI-45) and finds him (ITI-47).
 What zeep lacks is added outside of it: wsa:ReplyTo and mustUnderstand, registry objects (it knows no
 substitution groups), MTOM packages for requests. Nothing of the system's own code is used.
 """
@@ -50,6 +51,17 @@ OPERATIONS = {
             "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
         ),
         "DocumentRepository_RetrieveDocumentSet": "urn:ihe:iti:2007:RetrieveDocumentSet",
+    },
+    "pix": {
+        "PIXManager_PRPA_IN201301UV02": "urn:hl7-org:v3:PRPA_IN201301UV02",
+        "PIXManager_PRPA_IN201302UV02": "urn:hl7-org:v3:PRPA_IN201302UV02",
+        "PIXManager_PRPA_IN201304UV02": "urn:hl7-org:v3:PRPA_IN201304UV02",
+        "PIXManager_PRPA_IN201309UV02": "urn:hl7-org:v3:PRPA_IN201309UV02",
+    },
+    "pdq": {
+        "PDSupplier_PRPA_IN201305UV02": "urn:hl7-org:v3:PRPA_IN201305UV02",
+        "PDSupplier_QUQI_IN000003UV01_Continue": "urn:hl7-org:v3:QUQI_IN000003UV01_Continue",
+        "PDSupplier_QUQI_IN000003UV01_Cancel": "urn:hl7-org:v3:QUQI_IN000003UV01_Cancel",
     },
 }
 WAIT = 20
@@ -141,6 +153,7 @@ class Interop:
     complete: Complete = field(default_factory=Complete)
     patient: str = ""
     unique_id: str = field(default_factory=new_oid)
+    patient_v3: str = field(default_factory=lambda: f"V{uuid.uuid4().int % 10**12}")
 
     def contract(self, name: str) -> None:
         """The live contract of one endpoint: its operations and their soapAction."""
@@ -246,6 +259,64 @@ class Interop:
             return
         raise UnexpectedError(f"no fault, but status {answer['status']}")
 
+    def feed_v3(self) -> None:
+        """ITI-44: a patient without a name, because zeep writes no elements of mixed content."""
+        root = self.endpoints["patient_id_root"]
+        device = {"root": "2.999.60.2"}
+        patient = {
+            "classCode": "PAT",
+            "id": [{"root": root, "extension": self.patient_v3}],
+            "statusCode": {"code": "active"},
+            "patientPerson": {"name": [{"nullFlavor": "UNK"}], "birthTime": {"value": "19610412"}},
+            "providerOrganization": {
+                "classCode": "ORG", "determinerCode": "INSTANCE", "id": [device], "contactParty": [{}]
+            },
+        }  # fmt: skip
+        event = {
+            "classCode": "REG",
+            "moodCode": "EVN",
+            "statusCode": {"code": "active"},
+            "subject1": {"typeCode": "SBJ", "patient": patient},
+            "custodian": {
+                "typeCode": "CST", "assignedEntity": {"classCode": "ASSIGNED", "id": [device]}
+            },
+        }  # fmt: skip
+        act = {"subject": [{"typeCode": "SUBJ", "registrationEvent": event}]}
+        answer = self._call(
+            "pix", "PIXManager_PRPA_IN201301UV02", **interaction("PRPA_IN201301UV02", act)
+        )
+        expect_acknowledged(answer, "CA")
+
+    def cross_reference(self) -> None:
+        """ITI-45: nobody else knows the patient; an unknown one is an error with its place."""
+        for extension, code, response in ((self.patient_v3, "AA", "NF"), ("nobody", "AE", "AE")):
+            value = {"root": self.endpoints["patient_id_root"], "extension": extension}
+            parameters = {"patientIdentifier": [{"value": [value]}]}
+            query = {**QUERY, "parameterList": parameters}
+            answer = self._call(
+                "pix",
+                "PIXManager_PRPA_IN201309UV02",
+                **interaction("PRPA_IN201309UV02", {"queryByParameter": query}),
+            )
+            expect_acknowledged(answer, code)
+            expect_response(answer, response)
+
+    def demographics(self) -> None:
+        """ITI-47: the patient is found by identifier, with his birth date."""
+        value = {"root": self.endpoints["patient_id_root"], "extension": self.patient_v3}
+        parameters = {"livingSubjectId": [{"value": [value]}]}
+        query = {**QUERY, "responseModalityCode": {"code": "R"}, "parameterList": parameters}
+        answer = self._call(
+            "pdq",
+            "PDSupplier_PRPA_IN201305UV02",
+            **interaction("PRPA_IN201305UV02", {"queryByParameter": query}),
+        )
+        expect_acknowledged(answer, "AA")
+        expect_response(answer, "OK")
+        event = answer["controlActProcess"]["subject"][0]["registrationEvent"]
+        born = event["subject1"]["patient"]["patientPerson"]["birthTime"]["value"]
+        expect(holds=born == "19610412", otherwise=f"the birth date is {born}")
+
     def _query(self, return_type: str, patient: str) -> Any:
         slots = {"$XDSDocumentEntryPatientId": patient, "$XDSDocumentEntryStatus": f"('{APPROVED}')"}
         return self._call(
@@ -260,6 +331,43 @@ class Interop:
 
     def _call(self, name: str, operation: str, **content: Any) -> Any:
         return self.clients[name].service[operation](**content)
+
+
+QUERY = {
+    "queryId": {"root": "2.999.60.1", "extension": "zeep"},
+    "statusCode": {"code": "new"},
+    "responsePriorityCode": {"code": "I"},
+}
+
+
+def interaction(name: str, act: Mapping[str, Any]) -> dict[str, Any]:
+    """An HL7 V3 message around a control act."""
+    device = {"classCode": "DEV", "determinerCode": "INSTANCE"}
+    trigger = {"code": name.replace("_IN", "_TE"), "codeSystem": "2.16.840.1.113883.1.6"}
+    return {
+        "ITSVersion": "XML_1.0",
+        "id": {"root": str(uuid.uuid4())},
+        "creationTime": {"value": "20261122093000"},
+        "interactionId": {"root": "2.16.840.1.113883.1.6", "extension": name},
+        "processingCode": {"code": "T"},
+        "processingModeCode": {"code": "T"},
+        "acceptAckCode": {"code": "AL"},
+        "receiver": [{"typeCode": "RCV", "device": {**device, "id": [{"root": "2.999.50.1"}]}}],
+        "sender": {"typeCode": "SND", "device": {**device, "id": [{"root": "2.999.60.1"}]}},
+        "controlActProcess": {"classCode": "CACT", "moodCode": "EVN", "code": trigger, **act},
+    }
+
+
+def expect_acknowledged(answer: Any, code: str) -> None:
+    """The acknowledgement has the type code."""
+    told = answer["acknowledgement"][0]
+    expect(holds=told["typeCode"]["code"] == code, otherwise=f"{told['typeCode']['code']}: {told}")
+
+
+def expect_response(answer: Any, code: str) -> None:
+    """The query has the response code."""
+    seen = answer["controlActProcess"]["queryAck"]["queryResponseCode"]["code"]
+    expect(holds=seen == code, otherwise=f"queryResponseCode {seen}")
 
 
 def raw_elements(item: Any) -> list[etree._Element]:
@@ -284,6 +392,11 @@ def run(interop: Interop) -> int:
         ("ITI-18  FindDocuments, references", interop.find_references),
         ("ITI-43  the document comes back", interop.retrieve),
         ("ITI-18  a body that breaks the schema", interop.refuse),
+        ("contract of the PIX Manager", lambda: interop.contract("pix")),
+        ("contract of the PD Supplier", lambda: interop.contract("pdq")),
+        ("ITI-44  a patient is announced in HL7 V3", interop.feed_v3),
+        ("ITI-45  cross-references", interop.cross_reference),
+        ("ITI-47  the patient is found", interop.demographics),
     ]
     failed = 0
     for title, step in steps:

@@ -102,6 +102,8 @@ def status_of(payload: etree._Element) -> str:
     name = local(payload)
     if name == "Fault":
         return "Fault"
+    if name == "PatientLocationQueryResponse":
+        return "Success"
     if name == "RetrieveDocumentSetResponse":
         inner = first(payload, "RegistryResponse")
         return _last(inner.get("status") or "") if inner is not None else name
@@ -122,15 +124,26 @@ def query_code_of(payload: etree._Element) -> str:
 
 
 def problems_of(payload: etree._Element) -> tuple[Problem, ...]:
-    """All RegistryError elements, in order."""
+    """All RegistryError elements, or details of an HL7 v3 acknowledgement, in order."""
     return tuple(
         Problem(
             code=found.get("errorCode") or "",
             context=found.get("codeContext") or "",
             severity=found.get("severity") or "",
         )
-        for found in payload.iter()
         if local(found) == "RegistryError"
+        else _detail(found)
+        for found in payload.iter()
+        if local(found) in {"RegistryError", "acknowledgementDetail"}
+    )
+
+
+def _detail(found: etree._Element) -> Problem:
+    code = first(found, "code")
+    return Problem(
+        code=str(code.get("code") or "") if code is not None else "",
+        context=f"{text_of(found, 'text')} at {text_of(found, 'location')}",
+        severity="Error" if found.get("typeCode") == "E" else "Warning",
     )
 
 

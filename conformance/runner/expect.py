@@ -18,7 +18,8 @@ from substitute import into_text
 
 from schemas import Schemas
 
-ACCEPTED = {"Success": {"AA", "CA"}}
+ACCEPTED = {"Success": {"AA", "CA"}, "AA": {"CA"}, "AE": {"CE"}, "AR": {"CR"}}
+"""Further outcomes that are as good: an accept acknowledgement stands for one of the application."""
 REGISTRY_STATUSES = frozenset({"Success", "Failure", "PartialSuccess"})
 FORMATS = {True: "mtom", False: "plain"}
 ANSWER_ACTIONS = {
@@ -46,6 +47,8 @@ class Examiner:
             found += wire_faults(message, answer)
         if answer.status in REGISTRY_STATUSES:
             found += self._registry(case, values, answer)
+        else:
+            found += self._schema(answer)
         found += _rest(case, answer)
         found += self._assertions(case, values, answer)
         return found
@@ -77,15 +80,18 @@ class Examiner:
             yield f"status Success together with the error {errors[0].code}"
         if answer.status != "Success" and not errors:
             yield f"status {answer.status} without a RegistryError"
-        fault = self.schemas.fault(answer.payload)
-        if fault is not None:
-            yield f"the answer is not valid against its schema: {fault}"
+        yield from self._schema(answer)
         objects = objects_of(answer.payload)
         yield from _contents(case, objects)
         if answer.payload is not None and local(answer.payload) == "AdhocQueryResponse":
             yield from missing_attributes(objects)
         yield from self._entries(case, objects)
         yield from self._documents(case, values, answer)
+
+    def _schema(self, answer: Answer) -> Iterator[str]:
+        fault = self.schemas.fault(answer.payload)
+        if fault is not None:
+            yield f"the answer is not valid against its schema: {fault}"
 
     def _entries(self, case: Case, objects: Objects) -> Iterator[str]:
         for rule in case.expected.get("entries") or ():

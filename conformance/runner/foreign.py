@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from xml.sax.saxutils import unescape
 
-from answer import Answer
+from answer import Answer, first, parse
 from cases import Case
 from memory import Memory
 from mllp_client import field_of, with_segment_ends
@@ -21,7 +21,7 @@ IDENTIFIER = re.compile(r"<(?:\w+:)?ExternalIdentifier\b[^>]*>")
 QUERY_PATIENT = re.compile(r"\$(?:XDS\w+PatientId|patientId)\"[^>]*>\s*<[^>]*>\s*<[^>]*>\s*'?([^'<]+)'?")
 CX = re.compile(r"^[^&^]+\^\^\^[^&^]*&[\d.]+&ISO$")
 UNKNOWN_IDS = frozenset(
-    {"XDSDocumentUniqueIdError", "XDSUnknownRepositoryId", "UnresolvedReferenceException"}
+    {"XDSDocumentUniqueIdError", "XDSUnknownRepositoryId", "UnresolvedReferenceException", "204"}
 )
 REFUSALS = frozenset({"AE", "AR", "CE", "CR"})
 POSITIVE = frozenset({"Success", "AA", "CA"})
@@ -31,10 +31,22 @@ def fixed_patients(case: Case, text: str) -> list[str]:
     """Patient identifiers (CX) that stand literally in a request of a case without variables."""
     if case.variables:
         return []
+    if case.transaction == "ITI-45":
+        return _asked_for(text) if set(case.statuses) == {"AA"} else []
     found = [_attribute(tag, "value") for tag in IDENTIFIER.findall(text) if _scheme(tag) in PATIENT_SCHEMES]
     found += QUERY_PATIENT.findall(text)
     patients = dict.fromkeys(unescape(value).strip() for value in found)
     return [patient for patient in patients if CX.match(patient)]
+
+
+def _asked_for(text: str) -> list[str]:
+    """The patient of a PIXV3 query that is to find somebody."""
+    root = parse(text.encode())
+    parameter = first(root, "patientIdentifier") if root is not None else None
+    value = first(parameter, "value") if parameter is not None else None
+    if value is None or not value.get("root") or not value.get("extension"):
+        return []
+    return [f"{value.get('extension')}^^^&{value.get('root')}&ISO"]
 
 
 def excuse(

@@ -13,6 +13,9 @@ FILES = {
     "AdhocQueryResponse": "xds/query.xsd",
     "RegistryResponse": "xds/rs.xsd",
     "RetrieveDocumentSetResponse": "xds/XDS.b_DocumentRepository.xsd",
+} | {
+    name: f"hl7v3/NE2008/multicacheschemas/{name}.xsd"
+    for name in ("MCCI_IN000002UV01", "PRPA_IN201306UV02", "PRPA_IN201310UV02")
 }
 
 

@@ -27,7 +27,7 @@ ACTIONS = {
     "ITI-43": "urn:ihe:iti:2007:RetrieveDocumentSet",
     "ITI-51": "urn:ihe:iti:2009:MultiPatientStoredQuery",
     "ITI-55": "urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery",
-    "ITI-56": "urn:hl7-org:v3:PRPA_IN201305UV02:PatientLocationQuery",
+    "ITI-56": "urn:ihe:iti:2009:PatientLocationQuery",
     "ITI-57": "urn:ihe:iti:2010:UpdateDocumentSet",
     "ITI-61": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
     "ITI-62": "urn:ihe:iti:2010:DeleteDocumentSet",
@@ -38,8 +38,7 @@ HL7_V3 = {"ITI-44": "pix", "ITI-45": "pix", "ITI-47": "pdq"}
 ENDPOINTS = {
     "registry": ("ITI-18", "ITI-42", "ITI-51", "ITI-57", "ITI-61", "ITI-62", "ITI-92"),
     "repository": ("ITI-41", "ITI-43", "ITI-86"),
-    "responding_gateway": ("ITI-38", "ITI-39", "ITI-55"),
-    "initiating_gateway": ("ITI-56",),
+    "responding_gateway": ("ITI-38", "ITI-39", "ITI-55", "ITI-56"),
 }
 TARGETS = {
     "document-recipient": "recipient",
@@ -127,6 +126,7 @@ _PATHS = {
     "fhir": "fhir",
     "pix": "pix",
     "pdq": "pdq",
+    "responding_gateway": "xcpd/responder",
 }
 
 

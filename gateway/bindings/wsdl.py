@@ -16,6 +16,7 @@ _SOAP12_NS = "http://schemas.xmlsoap.org/wsdl/soap12/"
 _WSAW_NS = "http://www.w3.org/2006/05/addressing/wsdl"
 _WSAM_NS = "http://www.w3.org/2007/05/addressing/metadata"
 _WSDL, _SOAP12, _WSAW, _WSAM = (f"{{{name}}}" for name in (_WSDL_NS, _SOAP12_NS, _WSAW_NS, _WSAM_NS))
+_HL7 = "urn:hl7-org:v3:"
 _ORDER = tuple(f"{_WSDL}{name}" for name in ("types", "message", "portType", "binding", "service"))
 
 Contract = Callable[[], bytes]
@@ -28,7 +29,9 @@ def contract(path: str, transactions: Sequence[AnyTransaction], public_url: str)
     It takes actor and target namespace of the first transaction.
     """
     bindings = {
-        f"{each.title} ({each.code})": each.binding for each in transactions if isinstance(each.binding, Soap)
+        _name(each.binding): (f"{each.title} ({each.code})", each.binding)
+        for each in transactions
+        if isinstance(each.binding, Soap)
     }
     if not bindings:
         return None
@@ -36,13 +39,13 @@ def contract(path: str, transactions: Sequence[AnyTransaction], public_url: str)
     return cache(partial(_written, actor, bindings, f"{public_url}{path}"))
 
 
-def _written(actor: str, bindings: Mapping[str, Soap], address: str) -> bytes:
+def _written(actor: str, bindings: Mapping[str, tuple[str, Soap]], address: str) -> bytes:
     # spyne takes 0.1 s to import, which most processes never need
     from gateway.bindings.spynewsdl import skeleton  # noqa: PLC0415
 
-    operations = {_name(each): each for each in bindings.values()}
-    titles = {_name(each): title for title, each in bindings.items()}
-    namespace = next(each.namespace for each in bindings.values())
+    operations = {name: each for name, (_, each) in bindings.items()}
+    titles = {name: title for name, (title, _) in bindings.items()}
+    namespace = next(each.namespace for each in operations.values())
     bodies = (name for each in operations.values() for name in (each.request, each.response))
     types = schemas.inlined(dict.fromkeys(etree.QName(name).namespace or "" for name in bodies))
     root = _root(actor, namespace, types)
@@ -50,6 +53,7 @@ def _written(actor: str, bindings: Mapping[str, Soap], address: str) -> bytes:
     _put_types(root, types)
     _bind_messages(root, operations)
     _bind_actions(root, operations)
+    _name_answers(root, operations)
     _rename(root, actor)
     etree.cleanup_namespaces(root, keep_ns_prefixes=[name for name in root.nsmap if name])
     etree.indent(root)
@@ -57,8 +61,11 @@ def _written(actor: str, bindings: Mapping[str, Soap], address: str) -> bytes:
 
 
 def _name(binding: Soap) -> str:
-    """The transaction's name is the tail of its action (WSP208)."""
-    return binding.action.rpartition(":")[2]
+    """The transaction's name is the tail of its action (WSP208); in HL7 v3, the name of the interaction."""
+    if not binding.action.startswith(_HL7):
+        return binding.action.rpartition(":")[2]
+    deferred = "_Deferred" if ":Deferred:" in binding.action else ""
+    return f"{_interaction(binding.action)}{deferred}"
 
 
 def _rank(part: etree._Element) -> int:
@@ -105,6 +112,34 @@ def _bind_actions(root: etree._Element, operations: Mapping[str, Soap]) -> None:
             for message in operation.iterfind(f"{_WSDL}{kind}"):
                 message.set(f"{_WSAM}Action", action)
                 message.set(f"{_WSAW}Action", action)
+
+
+def _name_answers(root: etree._Element, operations: Mapping[str, Soap]) -> None:
+    """Answers of HL7 v3 are interactions of their own, by whose name the message goes (ITI TF-2 3.44.5)."""
+    names = {
+        f"{name}Response_Message": f"{_interaction(each.response_action)}_Message"
+        for name, each in operations.items()
+        if each.response_action.startswith(_HL7)
+    }
+    for output in root.iterfind(f".//{_WSDL}output"):
+        name = names.get(output.get("name", ""))
+        if name is not None:
+            output.set("name", name)
+            if output.get("message") is not None:
+                output.set("message", f"tns:{name}")
+    written = set()
+    for message in root.findall(f"{_WSDL}message"):
+        name = names.get(message.get("name", ""))
+        if name is None:
+            continue
+        message.set("name", name)
+        if name in written:
+            root.remove(message)
+        written.add(name)
+
+
+def _interaction(action: str) -> str:
+    return action.removeprefix(_HL7).partition(":")[0]
 
 
 def _rename(root: etree._Element, actor: str) -> None:

@@ -232,6 +232,7 @@ def domain_of(settings: Settings) -> Domain:
             for name, each in settings.identity.domains.items()
         },
         max_persons=settings.identity.query_persons,
+        health_data_locator=domain.health_data_locator,
     )
 
 

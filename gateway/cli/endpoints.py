@@ -11,7 +11,7 @@ from gateway.config import Settings
 def endpoints_of(settings: Settings) -> dict[str, str]:
     """Addresses and identifiers that a partner needs."""
     server, domain = settings.server, settings.domain
-    told = {path.rpartition("/")[2]: f"{server.public_url}{path}" for path in catalogue().soap_ports()}
+    told = {_name(path): f"{server.public_url}{path}" for path in catalogue().soap_ports()}
     host = server.public_url.removeprefix("https://").rpartition(":")[0] or server.host
     return told | {
         "fhir": f"{server.public_url}/fhir",
@@ -25,6 +25,11 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
         "source_oid": domain.source_oid,
         "audience": settings.assertions.audience[0],
     }
+
+
+def _name(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return "responding_gateway" if name == "responder" else name
 
 
 def show(settings: Settings, *, as_json: bool) -> None:

@@ -95,6 +95,7 @@ class Domain:
     source_oid: Oid = "2.999.1.4"
     affinity: FilePath = shipped("affinity")
     patient_roots: dict[Name, Oid] = Field(default_factory=dict)
+    health_data_locator: Flag = False
 
     @property
     def assigning_authorities(self) -> dict[str, str]:

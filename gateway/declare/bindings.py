@@ -20,7 +20,7 @@ class Soap:
 
     `request` and `response` are the elements of the two Bodies in Clark notation; `namespace` is the target
     namespace of the service contract (WSP202). `asynchronous`: the answer may leave later, to another address
-    (V.5).
+    (V.5). `also` are other spellings of the action that are taken.
     """
 
     action: str
@@ -30,6 +30,7 @@ class Soap:
     response: str
     namespace: str
     asynchronous: bool = False
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,9 @@ def build(profiles: Sequence[Profile]) -> Catalogue:
 
 def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:
     match transaction.binding:
-        case Soap(action=action):
-            return [("soap", profile.endpoints[transaction.actors.responder], action)]
+        case Soap(action=action, also=also):
+            path = profile.endpoints[transaction.actors.responder]
+            return [("soap", path, each) for each in (action, *also)]
         case Fhir(method=method, path=path):
             return [("fhir", method, path)]
         case Hl7v2(message=message, triggers=triggers, version=version):

@@ -52,10 +52,11 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class QueryText:
-    """A query as it was received, for the audit (ParticipantObjectQuery)."""
+    """A query as it was received, for the audit (ParticipantObjectQuery), with details of its object."""
 
     identifier: str
     text: bytes
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,8 @@ class Target:
     classes: frozenset[str] = frozenset()
     query: QueryText | None = None
     message_id: str | None = None
+    message_id_type: str = "MSH-10"
+    """What the message id is called in the audit of a feed: MSH-10, or II in HL7 v3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,8 @@ class Answer:
     """(patient, uniqueId) of each SubmissionSet of a medium; every patient gets an audit message."""
     persons: tuple[PersonChange, ...] = ()
     """What the request changed in the index of patients; the commit stage tells subscribers."""
+    patients: tuple[PatientId, ...] = ()
+    """Patients that the answer tells of, and the request did not name; for the audit of a query."""
 
 
 RequestT = TypeVar("RequestT")
@@ -106,11 +111,16 @@ class Call(Generic[RequestT]):
 
 @dataclass(frozen=True)
 class Codec(Generic[RequestT, ResponseT]):
-    """Wire form ↔ request and response. `refuse` writes the profile's own form of a refusal."""
+    """Wire form ↔ request and response. `refuse` writes the profile's own form of a refusal.
+
+    `refuse_request` stands in its place where a refusal repeats parts of the request: it also takes what
+    `decode` took, and when.
+    """
 
     decode: Callable[[Any, Domain], RequestT]
     encode: Callable[[ResponseT, Domain], Any]
     refuse: Callable[[tuple[Problem, ...]], Any]
+    refuse_request: Callable[[tuple[Problem, ...], Any, datetime], Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

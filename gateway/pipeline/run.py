@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gateway.declare.bindings import Raw, Sealed
 from gateway.errors import Busy, Defect, Denied, GatewayError, Meaning, Outdated, Problem, Refused
@@ -104,9 +105,16 @@ def _answer(x: Exchange, error: Exception, to: str | None) -> Sealed:
     """In the words of the profile once the request is known to be one of its own; else as a fault."""
     envelope = x.known("envelope")
     if _in_words_of_profile(x, error):
-        reply = x.transaction.codec.refuse(_problems(error, x))
+        reply = _refusal(x, _problems(error, x))
         return x.form.seal(reply, x.transaction, envelope, x.at, x.trace_id, to)
     return x.form.fault(error, x.raw, envelope, x.at, x.trace_id, to)
+
+
+def _refusal(x: Exchange, problems: tuple[Problem, ...]) -> Any:
+    codec = x.transaction.codec
+    if codec.refuse_request is None:
+        return codec.refuse(problems)
+    return codec.refuse_request(problems, x.proven.payload, x.at)
 
 
 def _in_words_of_profile(x: Exchange, error: Exception) -> bool:

@@ -158,8 +158,8 @@ def _objects(
     event = transaction.audit
     made = result if result is not None else Answer()
     if target is not None:
-        details = (("MSH-10", target.message_id),) if target.message_id else ()
-        named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ())))
+        details = ((target.message_id_type, target.message_id),) if target.message_id else ()
+        named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ()), *made.patients))
         if ObjectKind.PATIENT in event.objects:
             yield from (patient_object(patient, details) for patient in named)
         if ObjectKind.SUBMISSION_SET in event.objects:
@@ -174,7 +174,8 @@ def _objects(
         if ObjectKind.REGISTRY_OBJECT in event.objects:
             yield from (registry_object(name, kind) for name, kind in made.objects or _named(target))
         if ObjectKind.QUERY in event.objects and target.query is not None:
-            yield query_object(target.query.identifier, event.type, target.query.text)
+            query = target.query
+            yield query_object(query.identifier, event.type, query.text, details=query.details)
     if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
         leading = verdict.leading
         reason = leading.reason if not leading.permitted else "CONFIDENTIALITY"
@@ -190,7 +191,7 @@ def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:
     if not target.merged:
         yield facts
         return
-    details = (("MSH-10", target.message_id),) if target.message_id else ()
+    details = ((target.message_id_type, target.message_id),) if target.message_id else ()
     ended = tuple(patient_object(patient, details) for patient in target.merged)
     stays = tuple(patient_object(patient, details) for patient in target.patients)
     yield replace(facts, action=EventAction.DELETE, objects=ended)

@@ -105,6 +105,8 @@ class Domain:
     """Every domain of patient identifiers by OID; where empty, those of the affinity domain."""
     max_persons: int = 500
     """Persons found by a demographics query; more are refused."""
+    health_data_locator: bool = False
+    """Whether other communities may ask here where a patient has records (ITI-56)."""
 
     def accepts(self, root: str) -> bool:
         """Whether patient identifiers of this assigning authority belong to the affinity domain."""

@@ -10,13 +10,16 @@ from lxml import etree
 
 from gateway.bindings.wsdl import contract
 from gateway.declare.catalogue import build
+from profiles.pdqv3.profile import PROFILE as PDQV3
+from profiles.pixv3.profile import PROFILE as PIXV3
+from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "schemas" / "wsdl"
 URL = "https://localhost:8443"
-PORTS = build([XDS, XDR]).soap_ports()
+PORTS = build([XDS, XDR, PIXV3, PDQV3, XCPD]).soap_ports()
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 SOAP12 = "{http://schemas.xmlsoap.org/wsdl/soap12/}"
 ACTIONS = {
@@ -28,6 +31,29 @@ ACTIONS = {
         "DocumentRegistry_RegisterOnDemandDocumentEntry": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
         "DocumentRegistry_DeleteDocumentSet": "urn:ihe:iti:2010:DeleteDocumentSet",
         "DocumentRegistry_RestrictedUpdateDocumentSet": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
+        "DocumentRegistry_PRPA_IN201301UV02": "urn:hl7-org:v3:PRPA_IN201301UV02",
+        "DocumentRegistry_PRPA_IN201302UV02": "urn:hl7-org:v3:PRPA_IN201302UV02",
+        "DocumentRegistry_PRPA_IN201304UV02": "urn:hl7-org:v3:PRPA_IN201304UV02",
+    },
+    "/pix": {
+        "PIXManager_PRPA_IN201301UV02": "urn:hl7-org:v3:PRPA_IN201301UV02",
+        "PIXManager_PRPA_IN201302UV02": "urn:hl7-org:v3:PRPA_IN201302UV02",
+        "PIXManager_PRPA_IN201304UV02": "urn:hl7-org:v3:PRPA_IN201304UV02",
+        "PIXManager_PRPA_IN201309UV02": "urn:hl7-org:v3:PRPA_IN201309UV02",
+    },
+    "/pdq": {
+        "PDSupplier_PRPA_IN201305UV02": "urn:hl7-org:v3:PRPA_IN201305UV02",
+        "PDSupplier_QUQI_IN000003UV01_Continue": "urn:hl7-org:v3:QUQI_IN000003UV01_Continue",
+        "PDSupplier_QUQI_IN000003UV01_Cancel": "urn:hl7-org:v3:QUQI_IN000003UV01_Cancel",
+    },
+    "/xcpd/responder": {
+        "RespondingGateway_PRPA_IN201305UV02": (
+            "urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery"
+        ),
+        "RespondingGateway_PRPA_IN201305UV02_Deferred": (
+            "urn:hl7-org:v3:PRPA_IN201305UV02:Deferred:CrossGatewayPatientDiscovery"
+        ),
+        "RespondingGateway_PatientLocationQuery": "urn:ihe:iti:2009:PatientLocationQuery",
     },
     "/xdr/recipient": {
         "DocumentRecipient_ProvideAndRegisterDocumentSet-b": (

@@ -1,0 +1,1 @@
+"""XCPD: cross-community patient discovery (ITI TF-1 27)."""
