@@ -44,7 +44,7 @@ class Asker:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Milliseconds of wall clock and of CPU; `found` persons on average, `refused` as too wide or too many."""
+    """Milliseconds of wall clock and of CPU; `found` persons on average, `refused` queries."""
 
     kind: str
     queries: int
@@ -169,8 +169,8 @@ def _month(each: Sampled) -> tuple[DateRange, ...]:
 
 
 def _postcode(each: Sampled) -> tuple[Criterion, ...]:
-    postcode = (each.told.addresses or ())[0].postcode
-    return (Criterion(field=Field.POSTCODE, values=(postcode,)),)
+    codes = tuple(address.postcode for address in each.told.addresses or ())
+    return (Criterion(field=Field.POSTCODE, values=codes),)
 
 
 def _asker() -> Asker:

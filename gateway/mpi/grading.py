@@ -75,7 +75,10 @@ async def _candidates(mpi: Mpi, view: View, traits: Traits) -> tuple[dict[int, H
 async def _graded(mpi: Mpi, view: View, traits: Traits, held: dict[int, Held]) -> list[_Graded]:
     population = await mpi.population()
     graded = []
-    for shown in by_person(visible(view, held.values())).values():
+    for members in by_person(held.values()).values():
+        shown = visible(view, members)
+        if not shown:
+            continue
         compared = [mpi.matcher.held(held[each.identity.key]) for each in shown]
         judgement = of_cluster(traits, compared, mpi.matcher.model, population)
         if judgement.grade is Grade.NONE or (judgement.zone is Zone.NONE and judgement.deterministic):
