@@ -80,17 +80,15 @@ def golden_of(mpi: Mpi, identities: Sequence[Shown]) -> Demographics:
     )
 
 
-def person_of(
-    mpi: Mpi, view: View, identities: Sequence[Shown], best: Demographics | None = None
-) -> Person | None:
-    """A person as the caller may see it; None when there is no identifier to show. `best`: golden record.
+def person_of(mpi: Mpi, view: View, identities: Sequence[Shown]) -> Person | None:
+    """A person as the caller may see it; None when there is no identifier to show.
 
     Who asks for one domain only gets what its source told, if that has a name.
     """
     identifiers = [each.identity.id for each in identities if each.identity.id.root in view.wanted]
     if not identifiers:
         return None
-    told = best if best is not None else golden_of(mpi, identities)
+    told = golden_of(mpi, identities)
     if len(view.wanted) == 1 and view.wanted != view.seen:
         own = golden_of(mpi, [each for each in identities if each.identity.id.root in view.wanted])
         told = own if own.names else told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.matching.normalise import StopList
-from gateway.mpi.fitting import begins, born_between, born_fits, days_of, degree
+from gateway.mpi.fitting import begins, born_between, born_fits, criteria_of, days_of, degree, person_degree
 from gateway.mpi.query import Criterion, DateRange, DemographicsQuery, Field, NameWanted
 from gateway.record.demographics import Address, Demographics, PersonName, Telecom
 
@@ -30,8 +30,12 @@ TOLD = Demographics(
 )
 
 
+def fitting(query: DemographicsQuery, told: Demographics) -> int:
+    return degree(criteria_of(query, DIALLING), told)
+
+
 def fit(**wanted: object) -> int:
-    return degree(DemographicsQuery(**wanted), TOLD, DIALLING)  # type: ignore[arg-type]
+    return fitting(DemographicsQuery(**wanted), TOLD)  # type: ignore[arg-type]
 
 
 def named(*names: NameWanted) -> int:
@@ -175,14 +179,14 @@ def test_exact_compares_the_whole_of_a_text(field: Field, value: str, fits: bool
 def test_death_is_told_by_its_time_too() -> None:
     dead = Demographics(deceased_at="20260101")
     query = DemographicsQuery(criteria=(Criterion(field=Field.DECEASED, values=("Y",)),))
-    assert degree(query, dead, DIALLING) == 100
+    assert fitting(query, dead) == 100
 
 
 def test_an_empty_account_fits_no_criterion() -> None:
     for field in Field:
         query = DemographicsQuery(criteria=(Criterion(field=field, values=("X",)),))
-        assert degree(query, Demographics(), DIALLING) == 0
-    assert degree(DemographicsQuery(names=((NameWanted(family="A"),),)), Demographics(), DIALLING) == 0
+        assert fitting(query, Demographics()) == 0
+    assert fitting(DemographicsQuery(names=((NameWanted(family="A"),),)), Demographics()) == 0
 
 
 # --- birth dates ---------------------------------------------------------------------------------
@@ -246,3 +250,23 @@ def test_a_range_can_be_left_out() -> None:
 )
 def test_a_month_or_a_year_is_all_its_days(digits: str, days: tuple[str, str]) -> None:
     assert days_of(digits) == days
+
+
+# --- persons -------------------------------------------------------------------------------------
+
+
+def test_a_person_fits_as_its_best_account_or_as_its_golden_record_does() -> None:
+    named_so, born_then = Demographics(names=TOLD.names), Demographics(birth_date="19801224")
+    query = DemographicsQuery(names=((NameWanted(family="Müller"),),), born=between("19801224", "19801224"))
+    tests = criteria_of(query, DIALLING)
+    assert person_degree(tests, [named_so, born_then], lambda: TOLD) == 100
+    assert person_degree(tests, [named_so, born_then], lambda: named_so) == 0
+    assert person_degree(tests, [born_then, TOLD], lambda: born_then) == 100
+
+
+def test_no_golden_record_is_put_together_for_a_criterion_that_no_account_meets() -> None:
+    def never() -> Demographics:
+        raise AssertionError("nobody said so")
+
+    tests = criteria_of(DemographicsQuery(names=((NameWanted(family="Lopes"),),)), DIALLING)
+    assert person_degree(tests, [TOLD, TOLD], never) == 0

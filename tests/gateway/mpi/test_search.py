@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from gateway.errors import Meaning, Refused
 from gateway.mpi import search
-from gateway.mpi.fitting import degree
+from gateway.mpi.fitting import criteria_of, degree
 from gateway.mpi.golden import Account, golden
 from gateway.mpi.query import Criterion, DateRange, DemographicsQuery, Field, NameWanted
 from gateway.record.access import Scope
@@ -139,7 +139,8 @@ def expected(ask: Asking, query: DemographicsQuery) -> list[tuple[int, tuple[Pat
             Account(each.told, domains[each.identity.id.root].trust, each.changed_at) for each in members
         ]
         told = [*(each.told for each in members), golden(accounts)]
-        score = max(degree(query, each, ask.index.mpi.matcher.dialling) for each in told)
+        tests = criteria_of(query, ask.index.mpi.matcher.dialling)
+        score = max(degree(tests, each) for each in told)
         shown = ask.index.mpi.ordered(each.identity.id for each in members if each.identity.id.root in wanted)
         if score and score >= query.least and shown:
             found.append((key, tuple(shown), score))

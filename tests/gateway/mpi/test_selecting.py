@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.config.settings import shipped
 from gateway.matching import load_model
 from gateway.matching.finding import date_token, family_token, finding_tokens, names_token, postcode_token
-from gateway.mpi.fitting import degree
+from gateway.mpi.fitting import criteria_of, degree
 from gateway.mpi.matcher import Matcher
 from gateway.mpi.query import Criterion, DateRange, DemographicsQuery, Field, NameWanted
 from gateway.mpi.selecting import MOST_TOKENS, token_groups
@@ -68,7 +68,7 @@ queries = st.builds(
 
 @given(people, queries)
 def test_who_fits_is_found(told: Demographics, query: DemographicsQuery) -> None:
-    if degree(query, told, MATCHER.dialling):
+    if degree(criteria_of(query, MATCHER.dialling), told):
         stored = finding_tokens(told, KEY, MATCHER.dialling)
         for group in token_groups(query, MATCHER):
             assert not stored.isdisjoint(group)
@@ -87,7 +87,7 @@ def test_who_is_asked_for_by_what_was_told_of_him_is_found(told: Demographics, d
         else (),
     )
     stored = finding_tokens(told, KEY, MATCHER.dialling)
-    if degree(query, told, MATCHER.dialling):
+    if degree(criteria_of(query, MATCHER.dialling), told):
         assert all(not stored.isdisjoint(group) for group in token_groups(query, MATCHER))
 
 
