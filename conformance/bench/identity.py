@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 import statistics
@@ -54,6 +55,14 @@ class Figures:
     cpu: float
     found: float
     refused: int
+
+
+def run(settings: Settings, options: argparse.Namespace) -> None:
+    """Measures, prints the table, writes the file that is asked for."""
+    figures = measure(settings, options.identities, options.queries)
+    show(figures, options.identities)
+    if options.json:
+        write_json(options.json, figures)
 
 
 def measure(settings: Settings, identities: int, queries: int) -> list[Figures]:
