@@ -48,9 +48,9 @@ def view_of(
 
 
 def visible(view: View, members: Iterable[Held]) -> list[Shown]:
-    """The identities that count."""
+    """The identities that count, in the order in which they came to be known."""
     found = []
-    for each in members:
+    for each in sorted(members, key=lambda one: one.identity.key):
         told = each.told
         if shown(view.call, each.identity, told, view.asked):
             found.append(Shown(each.identity, told, each.changed_at))
@@ -60,9 +60,9 @@ def visible(view: View, members: Iterable[Held]) -> list[Shown]:
 def by_person(members: Iterable[Held]) -> dict[int, list[Held]]:
     """The identities of each person, in the order of person keys."""
     found: dict[int, list[Held]] = {}
-    for each in sorted(members, key=lambda one: (one.identity.person, one.identity.key)):
+    for each in members:
         found.setdefault(each.identity.person, []).append(each)
-    return found
+    return dict(sorted(found.items()))
 
 
 def golden_of(mpi: Mpi, identities: Sequence[Shown]) -> Demographics:
