@@ -57,7 +57,7 @@ def person_degree(
 def begins(wanted: str, text: str) -> int:
     """How much of the text is there in `wanted`, if one of its words begins so; case and marks do not count.
 
-    Words are run together: O'Brien, O Brien and OBrien are one.
+    Words are run together: O'Brien, O Brien and OBrien are one. So are Müller, Mueller and Muller.
     """
     sought, best = compact(wanted), 0
     words = words_of(text) if sought else ()

@@ -40,7 +40,8 @@ def tokens(told: Demographics = TOLD, key: bytes = KEY) -> frozenset[int]:
 
 
 @pytest.mark.parametrize(
-    "family", ["Mull", "MULLER", "müller da", "Silva", "Da Silva", "dasil", "OBrien", "o'bri", "Brien"]
+    "family",
+    ["Mull", "Mueller", "MULLER", "müller da", "Silva", "Da Silva", "dasil", "OBrien", "o'bri", "Brien"],
 )
 def test_a_family_name_is_found_from_the_beginning_of_each_word(family: str) -> None:
     assert family_token(family, KEY) in tokens()
