@@ -27,9 +27,7 @@ DOCUMENTS_STORED = 40
 def arguments() -> argparse.Namespace:
     """The options of design: what, how many, how long."""
     parser = argparse.ArgumentParser(prog="passerelle bench run", description=__doc__)
-    parser.add_argument(
-        "--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity"
-    )
+    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity")
     parser.add_argument("--entries", type=int, default=10_000, help="document entries in the registry")
     parser.add_argument("--workers", type=int, default=1, help="server processes")
     parser.add_argument("--clients", type=int, default=8, help="connections, in processes of their own")
