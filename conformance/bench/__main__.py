@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import identity
 import large
 from load import Load, Measured
 from messages import KINDS, Workshop
@@ -26,13 +27,15 @@ DOCUMENTS_STORED = 40
 def arguments() -> argparse.Namespace:
     """The options of design: what, how many, how long."""
     parser = argparse.ArgumentParser(prog="passerelle bench run", description=__doc__)
-    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large")
+    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity")
     parser.add_argument("--entries", type=int, default=10_000, help="document entries in the registry")
     parser.add_argument("--workers", type=int, default=1, help="server processes")
     parser.add_argument("--clients", type=int, default=8, help="connections, in processes of their own")
     parser.add_argument("--seconds", type=float, default=8.0, help="measured time for each kind")
     parser.add_argument("--database", default="", help="postgresql://… instead of SQLite")
     parser.add_argument("--size", type=int, default=1024, help="MiB of the document of --only large")
+    parser.add_argument("--identities", type=int, default=100_000, help="in the index, for --only identity")
+    parser.add_argument("--queries", type=int, default=500, help="of each kind, for --only identity")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
@@ -50,6 +53,9 @@ def main() -> int:
             prepare(home, changes)
         settings = load_settings(config)
         upgrade(settings.database.url)
+        if options.only == "identity":
+            identity.run(settings, options)
+            return 0
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)
         if options.only == "large":

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -25,8 +25,19 @@ from gateway.stores.work import UnitOfWork, Write
 BATCH = 5_000
 SAMPLE = 2_000
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-_FAMILIES = "Schmit Muller Weber Hoffmann Wagner Thill Schmitz Schroeder Reuter Klein Becker Kieffer Kremer Faber Meyer Schneider Weis Schiltz Simon Hansen Braun Ries Welter Steffen Scholtes Pereira Silva Ferreira Santos Fernandes Rodrigues Martins Goncalves Lopes".split()  # noqa: SIM905 - legible
-_GIVEN = "Maria Marie Anne Jean Jose Anna Joao Luis Marc Paul Pierre Claude Michel Manuel Antonio Ana Carlos Catherine Christiane Danielle Fernand Francois Georges Guy Henri Isabelle Josee Laura Lea Leo Lucas Martine Monique Nathalie Nicolas Nicole Patrick Paulo Pedro Philippe Rene Robert Roger Romain Rui Sandra Sophie Sylvie Thomas Tom Yves".split()  # noqa: SIM905 - legible
+_FAMILIES = (
+    "Schmit",
+    "Muller",
+    "Weber",
+    "Hoffmann",
+    "Wagner",
+    "Thill",
+    "Schmitz",
+    "Schroeder",
+    "Pereira",
+    "Silva",
+)
+_GIVEN = ("Maria", "Marie", "Anne", "Jean", "Jose", "Anna", "Joao", "Marc", "Ana", "Guy", "Marcel", "Martine")
 _TOWNS = tuple((f"{1000 + 7 * number}", f"Town {number}") for number in range(1_200))
 _CONSONANTS, _VOWELS = "bcdfghklmnprstvwz", "aeiou"
 
@@ -104,7 +115,7 @@ def sample(mpi: Mpi, identities: int) -> list[Sampled]:
     ]
 
 
-Rows = dict[str, list[dict[str, Any]]]
+Rows = dict[str, list[Mapping[str, Any]]]
 """By table."""
 
 
@@ -129,7 +140,7 @@ def _batches(mpi: Mpi, identities: int, root: str) -> Iterator[Rows]:
 def _create(mpi: Mpi, work: UnitOfWork, identity: Identity, told: Demographics) -> None:
     matcher = mpi.matcher
     traits = matcher.traits(told, identity.id)
-    mpi.store.create(work, identity, told, matcher.pack(traits), matcher.tokens(traits, told), AT)
+    mpi.store.create(work, identity, told, matcher.pack(traits), matcher.rows(traits, told), AT)
 
 
 def _by_table(work: UnitOfWork) -> Rows:
@@ -146,7 +157,7 @@ def _sqlite(mpi: Mpi, path: str, identities: int, root: str) -> None:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA temp_store=FILE")
         # Tokens are random numbers: they are sorted first, so that the table is written from front to back.
-        connection.execute("CREATE TEMP TABLE staged (token INTEGER, patient_key INTEGER)")
+        connection.execute("CREATE TEMP TABLE staged AS SELECT * FROM patient_token WHERE 0")
         for batch in _batches(mpi, identities, root):
             for table, rows in batch.items():
                 columns = list(rows[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 import statistics
@@ -44,7 +45,7 @@ class Asker:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Milliseconds of wall clock and of CPU; `found` persons on average, `refused` as too wide or too many."""
+    """Milliseconds of wall clock and of CPU; `found` persons on average, `refused` queries."""
 
     kind: str
     queries: int
@@ -54,6 +55,14 @@ class Figures:
     cpu: float
     found: float
     refused: int
+
+
+def run(settings: Settings, options: argparse.Namespace) -> None:
+    """Measures, prints the table, writes the file that is asked for."""
+    figures = measure(settings, options.identities, options.queries)
+    show(figures, options.identities)
+    if options.json:
+        write_json(options.json, figures)
 
 
 def measure(settings: Settings, identities: int, queries: int) -> list[Figures]:
@@ -169,8 +178,8 @@ def _month(each: Sampled) -> tuple[DateRange, ...]:
 
 
 def _postcode(each: Sampled) -> tuple[Criterion, ...]:
-    postcode = (each.told.addresses or ())[0].postcode
-    return (Criterion(field=Field.POSTCODE, values=(postcode,)),)
+    codes = tuple(address.postcode for address in each.told.addresses or ())
+    return (Criterion(field=Field.POSTCODE, values=codes),)
 
 
 def _asker() -> Asker:

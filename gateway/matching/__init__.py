@@ -7,15 +7,7 @@ from gateway.matching.matricule import is_matricule
 from gateway.matching.model import MatchModel, dump_model, load_model
 from gateway.matching.normalise import StopList
 from gateway.matching.packing import pack_traits, unpack_traits
-from gateway.matching.tokens import (
-    blocking_tokens,
-    date_token,
-    family_token,
-    names_token,
-    phone_token,
-    postcode_token,
-    search_tokens,
-)
+from gateway.matching.tokens import blocking_tokens
 from gateway.matching.train import estimate
 from gateway.matching.traits import Traits, traits_of
 
@@ -32,21 +24,15 @@ __all__ = [
     "assign",
     "blocking_tokens",
     "compare",
-    "date_token",
     "dump_model",
     "estimate",
     "explain",
-    "family_token",
     "is_matricule",
     "judge",
     "load_model",
-    "names_token",
     "of_cluster",
     "overlay",
     "pack_traits",
-    "phone_token",
-    "postcode_token",
-    "search_tokens",
     "traits_of",
     "unpack_traits",
 ]

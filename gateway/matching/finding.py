@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from gateway.matching.blocks import digest
-from gateway.matching.normalise import StopList, date_digits, fold, phone_digits, postcode_of
+from gateway.matching.normalise import StopList, date_digits, phone_digits, plain, postcode_of
 from gateway.matching.statuses import HIDDEN
 from gateway.record.demographics import Demographics, PersonName
 from gateway.record.people import PatientId
@@ -29,14 +29,14 @@ def names_of(told: Demographics) -> tuple[PersonName, ...]:
 
 @lru_cache(_CACHED)
 def words_of(text: str) -> tuple[str, ...]:
-    """Folded words of a text."""
-    return tuple(fold(text).split()[:_WORDS])
+    """Plain words of a text."""
+    return tuple(plain(text).split()[:_WORDS])
 
 
 @lru_cache(_CACHED)
 def compact(text: str) -> str:
-    """Folded text without spaces: O'Brien and OBrien are one."""
-    return fold(text).replace(" ", "")
+    """Plain text without spaces: O'Brien and OBrien are one, as are Müller and Mueller."""
+    return plain(text).replace(" ", "")
 
 
 def telecom_key(text: str, stop: StopList) -> str:

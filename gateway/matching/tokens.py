@@ -1,29 +1,19 @@
 """Tokens by which stored persons are found: keyed digests of parts of traits, never the parts themselves.
 
-Blocking tokens find who may be the same person, search tokens whom a demographic query asks for (ITI-21,
-ITI-47, ITI-78). Each is BLAKE2b-64 (RFC 7693) with a secret key, so that the table gives no name away.
+Blocking tokens find who may be the same person; whom a demographic query asks for is found by those of
+`finding`. Each is BLAKE2b-64 (RFC 7693) with a secret key, so that no name is given away.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
-from gateway.matching.normalise import (
-    StopList,
-    date_digits,
-    family_tokens,
-    given_tokens,
-    phone_digits,
-    postcode_of,
-)
 from gateway.matching.phonetics import sounds
-from gateway.matching.statuses import HIDDEN, NEVER
+from gateway.matching.statuses import NEVER
 from gateway.matching.traits import Traits
 
 _WORDS, _GIVEN_NAMES, _PHONES, _NUMBERS = 3, 2, 2, 3
-_START = 2
 _SOUND = 3
-_NOTHING = StopList()
 
 
 def blocking_tokens(traits: Traits, secret: bytes) -> frozenset[int]:
@@ -35,47 +25,6 @@ def blocking_tokens(traits: Traits, secret: bytes) -> frozenset[int]:
     if traits.status in NEVER:
         return frozenset()
     return frozenset(_token(text, secret) for text in _blocking(traits))
-
-
-def search_tokens(traits: Traits, secret: bytes) -> frozenset[int]:
-    """Tokens for demographic queries; an identity that queries must not show has none."""
-    if traits.status in HIDDEN:
-        return frozenset()
-    return frozenset(_token(text, secret) for text in _searched(traits))
-
-
-def date_token(date: str, secret: bytes) -> int | None:
-    """The token of a full birth date (TS text); None when the day is not said."""
-    digits = date_digits(date)
-    return _token(f"D{digits}", secret) if len(digits) == len("YYYYMMDD") else None
-
-
-def family_token(text: str, secret: bytes) -> int | None:
-    """The token of a whole family name, or of one word of it; None without a letter."""
-    words = family_tokens(text)
-    return _token(f"F{''.join(words)}", secret) if words else None
-
-
-def names_token(family_prefix: str, given_prefix: str, secret: bytes) -> int | None:
-    """The token of the first two letters of both names; None when either has less."""
-    family, given = _start(family_tokens(family_prefix)), _start(given_tokens(given_prefix))
-    return _token(f"G{family} {given}", secret) if family and given else None
-
-
-def phone_token(text: str, secret: bytes, stop: StopList = _NOTHING) -> int | None:
-    """The token of a telephone number; None when it has less than six digits, or is a placeholder."""
-    digits = phone_digits(text, stop)
-    return _token(f"T{digits}", secret) if digits else None
-
-
-def postcode_token(postcode: str, family_prefix: str, secret: bytes) -> int | None:
-    """The token of a postcode with the first two letters of a family name; None when either is missing."""
-    code, family = postcode_of(postcode), _start(family_tokens(family_prefix))
-    return _token(f"Z{code} {family}", secret) if code and family else None
-
-
-def _start(words: tuple[str, ...]) -> str:
-    return words[0][:_START] if words and len(words[0]) >= _START else ""
 
 
 def _token(text: str, secret: bytes) -> int:
@@ -123,18 +72,3 @@ def _name_pairs(traits: Traits) -> list[str]:
     given = traits.given_codes[0][0]
     ends = {traits.family_codes[0][0][:_SOUND], traits.family_codes[-1][0][:_SOUND]}
     return [" ".join(sorted((end, given))) for end in ends]
-
-
-def _searched(traits: Traits) -> list[str]:
-    words = traits.family or traits.set_aside
-    joined = "".join(words)
-    found = [f"T{digits}" for digits in sorted(traits.phones)[:_PHONES]]
-    found += [f"F{word}" for word in {*words[:_WORDS], joined, traits.family_whole} if word]
-    starts = {word[:_START] for word in words[:_WORDS] if len(word) >= _START}
-    given = {word[:_START] for word in traits.given[:_GIVEN_NAMES] if len(word) >= _START}
-    found += [f"G{start} {each}" for start in starts for each in given]
-    if traits.full_date:
-        found.append(f"D{traits.full_date}")
-    if traits.postcode:
-        found += [f"Z{traits.postcode} {start}" for start in starts]
-    return found

@@ -7,7 +7,8 @@ asked for is there in full, and between them the share of the longest part that 
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from gateway.matching.finding import compact, names_of, telecom_key, words_of
@@ -15,31 +16,48 @@ from gateway.matching.normalise import StopList, date_digits, postcode_of
 from gateway.mpi.query import Criterion, DateRange, DemographicsQuery, Field, NameWanted
 from gateway.record.demographics import Demographics, PersonName
 
+Test = Callable[[Demographics], int]
+"""One criterion of a query: the degree to which an account meets it."""
 FULL = 100
 YES, NO = "Y", "N"
 _YEAR, _MONTH = 4, 6
 
 
-def degree(query: DemographicsQuery, told: Demographics, dialling: StopList) -> int:
+def criteria_of(query: DemographicsQuery, dialling: StopList) -> list[Test]:
+    """Each criterion as a function that gives the degree of an account."""
+    tests: list[Test] = [partial(_names_degree, wanted) for wanted in query.names]
+    if query.born:
+        tests.append(partial(_born_degree, query.born))
+    return tests + [partial(_criterion_degree, each, dialling) for each in query.criteria]
+
+
+def degree(criteria: Sequence[Test], told: Demographics) -> int:
     """The degree of one account: that of the criterion it fits least."""
     least = FULL
-    for wanted in query.names:
-        least = min(least, max((name_degree(each, names_of(told)) for each in wanted), default=0))
+    for test in criteria:
+        least = min(least, test(told))
         if not least:
-            return 0
-    if not born_fits(query.born, told.birth_date):
-        return 0
-    for criterion in query.criteria:
-        least = min(least, criterion_degree(criterion, told, dialling))
-        if not least:
-            return 0
+            break
     return least
+
+
+def person_degree(
+    criteria: Sequence[Test], accounts: Sequence[Demographics], golden: Callable[[], Demographics]
+) -> int:
+    """The degree of the account that fits best, the golden record among them.
+
+    What the golden record says, an account said: where none meets a criterion, it need not be put together.
+    """
+    if not all(any(test(told) for told in accounts) for test in criteria):
+        return 0
+    best = max(degree(criteria, told) for told in accounts)
+    return best if len(accounts) == 1 else max(best, degree(criteria, golden()))
 
 
 def begins(wanted: str, text: str) -> int:
     """How much of the text is there in `wanted`, if one of its words begins so; case and marks do not count.
 
-    Words are run together: O'Brien, O Brien and OBrien are one.
+    Words are run together: O'Brien, O Brien and OBrien are one. So are Müller, Mueller and Muller.
     """
     sought, best = compact(wanted), 0
     words = words_of(text) if sought else ()
@@ -57,7 +75,11 @@ def begins(wanted: str, text: str) -> int:
 # --- names ---------------------------------------------------------------------------------------
 
 
-def name_degree(wanted: NameWanted, names: Iterable[PersonName]) -> int:
+def _names_degree(group: Sequence[NameWanted], told: Demographics) -> int:
+    return max((_name_degree(each, names_of(told)) for each in group), default=0)
+
+
+def _name_degree(wanted: NameWanted, names: Iterable[PersonName]) -> int:
     """The degree of the name that fits best; family and given names must stand in one name."""
     compare = _exact_name if wanted.exact else _begun_name
     return max((compare(wanted, each) for each in names), default=0)
@@ -114,6 +136,10 @@ def born_fits(ranges: tuple[DateRange, ...], told: str | None) -> bool:
     return (low is None or last >= low) and (high is None or first <= high)
 
 
+def _born_degree(ranges: tuple[DateRange, ...], told: Demographics) -> int:
+    return FULL if born_fits(ranges, told.birth_date) else 0
+
+
 def days_of(digits: str) -> tuple[str, str]:
     """The first and the last day of YYYYMMDD, YYYYMM or YYYY."""
     if len(digits) == _YEAR:
@@ -128,7 +154,7 @@ def days_of(digits: str) -> tuple[str, str]:
 # --- everything else -----------------------------------------------------------------------------
 
 
-def criterion_degree(criterion: Criterion, told: Demographics, dialling: StopList) -> int:
+def _criterion_degree(criterion: Criterion, dialling: StopList, told: Demographics) -> int:
     """The degree of the value that fits best."""
     return max((_value_degree(criterion, value, told, dialling) for value in criterion.values), default=0)
 

@@ -67,15 +67,18 @@ async def _candidates(mpi: Mpi, view: View, traits: Traits) -> tuple[dict[int, H
     named = [await mpi.store.held(each) for each in sorted(view.asked)]
     persons = {each.identity.person for each in named if each is not None and not each.identity.merged}
     found = {each.identity.key: each for each in await mpi.store.members(persons)}
-    like = await mpi.store.persons_of(await mpi.store.like(wanted), mpi.most)
-    found |= {each.identity.key: each for each in like}
-    return found, len({each.identity.person for each in like}) >= mpi.most
+    like = await mpi.store.like(wanted)
+    found |= {each.identity.key: each for each in await mpi.store.persons_of(like, mpi.most)}
+    return found, len(set(like)) > mpi.most
 
 
 async def _graded(mpi: Mpi, view: View, traits: Traits, held: dict[int, Held]) -> list[_Graded]:
     population = await mpi.population()
     graded = []
-    for shown in by_person(visible(view, held.values())).values():
+    for members in by_person(held.values()).values():
+        shown = visible(view, members)
+        if not shown:
+            continue
         compared = [mpi.matcher.held(held[each.identity.key]) for each in shown]
         judgement = of_cluster(traits, compared, mpi.matcher.model, population)
         if judgement.grade is Grade.NONE or (judgement.zone is Zone.NONE and judgement.deterministic):

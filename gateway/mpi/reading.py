@@ -80,8 +80,9 @@ async def persons(
 ) -> tuple[Person, ...]:
     """Persons of a later part of an answer, in the order of the keys; whom the caller may not see is out."""
     view = view_of(mpi, call, domains)
-    members = by_person(visible(view, await mpi.store.members(keys)))
-    found = (person_of(mpi, view, members[key]) for key in keys if key in members)
+    members = by_person(await mpi.store.members(keys))
+    shown = (visible(view, members[key]) for key in keys if key in members)
+    found = (person_of(mpi, view, each) for each in shown if each)
     return tuple(each for each in found if each is not None)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from gateway.errors import Meaning
 from gateway.matching.finding import identifier_token
 from gateway.mpi.context import QUERY, Asking, Mpi, refused
-from gateway.mpi.fitting import YES, degree
+from gateway.mpi.fitting import YES, Test, criteria_of, person_degree
 from gateway.mpi.query import DemographicsQuery, Field
 from gateway.mpi.selecting import MOST_TOKENS, Tokens, token_groups
 from gateway.mpi.showing import Shown, View, by_person, golden_of, person_of, view_of, visible
@@ -18,10 +20,12 @@ from gateway.record.people import PatientId
 from gateway.stores.identities import OTHERS, Held
 
 MOST_READ = 2_000
-"""Persons, or identities where all are looked through, that are opened for one query."""
+"""Persons that are opened for one query, or identities where nothing else narrows it."""
 _FEW = 100
 """Rows of a group that are read without asking for more."""
-_MOST_ROWS = 20_000
+_AT_ONCE = 64
+"""Persons that are opened before others have their turn."""
+_MOST_ROWS = 5_000
 """Rows of a group that are looked through for those which have a token of another group too."""
 
 
@@ -38,10 +42,12 @@ async def search(mpi: Mpi, call: Asking, query: DemographicsQuery) -> tuple[Pers
     view = view_of(mpi, call, query.domains, chain.from_iterable(query.identifiers))
     if not view.wanted or _nobody(query):
         return ()
-    members = by_person(visible(view, await _candidates(mpi, view, query)))
-    found = []
-    for shown in members.values():
-        person = _fitting(mpi, view, query, shown)
+    criteria, found = criteria_of(query, mpi.matcher.dialling), []
+    for number, members in enumerate(by_person(await _candidates(mpi, view, query)).values()):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            # Others are served while many are opened.
+            await asyncio.sleep(0)
+        person = _fitting(mpi, view, query, criteria, visible(view, members))
         if person is not None:
             found.append(person)
             if len(found) > mpi.domain.max_persons:
@@ -55,16 +61,15 @@ def _nobody(query: DemographicsQuery) -> bool:
     return any(each.field is Field.ACTIVE and YES not in each.values for each in query.criteria)
 
 
-def _fitting(mpi: Mpi, view: View, query: DemographicsQuery, shown: Sequence[Shown]) -> Person | None:
-    if not all(_has_one(view, shown, group) for group in query.identifiers):
+def _fitting(
+    mpi: Mpi, view: View, query: DemographicsQuery, criteria: Sequence[Test], shown: Sequence[Shown]
+) -> Person | None:
+    if not shown or not all(_has_one(view, shown, group) for group in query.identifiers):
         return None
-    dialling = mpi.matcher.dialling
-    best = golden_of(mpi, shown)
-    told = [each.told for each in shown]
-    score = max(degree(query, each, dialling) for each in (told if len(told) == 1 else [*told, best]))
+    score = person_degree(criteria, [each.told for each in shown], partial(golden_of, mpi, shown))
     if not score or score < query.least:
         return None
-    person = person_of(mpi, view, shown, best)
+    person = person_of(mpi, view, shown)
     return replace(person, score=score) if person is not None else None
 
 
@@ -120,7 +125,7 @@ async def _having(mpi: Mpi, groups: Sequence[Tokens]) -> list[Held]:
         counted.append((rows, group))
     counted.sort()
     rows, rarest = counted[0]
-    if rows > _MOST_ROWS:
+    if rows > (_MOST_ROWS if len(counted) > 1 else MOST_READ):
         raise _too_wide("too many persons are like that")
     return await _read(mpi, rarest, [group for _, group in counted[1 : OTHERS + 1]])
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.errors import Defect
-from gateway.matching import statuses
 from gateway.mpi.context import Asking, Mpi
 from gateway.mpi.golden import Account, golden
-from gateway.mpi.lookup import reader
+from gateway.mpi.lookup import reader, shown
 from gateway.record.demographics import NOTHING, Demographics
-from gateway.record.patients import Identity, Person, State
-from gateway.record.people import Node, PatientId
+from gateway.record.patients import Identity, Person
+from gateway.record.people import PatientId
 from gateway.stores.identities import Held
 
 
@@ -24,7 +22,7 @@ class View:
     shown finds it by its identifier.
     """
 
-    node: Node
+    call: Asking
     seen: frozenset[str]
     wanted: frozenset[str]
     asked: frozenset[PatientId] = frozenset()
@@ -44,39 +42,30 @@ def view_of(
 ) -> View:
     """The view of a caller; PermissionError without a decision that lets it ask."""
     name = reader(call)
-    if call.node is None:
-        raise Defect("a query comes from a node")
     seen = frozenset(root for root, each in mpi.domain.identity_domains.items() if each.seen_by(name))
     wanted = seen if domains is None else seen.intersection(domains)
-    return View(call.node, seen, wanted, frozenset(each for each in asked if each.root in seen))
+    return View(call, seen, wanted, frozenset(each for each in asked if each.root in seen))
 
 
 def visible(view: View, members: Iterable[Held]) -> list[Shown]:
-    """The identities that count: neither merged nor removed, nor of a status that hides them (table 0445)."""
+    """The identities that count, in the order in which they came to be known."""
     found = []
-    for each in members:
-        identity = each.identity
-        if identity.merged or identity.state is State.REMOVED:
-            continue
+    for each in sorted(members, key=lambda one: one.identity.key):
         told = each.told
-        if told.status not in statuses.HIDDEN or _own(view, identity, told):
-            found.append(Shown(identity, told, each.changed_at))
+        if shown(view.call, each.identity, told, view.asked):
+            found.append(Shown(each.identity, told, each.changed_at))
     return found
 
 
-def _own(view: View, identity: Identity, told: Demographics) -> bool:
-    return told.status in statuses.OWN and identity.id in view.asked and view.node.may_feed(identity.id.root)
-
-
-def by_person(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
-    """Visible identities of each person, in the order of person keys."""
-    found: dict[int, list[Shown]] = {}
-    for each in sorted(shown, key=lambda one: (one.identity.person, one.identity.key)):
+def by_person(members: Iterable[Held]) -> dict[int, list[Held]]:
+    """The identities of each person, in the order of person keys."""
+    found: dict[int, list[Held]] = {}
+    for each in members:
         found.setdefault(each.identity.person, []).append(each)
-    return found
+    return dict(sorted(found.items()))
 
 
-def golden_of(mpi: Mpi, shown: Sequence[Shown]) -> Demographics:
+def golden_of(mpi: Mpi, identities: Sequence[Shown]) -> Demographics:
     """The golden record of a person's visible identities."""
     domains = mpi.domain.identity_domains
     return golden(
@@ -86,27 +75,25 @@ def golden_of(mpi: Mpi, shown: Sequence[Shown]) -> Demographics:
                 domains[each.identity.id.root].trust if each.identity.id.root in domains else 0,
                 each.changed_at,
             )
-            for each in shown
+            for each in identities
         ]
     )
 
 
-def person_of(
-    mpi: Mpi, view: View, shown: Sequence[Shown], best: Demographics | None = None
-) -> Person | None:
-    """A person as the caller may see it; None when there is no identifier to show. `best`: golden record.
+def person_of(mpi: Mpi, view: View, identities: Sequence[Shown]) -> Person | None:
+    """A person as the caller may see it; None when there is no identifier to show.
 
     Who asks for one domain only gets what its source told, if that has a name.
     """
-    identifiers = [each.identity.id for each in shown if each.identity.id.root in view.wanted]
+    identifiers = [each.identity.id for each in identities if each.identity.id.root in view.wanted]
     if not identifiers:
         return None
-    told = best if best is not None else golden_of(mpi, shown)
+    told = golden_of(mpi, identities)
     if len(view.wanted) == 1 and view.wanted != view.seen:
-        own = golden_of(mpi, [each for each in shown if each.identity.id.root in view.wanted])
+        own = golden_of(mpi, [each for each in identities if each.identity.id.root in view.wanted])
         told = own if own.names else told
     return Person(
-        key=shown[0].identity.person,
+        key=identities[0].identity.person,
         identifiers=tuple(mpi.ordered(identifiers)),
         demographics=_without_foreign(view, told),
     )

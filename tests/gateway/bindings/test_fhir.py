@@ -293,6 +293,8 @@ def test_a_signature_that_is_none_stops_nothing(form: FhirForm, now: datetime, s
         (errors.Defect("secret"), 500, "exception"),
         (errors.SchemaInvalid("x"), 400, "invalid"),
         (errors.Refused(Problem(Meaning.NOT_ACCEPTABLE, "x")), 406, "not-supported"),
+        (errors.Refused(Problem(Meaning.TOO_WIDE, "x")), 400, "too-costly"),
+        (errors.Refused(Problem(Meaning.TOO_MANY_RESULTS, "x")), 400, "too-costly"),
         (errors.Refused(Problem(Meaning.GENERAL, "x")), 400, "invalid"),
         (ValueError("secret"), 500, "exception"),
     ],

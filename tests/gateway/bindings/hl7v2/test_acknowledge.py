@@ -118,3 +118,13 @@ def test_acceptance_is_a_valid_structure(version: str) -> None:
     answer = acknowledgement(request(version), (), NOW, TRACE)
     assert answer.endswith(b"MSA|AA|ID-7\r")
     validated(answer)
+
+
+@pytest.mark.parametrize("meaning", [Meaning.TOO_WIDE, Meaning.TOO_MANY_RESULTS])
+def test_a_query_that_finds_too_many_tells_the_user_what_to_add(meaning: Meaning) -> None:
+    problem = Problem(meaning, "name more of the person", "QPD^1^3")
+    answer = read(acknowledgement(request("2.5"), (problem,), NOW, TRACE))
+    assert answer.field("MSA-1") == "AE"
+    assert answer.field("ERR-2") == "QPD^1^3"
+    assert answer.field("ERR-3") == "207^Application internal error^HL70357"
+    assert answer.field("ERR-8") == f"name more of the person [trace {TRACE}]"
