@@ -134,13 +134,36 @@ class Changes:
     def _changed(self) -> Iterable[PersonChange]:
         persons = {each.person for each in self._after.values()}
         persons |= {each.person for each in self._before.values() if each is not None}
+        before = self._shown(each for each in self._before.values() if each is not None)
+        after = self._shown(self._after.values())
+        merged = self._merged()
         for person in sorted(persons):
-            before = self._shown(each for each in self._before.values() if each is not None)
-            after = self._shown(self._after.values())
             told = tuple(self._after[key].id for key in self._told if self._after[key].person == person)
             was, will = before.get(person, ()), after.get(person, ())
-            if was != will or told:
-                yield PersonChange(person=person, before=was, after=will, told=told)
+            change = PersonChange(
+                person=person,
+                before=was,
+                after=will,
+                told=told,
+                merged=merged.get(person, ()),
+                replaced_by=self._replacing(person, after) if was and not will else None,
+            )
+            if not change.empty:
+                yield change
+
+    def _merged(self) -> dict[int, tuple[tuple[PatientId, PatientId], ...]]:
+        """Identifiers that ended, with the one they ended in, by the person of that."""
+        found: dict[int, tuple[tuple[PatientId, PatientId], ...]] = {}
+        for key, after in self._after.items():
+            before, head = self._before[key], self._after.get(after.head)
+            if before is not None and not before.merged and after.merged and head is not None:
+                found[head.person] = (*found.get(head.person, ()), (after.id, head.id))
+        return found
+
+    def _replacing(self, person: int, after: Mapping[int, tuple[PatientId, ...]]) -> int | None:
+        """Where the identities of a person that ended are now, if that is a person who is shown."""
+        now = (self._after[key].person for key, was in self._before.items() if was and was.person == person)
+        return next((each for each in now if each in after), None)
 
     def _shown(self, identities: Iterable[Identity]) -> dict[int, tuple[PatientId, ...]]:
         found: dict[int, list[PatientId]] = {}
