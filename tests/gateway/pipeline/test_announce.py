@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -159,14 +159,17 @@ def told(message: Message, field: str = "PID-3") -> set[PatientId]:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """desk(TOML of the pharmacy's notify entries, further settings)."""
+    """desk(TOML of the pharmacy's notify entries, issues=…): whether we give identifiers ourselves."""
     opened: list[Desk] = []
 
-    def make(entries: str, settings: str = "") -> Desk:
+    def make(entries: str, *, issues: bool = False) -> Desk:
         home = tmp_path / "home"
         create(home, "integration")
-        with (home / "passerelle.toml").open("a") as file:
-            file.write(f"{DOMAINS}{settings}")
+        config = home / "passerelle.toml"
+        text = config.read_text()
+        if issues:
+            text = text.replace("# issue_identifiers = false", "issue_identifiers = true")
+        config.write_text(f"{text}{DOMAINS}")
         with (home / "nodes/pharmacy.toml").open("a") as file:
             file.write(entries)
         loaded = load_settings(home / "passerelle.toml")
@@ -346,7 +349,7 @@ def test_a_request_that_is_refused_tells_nobody(desk: Any) -> None:
 
 
 def test_a_registry_learns_that_documents_belong_to_another_patient(desk: Any) -> None:
-    at = desk(notify("ITI-64"), "[identity]\nissue_identifiers = true\n")
+    at = desk(notify("ITI-64"), issues=True)
     at.feed(ward("1"))
     at.feed(lab("9"), told=PAUL)
     assert at.waiting() == [], "nobody's patient changed"
@@ -364,3 +367,35 @@ def test_a_registry_learns_that_documents_belong_to_another_patient(desk: Any) -
         ("newPatientId", "1"),
         ("previousPatientId", "14"),
     ]
+
+
+def with_status(told: Demographics, status: str) -> Demographics:
+    return replace(told, status=status)
+
+
+@pytest.mark.parametrize("status", ["FICT", "ANOM", "CACH", "USUR", "INVA", "DESA"])
+def test_who_is_hidden_is_not_told(desk: Any, status: str) -> None:
+    at = desk(notify("ITI-10"))
+    at.feed(ward("1"), told=with_status(ANNA, status))
+    at.feed(ward("1"), told=with_status(replace(ANNA, sex="U"), status))
+    assert at.sets() == []
+
+
+def test_who_is_hidden_later_leaves_its_set_and_comes_back(desk: Any) -> None:
+    at = desk(notify("ITI-10"))
+    at.feed(ward("1"))
+    at.feed(lab("9"))
+    at.waiting()
+    at.feed(lab("9"), told=Demographics(status="USUR"))
+    assert at.sets() == [{ward("1")}]
+    at.feed(lab("9"), told=Demographics(status="VALI"))
+    assert at.sets() == [{ward("1"), lab("9")}]
+
+
+def test_a_hidden_identifier_that_ends_is_not_told(desk: Any) -> None:
+    at = desk(notify("ITI-10"))
+    at.feed(ward("1"))
+    at.feed(ward("2"), told=with_status(PAUL, "CACH"))
+    at.waiting()
+    at.merge(ward("1"), ward("2"))
+    assert at.sets() == []
