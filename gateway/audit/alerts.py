@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from gateway.audit.objects import alert_subject_object
+from gateway.audit.objects import AuditObject, alert_subject_object
 from gateway.audit.record import AuditFacts, AuditSource, Human, Participant
 from gateway.declare.events import (
     APPLICATION,
@@ -13,6 +14,7 @@ from gateway.declare.events import (
     REPLY_DELIVERED,
     SECURITY_ALERT,
     USER_AUTHENTICATION,
+    AuditEvent,
     EventAction,
     Outcome,
 )
@@ -87,6 +89,32 @@ def reply_delivered(
         source=here,
         destination=peer,
         audit_source=audit_source,
+        trace_id=trace_id,
+    )
+
+
+def notified(
+    event: AuditEvent,
+    objects: tuple[AuditObject, ...],
+    *,
+    at: datetime,
+    outcome: Outcome,
+    here: Participant,
+    peer: Participant,
+    audit_source: AuditSource,
+    trace_id: str,
+) -> AuditFacts:
+    """The event of a transaction that we are the initiator of, as its source tells it."""
+    return AuditFacts(
+        event=event.sent,
+        type=event.type,
+        action=event.sent_action,
+        at=at,
+        outcome=outcome,
+        source=replace(here, is_requestor=True),
+        destination=peer,
+        audit_source=audit_source,
+        objects=objects,
         trace_id=trace_id,
     )
 

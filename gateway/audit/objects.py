@@ -37,6 +37,8 @@ REPOSITORY_DETAIL = "Repository Unique ID"
 HOME_DETAIL = "ihe:homeCommunityID"
 QUERY_HOME_DETAIL = "urn:ihe:iti:xca:2010:homeCommunityId"
 ENCODING_DETAIL = "QueryEncoding"
+PATIENT_ID_KIND = "urn:ihe:iti:xpid:2017:patientIdentifierType"
+"""Detail of ITI-64: whose the identifier is, and whether it is the new one or the one before."""
 
 _PERSON, _SYSTEM = "1", "2"
 _PATIENT, _REPORT, _LIST, _SECURITY_RESOURCE, _JOB, _QUERY = "1", "3", "7", "13", "20", "24"

@@ -53,6 +53,7 @@ from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.spool import Spools
+from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
 
 _PROFILES = "profiles:PROFILES"
@@ -154,6 +155,7 @@ def _outbox(settings: Settings, database: Database, keys: KeyTree, new_key: Call
         largest=told.reply_bytes,
         waiting=told.waiting,
         keep=timedelta(seconds=told.keep_seconds),
+        keep_notices=timedelta(seconds=told.notice_keep_seconds),
     )
 
 
@@ -174,6 +176,7 @@ def _services(
         patients=PatientStore(database, keys),
         domain=domain,
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
+        subscriptions=SubscriptionStore(database, keys, new_key),
     )
 
 
@@ -206,6 +209,7 @@ def domain_of(settings: Settings) -> Domain:
         affinity_namespace=domain.affinity_namespace,
         home_community=domain.home_community_id,
         repository=domain.repository_unique_id,
+        source=domain.source_oid,
         base_url=settings.server.public_url,
         authorities=dict(domain.patient_roots),
         codes={

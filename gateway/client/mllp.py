@@ -10,6 +10,7 @@ from typing import Self
 from gateway.errors import Busy, Malformed
 
 LARGEST_REPLY = 4 * 1024 * 1024
+CLOSING_SECONDS = 1.0
 BLOCK_END = b"\x1c\r"
 
 
@@ -56,13 +57,25 @@ class MllpClient:
             raise Malformed("acknowledgement without start block")
         return reply[1 : -len(BLOCK_END)]
 
+    @property
+    def usable(self) -> bool:
+        """Whether neither side has ended the connection, as far as is known."""
+        return not (self._reader.at_eof() or self._writer.is_closing())
+
+    @property
+    def peer(self) -> tuple[bytes, str]:
+        """The certificate of the receiver (DER) and the cipher suite."""
+        tls = self._writer.get_extra_info("ssl_object")
+        return tls.getpeercert(binary_form=True) or b"", tls.cipher()[0]
+
     async def close(self) -> None:
         """End the connection."""
         self._writer.close()
         try:
-            await self._writer.wait_closed()
-        except OSError:
-            return
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
 
     async def __aenter__(self) -> Self:
         return self

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gateway.config.affinity import load_affinity
 from gateway.config.certificates import environments_of, open_to_others
-from gateway.config.nodes import NodeFile, load_node
+from gateway.config.nodes import ANY_DOMAIN, NodeFile, NotifyEntry, load_node
 from gateway.config.settings import Settings
 from gateway.errors import SettingsInvalid
 
@@ -280,3 +280,20 @@ def _node(settings: Settings, path: Path, node: NodeFile) -> Findings:
         yield _error(path, f"node {node.name} has neither certificate nor fingerprints")
     if node.certificate is not None and not node.certificate.is_file():
         yield _error(path, f"node {node.name}: certificate file not found")
+    for entry in node.notify:
+        yield from _notified(settings, path, node, entry)
+
+
+def _notified(settings: Settings, path: Path, node: NodeFile, entry: NotifyEntry) -> Findings:
+    """Domains of interest are known, and the node may see them; else it would never be told of them."""
+    place = f"node {node.name}: notify {entry.form} {entry.address}"
+    known = set(settings.domain.assigning_authorities.values())
+    readers = {each.oid: each.readers for each in settings.identity.domains.values()}
+    for root in sorted(entry.domains - {ANY_DOMAIN}):
+        if root not in known and root not in readers:
+            yield _error(path, f"{place}: {root} is no domain of identifiers of this installation")
+        elif root in readers and not readers[root] & {node.name, ANY_DOMAIN}:
+            yield _error(path, f"{place}: the node is not among the readers of {root}")
+    affinity = {settings.domain.affinity_oid, ANY_DOMAIN}
+    if entry.form == "ITI-64" and not entry.domains & affinity:
+        yield _error(path, f"{place}: the domains must hold that of the affinity domain")

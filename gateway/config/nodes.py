@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
+from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from gateway.config.reading import checked, parse, read_text
 from gateway.config.settings import CLOSED
-from gateway.config.values import CallbackAddress, Environment, FilePath, Fingerprint, Flag, Name, Oid, Text
+from gateway.config.values import (
+    CallbackAddress,
+    Environment,
+    FilePath,
+    Fingerprint,
+    Flag,
+    Name,
+    NoticeAddress,
+    Oid,
+    Text,
+)
 
 Duty = Literal["required", "optional"]
 FEEDS = frozenset({"ITI-8", "ITI-30", "ITI-31", "ITI-44", "ITI-93", "ITI-104"})
 """Transactions that tell of identities: outside integration it is named in which domains."""
+Form = Literal["ITI-10", "ITI-46", "ITI-64", "ITI-93"]
+ANY_DOMAIN: Literal["*"] = "*"
+OVER_MLLP: frozenset[Form] = frozenset({"ITI-10", "ITI-64"})
+"""Notifications that are HL7 v2 messages; the others go by HTTPS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class NotifyEntry:
+    """Where a node is told of changed persons, and of which domains of identifiers; "*" is all it may see.
+
+    `application` and `facility` are what HL7 v2 calls the receiver (MSH-5, MSH-6), if not by its name and
+    its organisation.
+    """
+
+    form: Form
+    address: NoticeAddress
+    domains: frozenset[Oid | Literal["*"]] = frozenset({"*"})
+    application: Text | None = None
+    facility: Text | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.address.startswith("mllps:") is not (self.form in OVER_MLLP):
+            scheme = "mllps" if self.form in OVER_MLLP else "https"
+            raise ValueError(f"{self.form} goes to {scheme}://, not to this address")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -34,6 +71,7 @@ class NodeFile:
     blocked: Flag = False
     reply_to: tuple[CallbackAddress, ...] = ()
     feeds: frozenset[Oid | Literal["*"]] = frozenset({"*"})
+    notify: tuple[NotifyEntry, ...] = ()
 
     def insecure_switches(self) -> tuple[str, ...]:
         """The settings of this node that only the integration environment may have."""

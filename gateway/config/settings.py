@@ -250,14 +250,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Outbox:
-    """Replies that leave later, to an address of the sender's (ITI TF-2 Appendix V.5).
+    """Replies that leave later, to an address of the sender's (ITI TF-2 Appendix V.5), and notifications.
 
-    `waiting` is how many may wait for one node, `keep_seconds` how long one is tried before it is given up.
+    `waiting` is how many replies may wait for one node, `keep_seconds` how long one is tried before it is
+    given up, `notice_keep_seconds` how long a notification.
     """
 
     reply_bytes: Count = 64 * MIB
     waiting: Count = 1_000
     keep_seconds: Seconds = 86_400.0
+    notice_keep_seconds: Seconds = 604_800.0
     attempt_seconds: Seconds = 30.0
     retry_seconds: Seconds = 5.0
     retry_most_seconds: Seconds = 900.0

@@ -27,15 +27,28 @@ def _database_below_folder(value: Any, info: ValidationInfo) -> Any:
     return prefix + str(_below_folder(value.removeprefix(prefix), info))
 
 
-_CALLBACK = re.compile(
-    r"https://([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
-)
+_HOST = r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
+_CALLBACK = re.compile(rf"https://{_HOST}(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*/?")
+_MLLP = re.compile(rf"mllps://{_HOST}:[0-9]{{1,5}}")
 
 
 def _callback(value: str) -> str:
     """An address that we may be asked to send to: nothing in it has two readings."""
     if _CALLBACK.fullmatch(value) is None or "/." in value:
         raise ValueError("expected https://host:port/path without user, query, fragment and encoded text")
+    return _with_port(value)
+
+
+def _notice(value: str) -> str:
+    """An address that notifications go to, by HTTPS or by MLLP over TLS."""
+    if not value.startswith("mllps:"):
+        return _callback(value)
+    if _MLLP.fullmatch(value) is None:
+        raise ValueError("expected mllps://host:port and nothing behind it")
+    return _with_port(value)
+
+
+def _with_port(value: str) -> str:
     if urlsplit(value).port == 0:
         raise ValueError("expected a port from 1 to 65535")
     return value
@@ -53,6 +66,7 @@ Oid = Annotated[
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 CallbackAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_callback)]
+NoticeAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_notice)]
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Flag = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=0, le=65535, strict=True)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from gateway.declare.bindings import Fhir, Hl7v2, Soap, WireKey
+from gateway.declare.notification import Notification
 from gateway.declare.transaction import AnyTransaction, Profile
 from gateway.errors import Defect, MethodRefused, TransactionUnknown
 
@@ -20,6 +21,7 @@ class Catalogue:
     by_key: dict[WireKey, AnyTransaction]
     fhir_paths: tuple[tuple[str, re.Pattern[str], AnyTransaction], ...]
     profiles: tuple[Profile, ...]
+    notifications: Mapping[str, Notification] = field(default_factory=dict)
 
     def find(self, key: WireKey) -> AnyTransaction:
         """The transaction declared for a SOAP or HL7 v2 key; TransactionUnknown if there is none."""
@@ -48,6 +50,13 @@ class Catalogue:
         if allowed:
             raise MethodRefused("this path does not take this method", allowed=tuple(allowed))
         raise TransactionUnknown("no interaction is declared for this path", location="path")
+
+    def notification(self, code: str) -> Notification:
+        """What we send under a transaction code; Defect when no profile declares it."""
+        found = self.notifications.get(code)
+        if found is None:
+            raise Defect(f"no profile declares a notification {code}")
+        return found
 
     def transactions(self) -> Iterator[AnyTransaction]:
         """All transactions in the order of the profiles."""
@@ -82,7 +91,12 @@ def build(profiles: Sequence[Profile]) -> Catalogue:
     fhir = tuple(
         (key[1], _pattern(key[2]), transaction) for key, transaction in by_key.items() if key[0] == "fhir"
     )
-    return Catalogue(by_key=by_key, fhir_paths=fhir, profiles=tuple(profiles))
+    return Catalogue(
+        by_key=by_key,
+        fhir_paths=fhir,
+        profiles=tuple(profiles),
+        notifications={each.code: each for profile in profiles for each in profile.notifications},
+    )
 
 
 def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:

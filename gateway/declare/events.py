@@ -53,6 +53,7 @@ PATIENT_RECORD = Code("110110", DCM, "Patient Record")
 QUERY = Code("110112", DCM, "Query")
 SECURITY_ALERT = Code("110113", DCM, "Security Alert")
 USER_AUTHENTICATION = Code("110114", DCM, "User Authentication")
+RESTFUL = Code("rest", "http://terminology.hl7.org/CodeSystem/audit-event-type", "RESTful Operation")
 
 # --- EventTypeCode -------------------------------------------------------------------------------
 
@@ -81,6 +82,7 @@ MESSAGE_SECURITY = Code("message-security", "2.999.1.2", "Message Security Failu
 PROTOCOL_ABUSE = Code("protocol-abuse", "2.999.1.2", "Resource or Protocol Abuse")
 REPLY_DELIVERED = Code("reply-delivered", "2.999.1.2", "Asynchronous Reply Delivered")
 REPLY_GIVEN_UP = Code("reply-given-up", "2.999.1.2", "Asynchronous Reply Given Up")
+NOTIFICATION_GIVEN_UP = Code("notification-given-up", "2.999.1.2", "Notification Given Up")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------
 
@@ -186,6 +188,24 @@ def patient_event(code: str, title: str, action: EventAction) -> AuditEvent:
         sent=PATIENT_RECORD,
         sent_action=action,
         objects=frozenset({ObjectKind.PATIENT}),
+    )
+
+
+def notification_event(code: str, title: str, sent_action: EventAction) -> AuditEvent:
+    """Patient Record where we tell of changed persons: U at the receiver, as ITI-10, 46 and 64."""
+    event = patient_event(code, title, EventAction.UPDATE)
+    return replace(event, sent_action=sent_action)
+
+
+def rest_event(code: str, title: str, action: EventAction) -> AuditEvent:
+    """A RESTful operation C, R, U or D on a resource that is no record of a patient, on both sides (BALP)."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=RESTFUL,
+        received_action=action,
+        sent=RESTFUL,
+        sent_action=action,
+        objects=frozenset({ObjectKind.QUERY}),
     )
 
 

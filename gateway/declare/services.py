@@ -9,14 +9,16 @@ from gateway.record.domain import Domain
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
+from gateway.stores.subscriptions import SubscriptionStore
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The stores, the index of patients and the affinity domain."""
+    """The stores, the index of patients and the affinity domain; who asked to be told of changed patients."""
 
     registry: RegistryStore
     repository: RepositoryStore
     patients: PatientStore
     domain: Domain
     index: PatientIndex
+    subscriptions: SubscriptionStore

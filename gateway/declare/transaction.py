@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from gateway.declare.actions import Action
 from gateway.declare.bindings import Binding
 from gateway.declare.events import AuditEvent
+from gateway.declare.notification import Notification
 from gateway.declare.services import Services
 from gateway.errors import Problem
 from gateway.record.access import Scope
@@ -144,10 +145,11 @@ AnyTransaction = Transaction[Any, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """One IHE profile: its transactions, and the path at which each responder answers."""
+    """One IHE profile: its transactions, the path at which each responder answers, and what we send."""
 
     code: str
     title: str
     transactions: tuple[AnyTransaction, ...]
+    notifications: tuple[Notification, ...] = ()
     endpoints: dict[str, str] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from gateway.config import NodeFile, load_node
 from gateway.config.certificates import environments_of
 from gateway.errors import NodeRefused, SettingsInvalid, SignerRefused
-from gateway.record.people import Node
+from gateway.record.people import Node, Subscriber
+from gateway.record.subscriptions import TRANSACTION
 
 RECHECK_SECONDS = 1.0
 
@@ -47,6 +48,8 @@ class _View:
 
     entries: dict[Path, _Entry]
     by_fingerprint: dict[str, Node]
+    subscribed: tuple[tuple[Node, Subscriber], ...] = ()
+    subscribing: tuple[Node, ...] = ()
     certificates: dict[str, _Certificate] = field(default_factory=dict)
 
 
@@ -106,6 +109,16 @@ class NodeDirectory:
         return tuple(
             sorted((entry.node for entry in self._view.entries.values()), key=lambda node: node.name)
         )
+
+    def subscribed(self) -> tuple[tuple[Node, Subscriber], ...]:
+        """Who is told of changed persons, by name of the node; no blocked nodes."""
+        self._refresh()
+        return self._view.subscribed
+
+    def subscribing(self) -> tuple[Node, ...]:
+        """Nodes that may ask to be told themselves (ITI-94); no blocked ones."""
+        self._refresh()
+        return self._view.subscribing
 
     def _check_certificate(self, node: Node, fingerprint: str, der: bytes, now: datetime) -> None:
         known = self._view.certificates.get(fingerprint)
@@ -185,6 +198,9 @@ def _view(entries: dict[Path, _Entry], conflict: Callable[[Path, SettingsInvalid
         names.add(node.name)
         view.entries[path] = entry
         view.by_fingerprint.update(dict.fromkeys(node.fingerprints, node))
+    nodes = sorted((entry.node for entry in view.entries.values()), key=lambda node: node.name)
+    view.subscribed = tuple((node, each) for node in nodes if not node.blocked for each in node.notify)
+    view.subscribing = tuple(node for node in nodes if not node.blocked and node.may_call(TRANSACTION))
     return view
 
 
@@ -223,6 +239,16 @@ def _node(file: NodeFile, fingerprints: frozenset[str]) -> Node:
         blocked=file.blocked,
         reply_to=file.reply_to,
         feeds=file.feeds,
+        notify=tuple(
+            Subscriber(
+                form=each.form,
+                address=each.address,
+                domains=frozenset(each.domains),
+                application=each.application,
+                facility=each.facility,
+            )
+            for each in file.notify
+        ),
     )
 
 

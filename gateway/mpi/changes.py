@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from gateway.matching.blocks import Row, Wanted
+from gateway.matching.statuses import HIDDEN
 from gateway.mpi.context import Asking, Mpi
 from gateway.record.patients import Identity, PersonChange, State
 from gateway.record.people import PatientId
@@ -38,6 +39,8 @@ class Changes:
         self._after: dict[int, Identity] = {}
         self._decisions: dict[int, Decision] = {}
         self._told: set[int] = set()
+        self._held: dict[int, Held] = {}
+        self._status: dict[int, str | None] = {}
         self._leaned_on: set[int] = set()
         self._counted: list[tuple[Wanted, int]] = []
         self._rows: Counter[Row] = Counter()
@@ -48,17 +51,20 @@ class Changes:
             if each.identity.key not in self._after:
                 self._before[each.identity.key] = each.identity
                 self._after[each.identity.key] = each.identity
+                self._held[each.identity.key] = each
 
-    def add(self, identity: Identity, decision: Decision | None = None) -> None:
+    def add(self, identity: Identity, decision: Decision | None = None, *, status: str | None = None) -> None:
         """An identity that was not there; one that begins as a person of its own has no event."""
         self._before[identity.key] = None
         self._after[identity.key] = identity
+        self._status[identity.key] = status
         if decision is not None:
             self._decisions[identity.key] = decision
 
-    def tell(self, key: int) -> None:
-        """The demographics of an identity changed."""
+    def tell(self, key: int, status: str | None) -> None:
+        """The demographics of an identity changed; `status` is the code of table 0445 it has now."""
         self._told.add(key)
+        self._status[key] = status
 
     def count(self, wanted: Wanted, found: int) -> None:
         """Who may be the same had so many rows when it was looked for; nobody may add one meanwhile."""
@@ -132,19 +138,66 @@ class Changes:
         self._leaned_on.update(keys)
 
     def _changed(self) -> Iterable[PersonChange]:
-        persons = {each.person for each in self._after.values()}
-        persons |= {each.person for each in self._before.values() if each is not None}
-        for person in sorted(persons):
-            before = self._shown(each for each in self._before.values() if each is not None)
-            after = self._shown(self._after.values())
-            told = tuple(self._after[key].id for key in self._told if self._after[key].person == person)
+        """As others may see it: whoever has a status that hides it is not told of."""
+        merged = self._merged()
+        touched = self._touched() | merged.keys()
+        before = self._shown(self._before.values(), touched, self._was_hidden)
+        after = self._shown(self._after.values(), touched, self._is_hidden)
+        for person in sorted(touched):
             was, will = before.get(person, ()), after.get(person, ())
-            if was != will or told:
-                yield PersonChange(person=person, before=was, after=will, told=told)
+            change = PersonChange(
+                person=person,
+                before=was,
+                after=will,
+                told=tuple(self._told_of(person)),
+                merged=merged.get(person, ()),
+                replaced_by=self._replacing(person, after) if was and not will else None,
+            )
+            if not change.empty:
+                yield change
 
-    def _shown(self, identities: Iterable[Identity]) -> dict[int, tuple[PatientId, ...]]:
+    def _touched(self) -> set[int]:
+        """Persons who gain or lose an identity, or of whom something new was told."""
+        was = {(each.person, each.key) for each in self._before.values() if each is not None and _there(each)}
+        will = {(each.person, each.key) for each in self._after.values() if _there(each)}
+        return {person for person, _ in was ^ will} | {self._after[key].person for key in self._told}
+
+    def _told_of(self, person: int) -> Iterable[PatientId]:
+        for key in self._told:
+            if self._after[key].person == person and not self._is_hidden(key):
+                yield self._after[key].id
+
+    def _merged(self) -> dict[int, tuple[tuple[PatientId, PatientId], ...]]:
+        """Identifiers that ended, with the one they ended in, by the person of that."""
+        found: dict[int, tuple[tuple[PatientId, PatientId], ...]] = {}
+        for key, after in self._after.items():
+            before, head = self._before[key], self._after.get(after.head)
+            ended = before is not None and not before.merged and after.merged
+            if ended and head is not None and not self._was_hidden(key):
+                found[head.person] = (*found.get(head.person, ()), (after.id, head.id))
+        return found
+
+    def _replacing(self, person: int, after: Mapping[int, tuple[PatientId, ...]]) -> int | None:
+        """Where the identities of a person that ended are now, if that is a person who is shown."""
+        now = (self._after[key].person for key, was in self._before.items() if was and was.person == person)
+        return next((each for each in now if each in after), None)
+
+    def _shown(
+        self, identities: Iterable[Identity | None], persons: Container[int], hidden: Callable[[int], bool]
+    ) -> dict[int, tuple[PatientId, ...]]:
         found: dict[int, list[PatientId]] = {}
         for each in identities:
-            if not each.merged and each.state is not State.REMOVED:
+            if each is not None and each.person in persons and _there(each) and not hidden(each.key):
                 found.setdefault(each.person, []).append(each.id)
         return {person: tuple(self.mpi.ordered(ids)) for person, ids in found.items()}
+
+    def _was_hidden(self, key: int) -> bool:
+        held = self._held.get(key)
+        return held is not None and held.told.status in HIDDEN
+
+    def _is_hidden(self, key: int) -> bool:
+        return self._status[key] in HIDDEN if key in self._status else self._was_hidden(key)
+
+
+def _there(identity: Identity) -> bool:
+    return not identity.merged and identity.state is not State.REMOVED

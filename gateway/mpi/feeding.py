@@ -110,7 +110,8 @@ async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
     person = assignment.person if assignment.person is not None else key
     identity = Identity(key=key, head=key, person=person, id=one.id)
     judgement = assignment.judgement if assignment.person is not None else None
-    changes.add(identity, explain(judgement) if judgement is not None else None)
+    decision = explain(judgement) if judgement is not None else None
+    changes.add(identity, decision, status=one.demographics.status)
     _store(mpi, changes, key, one)
     if assignment.person is not None:
         changes.hold(each.key for each in changes.of_person(person) if each.key != key)
@@ -198,7 +199,7 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
     )
     members = await mpi.store.members([identity.person])
     changes.see(members)
-    changes.tell(identity.key)
+    changes.tell(identity.key, one.demographics.status)
     if before == one.traits:
         return identity.person
     others = [each for each in members if not each.identity.merged and each.identity.key != identity.key]
@@ -260,7 +261,8 @@ async def _further(mpi: Mpi, changes: Changes, one: Told, person: int) -> None:
     decision = {"rule": "same-message"}
     if one.held is None:
         key = mpi.store.new_key()
-        changes.add(Identity(key=key, head=key, person=person, id=one.id), decision)
+        identity = Identity(key=key, head=key, person=person, id=one.id)
+        changes.add(identity, decision, status=one.demographics.status)
         _store(mpi, changes, key, one)
         changes.hold(each.key for each in changes.of_person(person) if each.key != key)
         return

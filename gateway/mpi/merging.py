@@ -43,7 +43,7 @@ async def rename(mpi: Mpi, call: Asking, told: PatientMerge) -> tuple[PersonChan
     changes.see(await mpi.store.members([old.identity.person]))
     key = mpi.store.new_key()
     identity = Identity(key=key, head=key, person=old.identity.person, id=told.survivor)
-    changes.add(identity, {"rule": "rename"})
+    changes.add(identity, {"rule": "rename"}, status=old.told.status)
     traits = mpi.matcher.traits(old.told, told.survivor)
     rows = mpi.matcher.rows(traits, old.told)
     mpi.store.create(call.work, identity, old.told, mpi.matcher.pack(traits), rows, call.at)

@@ -1,14 +1,17 @@
-"""Tells the audit what became of a reply that left later: taken, shown to a stranger, given up (ITI-20)."""
+"""Tells the audit what became of what left later: taken, shown to a stranger, given up (ITI-20)."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from gateway.audit.alerts import reply_delivered, security_alert
+from gateway.audit.alerts import notified, reply_delivered, security_alert
+from gateway.audit.objects import PATIENT_ID_KIND, AuditObject, Details, patient_object
 from gateway.audit.record import AuditFacts, Participant
 from gateway.declare import events
 from gateway.declare.events import Outcome
+from gateway.declare.notification import About, Named, Notification
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.keeping import Circumstances, keep
 from gateway.record.people import Code
@@ -28,14 +31,58 @@ def tell_delivered(reply: Claimed, sent: bytes, certificate: bytes, engine: Engi
     return _keep(reply, facts, engine, work, certificate=certificate, sent=sent)
 
 
+def tell_notified(
+    row: Claimed,
+    notification: Notification,
+    about: About,
+    sent: bytes,
+    certificate: bytes,
+    engine: Engine,
+    work: UnitOfWork,
+) -> int:
+    """Notes the audit row of a notification that was taken, with the patients it names."""
+    facts = _notified(row, notification, about, Outcome.SUCCESS, engine)
+    return _keep(row, facts, engine, work, certificate=certificate, sent=sent)
+
+
+def tell_notice_given_up(
+    row: Claimed, notification: Notification, about: About, reason: str, engine: Engine, work: UnitOfWork
+) -> None:
+    """Notes that a notification failed, whom it was about, and an alert: it is not tried any more."""
+    _keep(row, _notified(row, notification, about, Outcome.SERIOUS_FAILURE, engine), engine, work)
+    text = f"the notification {notification.code} {about.message_id} was given up: {reason}"
+    _keep(row, _alert(row, events.NOTIFICATION_GIVEN_UP, text, engine), engine, work)
+
+
+def _notified(
+    row: Claimed, notification: Notification, about: About, outcome: Outcome, engine: Engine
+) -> AuditFacts:
+    identified = ((notification.id_detail, about.message_id),) if notification.id_detail else ()
+    return notified(
+        notification.audit,
+        tuple(_patient(each, identified) for each in about.patients),
+        at=engine.clock(),
+        outcome=outcome,
+        here=engine.here,
+        peer=_peer(row),
+        audit_source=engine.audit_source,
+        trace_id=row.trace_id,
+    )
+
+
+def _patient(named: Named, identified: Details) -> AuditObject:
+    details = (*identified, (PATIENT_ID_KIND, named.kind)) if named.kind else identified
+    return replace(patient_object(named.patient, details), life_cycle=named.life_cycle or None)
+
+
 def tell_impostor(reply: Claimed, reason: str, engine: Engine, work: UnitOfWork) -> int:
     """Notes an alert: who answered at the address is not the node. Nothing was sent."""
     return _keep(reply, _alert(reply, events.NODE_AUTHENTICATION, reason, engine), engine, work)
 
 
-def tell_given_up(reply: Claimed, engine: Engine, work: UnitOfWork) -> int:
+def tell_given_up(reply: Claimed, engine: Engine, work: UnitOfWork, reason: str = "") -> int:
     """Notes an alert: the reply was not taken in its time and is dropped."""
-    reason = f"the reply to {reply.transaction} was given up after {reply.attempts - 1} attempts"
+    reason = reason or f"the reply to {reply.transaction} was given up after {reply.attempts - 1} attempts"
     return _keep(reply, _alert(reply, events.REPLY_GIVEN_UP, reason, engine), engine, work)
 
 

@@ -15,7 +15,7 @@ from gateway.declare.catalogue import Catalogue
 from gateway.declare.services import Services
 from gateway.pipeline.exchange import Exchange
 from gateway.policy.model import Policy
-from gateway.record.people import Node, Principal
+from gateway.record.people import Node, Principal, Subscriber
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
 from gateway.stores.outbox import Outbox
@@ -27,6 +27,14 @@ class Nodes(Protocol):
 
     def authenticate(self, der: bytes, peer_host: str, now: datetime) -> Node:
         """The node of a TLS client certificate."""
+        ...
+
+    def subscribed(self) -> Sequence[tuple[Node, Subscriber]]:
+        """Who is told of changed persons; no blocked nodes."""
+        ...
+
+    def subscribing(self) -> Sequence[Node]:
+        """Nodes that may ask to be told themselves; no blocked ones."""
         ...
 
 

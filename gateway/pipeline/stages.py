@@ -18,6 +18,7 @@ from gateway.errors import (
     TokenMissing,
 )
 from gateway.identity.systems import system_principal
+from gateway.pipeline.announce import announce
 from gateway.pipeline.authorize import decide, refuse_denied
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, Receipt
@@ -139,8 +140,9 @@ def _seal(x: Exchange) -> Sealed:
 
 
 async def commit(x: Exchange, engine: Engine) -> None:
-    """Record, audit, evidence, replay memory, a reply that leaves later: in one transaction, always last."""
+    """Record, audit, evidence, replay memory, what leaves later: in one transaction, always last."""
     audit_ids = tell_success(x, engine)
+    await announce(x.result.persons, engine, x.work, x.at, x.trace_id)
     _remember_token(x, engine)
     if x.proven.message_id is not None:
         sealed = x.sealed

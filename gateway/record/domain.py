@@ -103,6 +103,8 @@ class Domain:
     max_media_members: int = 5_000
     identities: Mapping[str, IdentityDomain] = field(default_factory=dict)
     """Every domain of patient identifiers by OID; where empty, those of the affinity domain."""
+    source: str = ""
+    """What this system is called where it is the sender."""
     max_persons: int = 500
     """Persons found by a demographics query; more are refused."""
     health_data_locator: bool = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 
 from gateway.record.demographics import Demographics
@@ -106,10 +107,33 @@ class PersonChange:
     """A person whose identifiers, or what is told of them, changed; whoever subscribed is told.
 
     `before` and `after` are the identifiers that belong together; empty where the person began or ended.
-    `told` are those whose demographics changed.
+    `told` are those whose demographics changed. `merged` are identifiers that ended, each with the one of
+    this person that it ended in. `replaced_by` is the person that one who ended has become part of.
     """
 
     person: int
     before: tuple[PatientId, ...]
     after: tuple[PatientId, ...]
     told: tuple[PatientId, ...] = ()
+    merged: tuple[tuple[PatientId, PatientId], ...] = ()
+    replaced_by: int | None = None
+
+    def within(self, wanted: Callable[[str], bool]) -> PersonChange:
+        """The change as far as it is about identifiers of some domains, by OID."""
+        return replace(
+            self,
+            before=tuple(each for each in self.before if wanted(each.root)),
+            after=tuple(each for each in self.after if wanted(each.root)),
+            told=tuple(each for each in self.told if wanted(each.root)),
+            merged=tuple(each for each in self.merged if wanted(each[0].root)),
+        )
+
+    @property
+    def moved(self) -> bool:
+        """Whether identifiers came, went or ended."""
+        return self.before != self.after or bool(self.merged)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not (self.moved or self.told)

@@ -77,6 +77,24 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Where a node is told of changed persons, and how: `form` is the code of the transaction.
+
+    `domains` are the OIDs of interest, "*" all. `application` and `facility` name the receiver in HL7 v2.
+    """
+
+    form: str
+    address: str
+    domains: frozenset[str] = frozenset({"*"})
+    application: str | None = None
+    facility: str | None = None
+
+    def wants(self, root: str) -> bool:
+        """Whether a domain of identifiers is of interest, by OID."""
+        return root in self.domains or "*" in self.domains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """An enrolled partner system (ITI-19). `fingerprints` are SHA-256 of DER certificates, in hex."""
 
@@ -93,6 +111,7 @@ class Node:
     blocked: bool = False
     reply_to: tuple[str, ...] = ()
     feeds: frozenset[str] = frozenset({"*"})
+    notify: tuple[Subscriber, ...] = ()
 
     def may_feed(self, root: str) -> bool:
         """Whether the node is the source of identities in a domain, by OID (ITI TF-2 3.8.1)."""
@@ -112,3 +131,7 @@ class Node:
             or (address.startswith(listed) and _BELOW.fullmatch(address, len(listed.rstrip("/"))) is not None)
             for listed in self.reply_to
         )
+
+    def takes_notices_at(self, address: str) -> bool:
+        """Whether changed persons may be told at an address: one that is listed for that, or for replies."""
+        return any(address == each.address for each in self.notify) or self.takes_replies_at(address)

@@ -1,7 +1,8 @@
-"""Replies that leave later: kept sealed until the partner has taken them (ITI TF-2 Appendix V.5).
+"""What leaves later: replies (ITI TF-2 Appendix V.5) and notifications, sealed until the partner has them.
 
 A row is due at its `next_attempt`. Who takes it moves that time past the longest attempt, and so holds a
-lease: if he dies, the row becomes due again by itself. Replies to one address of one node keep their order.
+lease: if he dies, the row becomes due again by itself. What goes to one address of one node is a lane, and
+keeps its order.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, tuple_, update
 
 from gateway.crypto import envelope
-from gateway.errors import Busy, ReplyUndeliverable
+from gateway.errors import Busy, Defect, ReplyUndeliverable
 from gateway.stores import tables
 from gateway.stores.database import Database
 from gateway.stores.work import UnitOfWork
@@ -29,16 +31,24 @@ _INSERT = insert(_TABLE)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The first reply to one address of one node, and its time has come."""
+    """The first row of a lane, and its time has come."""
 
     key: int
     node: str
     address: str
 
+    @property
+    def lane(self) -> tuple[str, str]:
+        """To whom it goes, and where."""
+        return self.node, self.address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A claimed reply, still sealed: how often it was tried (this time included), until when it is tried."""
+    """A claimed row, still sealed: how often it was tried (this time included), until when it is tried.
+
+    `about` is what a notification is about; None for a reply.
+    """
 
     key: int
     claim: str
@@ -51,10 +61,15 @@ class Claimed:
     expires: datetime
     wrapped: bytes
     body: bytes
+    about: bytes | None = None
 
 
 class Outbox:
-    """Notes replies in a unit of work; hands out those that are due, each to one taker."""
+    """Notes what is to leave in a unit of work; hands out what is due, each row to one taker.
+
+    `waiting` is how many replies may wait for a node, `keep` how long one is kept, `keep_notices` how long a
+    notification.
+    """
 
     def __init__(
         self,
@@ -65,6 +80,7 @@ class Outbox:
         largest: int,
         waiting: int,
         keep: timedelta,
+        keep_notices: timedelta = timedelta(days=7),
     ) -> None:
         self._database = database
         self._keys = keys
@@ -72,10 +88,12 @@ class Outbox:
         self._largest = largest
         self._waiting = waiting
         self._keep = keep
+        self._keep_notices = keep_notices
 
     async def check_room(self, node: str) -> None:
         """Busy while too many replies wait for the node."""
-        rows = await self._database.fetch(select(func.count()).where(_C.node == node).select_from(_TABLE))
+        replies = select(func.count()).where(_C.node == node, _C.about.is_(None)).select_from(_TABLE)
+        rows = await self._database.fetch(replies)
         if rows[0][0] >= self._waiting:
             raise Busy("too many replies wait for this node; let them be delivered first")
 
@@ -98,10 +116,12 @@ class Outbox:
         content_type: str,
         octets: bytes,
         at: datetime,
+        about: bytes | None = None,
     ) -> None:
-        """Notes a reply; it is due at once."""
+        """Notes a reply, or a notification, if it says what it is `about`; it is due at once."""
         key = self._new_key()
         fresh, wrapped = self._keys.new_record_key()
+        keep = self._keep if about is None else self._keep_notices
         body = await _aside(len(octets), envelope.seal_text, fresh, _context(key, node), octets)
         row = {
             "key": key,
@@ -111,19 +131,25 @@ class Outbox:
             "transaction": transaction,
             "content_type": content_type,
             "created_at": _ms(at),
-            "expires_at": _ms(at + self._keep),
+            "expires_at": _ms(at + keep),
             "next_attempt": _ms(at),
             "attempts": 0,
             "claimed_by": None,
             "wrapped": wrapped,
             "body": body,
+            "about": envelope.seal_text(fresh, _about(key, node), about) if about is not None else None,
         }
         work.write(_INSERT, row)
 
     async def due(self, now: datetime) -> Sequence[Due]:
-        """The first reply to each address, where its time has come; the longest overdue first."""
-        rows = await self._database.fetch(_due(now))
-        return [Due(row.key, row.node, row.address) for row in rows]
+        """The first row of each lane, where its time has come; the longest overdue first."""
+        rows = await self._database.fetch(_DUE, {"now": _ms(now)})
+        return [_as_due(row) for row in rows]
+
+    async def following(self, lane: tuple[str, str], now: datetime) -> Due | None:
+        """The first row of a lane, if its time has come."""
+        rows = await self._database.fetch(_NEXT, {"node": lane[0], "address": lane[1]})
+        return _as_due(rows[0]) if rows and rows[0].next_attempt <= _ms(now) else None
 
     async def claim(self, key: int, now: datetime, until: datetime) -> Claimed | None:
         """The reply, ours until a time; None when another has it or it is gone."""
@@ -151,12 +177,20 @@ class Outbox:
             expires=datetime.fromtimestamp(row.expires_at / 1000, UTC),
             wrapped=row.wrapped,
             body=row.body,
+            about=row.about,
         )
 
     async def open(self, reply: Claimed) -> bytes:
         """The octets of a reply; Defect when they were changed."""
         key, context = self._keys.record_key(reply.wrapped), _context(reply.key, reply.node)
         return await _aside(len(reply.body), envelope.open_text, key, context, reply.body)
+
+    def open_about(self, reply: Claimed) -> bytes:
+        """What a notification is about."""
+        if reply.about is None:
+            raise Defect("a reply says nothing of what it is about")
+        key = self._keys.record_key(reply.wrapped)
+        return envelope.open_text(key, _about(reply.key, reply.node), reply.about)
 
     def postpone(self, work: UnitOfWork, reply: Claimed, at: datetime) -> None:
         """Notes when a claimed reply is tried again, if it is still ours."""
@@ -171,13 +205,38 @@ class Outbox:
         work.write(delete(_TABLE).where(_C.key == reply.key))
 
 
-def _due(now: datetime) -> Select[tuple[int, str, str]]:
-    first = select(func.min(_C.key)).group_by(_C.node, _C.address)
+def _due() -> Select[Any]:
+    """Goes from lane to lane through the index: however much waits in one, it costs one step."""
+    order = (_C.node, _C.address, _C.key)
+    first = select(_C.key).order_by(*order).limit(1).subquery()
+    heads = select(first.c.key).cte("heads", recursive=True)
+    here, there = _TABLE.alias("here"), _TABLE.alias("there")
+    following = (
+        select(there.c.key)
+        .where(tuple_(there.c.node, there.c.address) > tuple_(here.c.node, here.c.address))
+        .order_by(there.c.node, there.c.address, there.c.key)
+        .limit(1)
+        .scalar_subquery()
+    )
+    heads = heads.union_all(select(following).select_from(heads.join(here, here.c.key == heads.c.key)))
     return (
         select(_C.key, _C.node, _C.address)
-        .where(_C.key.in_(first), _C.next_attempt <= _ms(now))
+        .where(_C.key.in_(select(heads.c.key)), _C.next_attempt <= bindparam("now"))
         .order_by(_C.next_attempt)
     )
+
+
+_DUE = _due()
+_NEXT = (
+    select(_C.key, _C.node, _C.address, _C.next_attempt)
+    .where(_C.node == bindparam("node"), _C.address == bindparam("address"))
+    .order_by(_C.key)
+    .limit(1)
+)
+
+
+def _as_due(row: Row[Any]) -> Due:
+    return Due(row.key, row.node, row.address)
 
 
 async def _aside(
@@ -188,6 +247,10 @@ async def _aside(
 
 def _context(key: int, node: str) -> bytes:
     return f"outbox|{key}|{node}".encode()
+
+
+def _about(key: int, node: str) -> bytes:
+    return f"outbox|{key}|{node}|about".encode()
 
 
 def _ms(at: datetime) -> int:

@@ -375,6 +375,7 @@ outbox = Table(
     Column("claimed_by", String(32)),
     Column("wrapped", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("about", LargeBinary),
     Index("outbox_order", "node", "address", "key"),
-    comment="Replies that leave later; the body is sealed under a key of its own.",
+    comment="Replies that leave later, and notifications (`about` is set); sealed under keys of their own.",
 )

@@ -265,3 +265,27 @@ def test_certificate_without_a_stamp_is_a_warning(folder: Path) -> None:
     assert [(finding.level, "carries no environment" in finding.reason) for finding in findings] == [
         ("warning", True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "domains", "reason"),
+    [
+        ("ITI-10", '["*"]', None),
+        ("ITI-10", '["2.999.1.1", "2.999.2.1.1", "2.999.3"]', None),
+        ("ITI-10", '["2.999.7"]', "2.999.7 is no domain of identifiers"),
+        ("ITI-10", '["2.999.4"]', "not among the readers of 2.999.4"),
+        ("ITI-64", '["2.999.3"]', "must hold that of the affinity domain"),
+        ("ITI-64", '["2.999.1.1", "2.999.3"]', None),
+    ],
+)
+def test_who_is_told_is_told_of_domains_that_it_may_see(
+    folder: Path, form: str, domains: str, reason: str | None
+) -> None:
+    with (folder / "passerelle.toml").open("a") as file:
+        file.write('[identity.domains.WARD]\noid = "2.999.3"\n')
+        file.write('[identity.domains.LAB]\noid = "2.999.4"\nreaders = ["laboratory"]\n')
+    with (folder / "nodes/hospital.toml").open("a") as file:
+        file.write(f'[[notify]]\nform = "{form}"\naddress = "mllps://a.example:1"\ndomains = {domains}\n')
+    refused = errors(settings_of(folder))
+    assert (reason is None) is (refused == [])
+    assert all(reason in each for each in refused if reason)

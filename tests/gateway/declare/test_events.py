@@ -12,9 +12,11 @@ from gateway.declare.events import (
     Outcome,
     audit_use_event,
     media_event,
+    notification_event,
     patient_event,
     query_event,
     removal_event,
+    rest_event,
     retrieve_event,
     submission_event,
 )
@@ -30,6 +32,8 @@ TABLE = [
     (UPDATE_SET, "110107 U", "110106 U", "patient submission-set", False),
     (retrieve_event("ITI-43", "Retrieve Document Set"), "110106 R", "110107 C", "patient document", True),
     (patient_event("ITI-8", "Patient Identity Feed", EventAction.UPDATE), "110110 U", "110110 U",
+     "patient", False),
+    (notification_event("ITI-10", "PIX Update Notification", EventAction.READ), "110110 U", "110110 R",
      "patient", False),
     (
         removal_event("ITI-62", "Remove Metadata", ObjectKind.REGISTRY_OBJECT),
@@ -71,3 +75,13 @@ def test_only_media_have_a_kind_of_medium() -> None:
 
 def test_outcomes() -> None:
     assert [outcome.value for outcome in Outcome] == [0, 4, 8, 12]
+
+
+def test_an_operation_on_no_record_is_restful() -> None:
+    event = rest_event("ITI-94", "Subscribe to Patient Updates", EventAction.DELETE)
+    assert event.received == event.sent
+    assert (event.received.code, event.received_action, event.sent_action) == (
+        "rest",
+        EventAction.DELETE,
+        EventAction.DELETE,
+    )

@@ -279,3 +279,70 @@ def test_a_callback_address_with_two_readings_is_refused(folder: Folder, address
     folder.enrol("a", f'reply_to = ["{address}"]')
     with pytest.raises(SettingsInvalid):
         folder.directory()
+
+
+NOTIFY = """
+[[notify]]
+form = "ITI-10"
+address = "mllps://pix.example:2576"
+domains = ["2.999.3"]
+application = "PIX^2.999.4^ISO"
+[[notify]]
+form = "ITI-93"
+address = "https://pix.example/told"
+"""
+
+
+def test_who_is_told_is_read_with_the_node(folder: Folder) -> None:
+    folder.enrol("b", NOTIFY)
+    folder.enrol("a")
+    directory = folder.directory()
+    ((first, over_mllp), (second, over_https)) = directory.subscribed()
+    assert first.name == second.name == "b"
+    assert (over_mllp.form, over_mllp.address) == ("ITI-10", "mllps://pix.example:2576")
+    assert (over_mllp.application, over_mllp.facility) == ("PIX^2.999.4^ISO", None)
+    assert over_mllp.wants("2.999.3")
+    assert not over_mllp.wants("2.999.5")
+    assert over_https.wants("2.999.5")
+    assert first.takes_notices_at("https://pix.example/told")
+    assert not first.takes_notices_at("https://pix.example/told/more")
+    assert not first.takes_replies_at("https://pix.example/told")
+    assert directory.subscribing() == ()
+
+
+def test_a_blocked_node_is_told_nothing_within_a_second(folder: Folder) -> None:
+    folder.enrol("a", NOTIFY)
+    directory = folder.directory()
+    assert len(directory.subscribed()) == 2
+    folder.write("a", f'certificate = "a.pem"\nblocked = true\n{NOTIFY}')
+    folder.seconds = 1.0
+    assert directory.subscribed() == ()
+
+
+def test_who_may_subscribe_is_known(folder: Folder) -> None:
+    folder.enrol("a")
+    path = folder.path / "a.toml"
+    path.write_text(path.read_text().replace('["ITI-18"]', '["ITI-94"]'))
+    assert [node.name for node in folder.directory().subscribing()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("form", "address"),
+    [
+        ("ITI-10", "mllp://pix.example:2576"),
+        ("ITI-10", "mllps://pix.example"),
+        ("ITI-10", "mllps://pix.example:2576/path"),
+        ("ITI-10", "mllps://user@pix.example:2576"),
+        ("ITI-10", "mllps://pix.example:0"),
+        ("ITI-10", "https://pix.example/told"),
+        ("ITI-64", "https://pix.example/told"),
+        ("ITI-46", "mllps://pix.example:2576"),
+        ("ITI-93", "mllps://pix.example:2576"),
+        ("ITI-93", "http://pix.example/told"),
+        ("ITI-99", "https://pix.example/told"),
+    ],
+)
+def test_an_address_that_does_not_fit_is_refused(folder: Folder, form: str, address: str) -> None:
+    folder.enrol("a", f'[[notify]]\nform = "{form}"\naddress = "{address}"\n')
+    with pytest.raises(SettingsInvalid):
+        folder.directory()

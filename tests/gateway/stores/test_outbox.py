@@ -27,7 +27,12 @@ def outbox(record: Any) -> Outbox:
 def put(record: Any, outbox: Outbox) -> Callable[..., None]:
     """put(node, address, octets): one reply, committed."""
 
-    def putting(node: str = "a", address: str = "https://a/1", octets: bytes = b"octets") -> None:
+    def putting(
+        node: str = "a",
+        address: str = "https://a/1",
+        octets: bytes = b"octets",
+        about: bytes | None = None,
+    ) -> None:
         work = UnitOfWork()
         noted = outbox.put(
             work,
@@ -38,6 +43,7 @@ def put(record: Any, outbox: Outbox) -> Callable[..., None]:
             content_type="application/soap+xml",
             octets=octets,
             at=AT,
+            about=about,
         )
         record.run(noted)
         record.commit(work)
@@ -179,3 +185,64 @@ def test_a_refused_request_leaves_no_reply(record: Any, outbox: Outbox) -> None:
         )
     )
     assert record.run(record.database.fetch(select(tables.outbox))) == []
+
+
+def test_a_notification_keeps_sealed_what_it_is_about_and_waits_longer(
+    record: Any, outbox: Outbox, put: Any
+) -> None:
+    put(about=b"a patient")
+    (first,) = due(record, outbox)
+    row = claim(record, outbox, first.key)
+    assert row is not None
+    assert row.about is not None
+    assert b"a patient" not in row.about
+    assert outbox.open_about(row) == b"a patient"
+    assert row.expires == AT + timedelta(days=7)
+
+
+def test_a_reply_is_about_nothing(record: Any, outbox: Outbox, put: Any) -> None:
+    put()
+    (first,) = due(record, outbox)
+    row = claim(record, outbox, first.key)
+    assert row is not None
+    with pytest.raises(Defect):
+        outbox.open_about(row)
+
+
+def test_notifications_take_no_room_from_replies(record: Any, outbox: Outbox, put: Any) -> None:
+    for _ in range(5):
+        put(about=b"x")
+    record.run(outbox.check_room("a"))
+
+
+def test_the_following_row_of_a_lane_is_found(record: Any, outbox: Outbox, put: Any) -> None:
+    put(address="https://a/1")
+    put(address="https://a/1")
+    put(address="https://a/2")
+    first, other = due(record, outbox)
+    row = claim(record, outbox, first.key)
+    assert row is not None
+    assert record.run(outbox.following(first.lane, AT)) is None, "the first is not gone"
+    work = UnitOfWork()
+    outbox.remove(work, row)
+    record.commit(work)
+    second = record.run(outbox.following(first.lane, AT))
+    assert second.key not in {first.key, other.key}
+    assert record.run(outbox.following(("b", "https://b"), AT)) is None
+
+
+def test_lanes_are_told_apart_however_much_waits_in_one(record: Any, outbox: Outbox, put: Any) -> None:
+    for number in range(30):
+        put("a", "https://a/1")
+        put("a", f"https://a/{number % 3}")
+    put("a", "https://b/1")
+    put("ab", "https://a/1")
+    lanes = [each.lane for each in due(record, outbox)]
+    assert sorted(lanes) == [
+        ("a", "https://a/0"),
+        ("a", "https://a/1"),
+        ("a", "https://a/2"),
+        ("a", "https://b/1"),
+        ("ab", "https://a/1"),
+    ]
+    assert len(set(lanes)) == len(lanes)

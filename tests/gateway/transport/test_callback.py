@@ -74,6 +74,8 @@ def send(settings: Settings) -> Callable[..., Any]:
         check: Callable[[bytes, str], None] = lambda _der, _suite: None,
         path: str = "/a/b",
         seconds: float = 5.0,
+        *,
+        read: bool = False,
     ) -> Answered:
         async def main() -> Answered:
             server = await asyncio.start_server(to.serve, "127.0.0.1", 0, ssl=to.context)
@@ -87,6 +89,7 @@ def send(settings: Settings) -> Callable[..., Any]:
                     check=check,
                     seconds=seconds,
                     now=NOW,
+                    read=read,
                 )
 
         return asyncio.run(main())
@@ -155,6 +158,46 @@ def test_what_an_answer_says(receiver: Any, send: Any, octets: bytes, expected: 
     found = send(receiver(octets))
     assert found == expected
     assert found.taken is (expected.status in {200, 204})
+
+
+CHUNKS = b"5;a=b\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("octets", "body"),
+    [
+        (answer("200 OK", "Content-Length: 5") + b"hello and more", b"hello"),
+        (answer("200 OK") + b"hello", b"hello"),
+        (answer("200 OK", "Transfer-Encoding: Chunked") + CHUNKS, b"hello world"),
+        (answer("200 OK", "Content-Length: 0"), b""),
+        (answer("204 No Content"), b""),
+        (answer("500 -", "Content-Length: 5") + b"fault", b"fault"),
+    ],
+)
+def test_the_body_of_an_answer_is_read_where_it_is_asked_for(
+    receiver: Any, send: Any, octets: bytes, body: bytes
+) -> None:
+    assert send(receiver(octets), read=True).body == body
+    assert send(receiver(octets)).body == b""
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        answer("200 OK", "Content-Length: 5") + b"cut",
+        answer("200 OK", "Content-Length: -5"),
+        answer("200 OK", "Content-Length: five"),
+        answer("200 OK", "Content-Length: 9999999"),
+        answer("200 OK", "Transfer-Encoding: chunked") + b"zz\r\n",
+        answer("200 OK", "Transfer-Encoding: chunked") + b"5\r\nhel",
+        answer("200 OK", "Transfer-Encoding: chunked") + b"9999999\r\n",
+        answer("200 OK") + b"x" * 1_100_000,
+    ],
+    ids=["cut", "negative", "word", "long", "no-size", "cut-chunk", "long-chunk", "endless"],
+)
+def test_a_body_that_cannot_be_read_is_no_answer(receiver: Any, send: Any, octets: bytes) -> None:
+    with pytest.raises(Busy):
+        send(receiver(octets), read=True)
 
 
 @pytest.mark.parametrize(

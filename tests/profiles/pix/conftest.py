@@ -54,6 +54,7 @@ from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
+from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.tables import METADATA
 from gateway.stores.threads import HeavyWork
 from profiles.pix.profile import PROFILE
@@ -213,6 +214,7 @@ def _engine(
                     continuations=ContinuationStore(database, keys, 600.0),
                 )
             ),
+            subscriptions=SubscriptionStore(database, keys, new_key),
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),
