@@ -228,6 +228,7 @@ def domain_of(settings: Settings) -> Domain:
                 uris=each.uris,
                 trust=each.trust,
                 readers=each.readers,
+                senders=each.senders,
             )
             for name, each in settings.identity.domains.items()
         },

@@ -12,7 +12,7 @@ from gateway.record.domain import Domain
 from gateway.record.patients import Demographics, PatientFeed, PatientMerge
 from gateway.record.people import PatientId
 from profiles.pix.rules import checked_date
-from profiles.pix.wire import read_feed, read_merge
+from profiles.pix.wire.feed import read_feed, read_merge
 
 Adt = Callable[..., tuple[str, ...]]
 OURS = "A-1^^^&2.999.1.1&ISO"
