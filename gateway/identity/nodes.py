@@ -222,6 +222,7 @@ def _node(file: NodeFile, fingerprints: frozenset[str]) -> Node:
         loopback_only=file.loopback_only,
         blocked=file.blocked,
         reply_to=file.reply_to,
+        feeds=file.feeds,
     )
 
 
