@@ -48,6 +48,7 @@ from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
+from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
 
 pytest_plugins = ("tests.postgresql",)
@@ -277,9 +278,11 @@ class Record:
     def __post_init__(self) -> None:
         self.registry = RegistryStore(self.database, self.new_key, lambda code, _scheme: RANKS.get(code, 1))
         self.patients = PatientStore(self.database, self.keys)
+        identities = IdentityStore(self.database, self.keys, self.new_key)
+        self.visits = VisitStore(self.database, self.keys, identities)
         self.index = PatientIndex(
             Mpi(
-                store=IdentityStore(self.database, self.keys, self.new_key),
+                store=identities,
                 history=IdentityHistory(self.database),
                 reviews=ReviewStore(self.database),
                 domain=self.domain,

@@ -54,6 +54,7 @@ from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.spool import Spools
 from gateway.stores.threads import HeavyWork
+from gateway.stores.visits import VisitStore
 
 _PROFILES = "profiles:PROFILES"
 _NODES_SEEN = 256
@@ -174,6 +175,7 @@ def _services(
         patients=PatientStore(database, keys),
         domain=domain,
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
+        visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
     )
 
 

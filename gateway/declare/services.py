@@ -9,6 +9,7 @@ from gateway.record.domain import Domain
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
+from gateway.stores.visits import VisitStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class Services:
     patients: PatientStore
     domain: Domain
     index: PatientIndex
+    visits: VisitStore

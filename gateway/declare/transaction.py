@@ -115,7 +115,10 @@ class Codec(Generic[RequestT, ResponseT]):
 
 @dataclass(frozen=True, kw_only=True)
 class Transaction(Generic[RequestT, ResponseT]):
-    """One transaction of the Technical Framework."""
+    """One transaction of the Technical Framework.
+
+    `twin`: another transaction with the very same message; a node enrolled for that one only speaks of it.
+    """
 
     code: str
     title: str
@@ -127,6 +130,7 @@ class Transaction(Generic[RequestT, ResponseT]):
     codec: Codec[RequestT, ResponseT]
     target: Callable[[RequestT], Target]
     handle: Callable[[Call[RequestT], Services], Awaitable[ResponseT]]
+    twin: Transaction[Any, Any] | None = None
 
 
 AnyTransaction = Transaction[Any, Any]

@@ -36,6 +36,14 @@ class PatientIndex:
         """See `merging.rename`."""
         return await merging.rename(self.mpi, call, told)
 
+    async def merge_or_rename(self, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+        """See `merging.merge_or_rename`."""
+        return await merging.merge_or_rename(self.mpi, call, told)
+
+    async def rename_if_known(self, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+        """See `merging.rename_if_known`."""
+        return await merging.rename_if_known(self.mpi, call, told)
+
     async def remove(self, call: Asking, asked: PatientId) -> tuple[PersonChange, ...]:
         """See `merging.remove`."""
         return await merging.remove(self.mpi, call, asked)

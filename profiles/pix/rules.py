@@ -8,7 +8,7 @@ from datetime import date
 
 from gateway.bindings.hl7v2 import Message
 from gateway.errors import Meaning, Problem, Refused
-from gateway.mpi.context import IDENTIFIER, SUBSUMED, SURVIVOR
+from gateway.mpi.context import FIRST, IDENTIFIER, SECOND, SUBSUMED, SURVIVOR
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
 
@@ -186,14 +186,20 @@ def checked_code(value: str | None, location: str) -> str | None:
     return value
 
 
-def bounded(value: str, location: str) -> str:
+def bounded(value: str, location: str, most: int = _LONGEST_VALUE) -> str:
     """A text that is not too long to be kept."""
-    if len(value) > _LONGEST_VALUE:
-        raise refused(Meaning.DATA_TYPE, f"longer than {_LONGEST_VALUE} characters", location)
+    if len(value) > most:
+        raise refused(Meaning.DATA_TYPE, f"longer than {most} characters", location)
     return value
 
 
-PLACES = {IDENTIFIER: "PID^1^3^1^1", SURVIVOR: "PID^1^3^1^1", SUBSUMED: "MRG^1^1^1^1"}
+PLACES = {
+    IDENTIFIER: "PID^1^3^1^1",
+    SURVIVOR: "PID^1^3^1^1",
+    SUBSUMED: "MRG^1^1^1^1",
+    FIRST: "PID^1^3^1^1",
+    SECOND: "PID^2^3^1^1",
+}
 """Where the problems of the index stand in a feed."""
 
 

@@ -516,7 +516,9 @@ def check(
     rank = data.draw(st.sampled_from([1, 2, 3, 3]))
     expected = model.answer(world.items, request, rank)
     record = world.record
-    services = Services(record.registry, record.repository, record.patients, domain, record.index)
+    services = Services(
+        record.registry, record.repository, record.patients, domain, record.index, record.visits
+    )
     sent = written(request, random.Random(data.draw(st.integers(0, 9))))  # noqa: S311
     try:
         found = record.run(answered(sent, request.transaction, policy_of(rank), services))

@@ -48,7 +48,9 @@ def asked(definition: Definition, slots: Slots, domain: Domain, return_type: str
 
 
 def run(record: Any, query: Any, scope: Scope, domain: Domain) -> Found:
-    services = Services(record.registry, record.repository, record.patients, domain, record.index)
+    services = Services(
+        record.registry, record.repository, record.patients, domain, record.index, record.visits
+    )
     found: Found = record.run(execute(query, scope, services))
     return found
 
