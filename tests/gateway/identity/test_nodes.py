@@ -252,7 +252,7 @@ def test_files_are_looked_at_once_a_second_only(folder: Folder, monkeypatch: pyt
 
 def test_a_node_feeds_the_domains_of_its_file_and_no_others(folder: Folder) -> None:
     folder.enrol("a", 'feeds = ["2.999.1"]')
-    node = folder.open().named("a")
+    node = folder.directory().named("a")
     assert node is not None
     assert node.may_feed("2.999.1")
     assert not node.may_feed("2.999.2")

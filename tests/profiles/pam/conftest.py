@@ -21,7 +21,7 @@ _pix: Any = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = _pix
 _spec.loader.exec_module(_pix)
 
-domain, gateway, every_field = _pix.domain, _pix.gateway, _pix.every_field
+domain, empty, gateway, every_field = _pix.domain, _pix.empty, _pix.gateway, _pix.every_field
 STRUCTURES = {
     **dict.fromkeys(("A01", "A04", "A08", "A13", "Z99"), "ADT_A01"),
     **dict.fromkeys(("A05", "A14", "A28", "A31"), "ADT_A05"),
@@ -48,7 +48,7 @@ def node() -> str:
 
 @pytest.fixture
 def adt() -> Callable[..., tuple[str, ...]]:
-    """adt("A01", "X^^^LOCAL", pv1_19="V1", zbe="M1|20261122||INSERT|N"); another patient: merged or second."""
+    """adt("A01", "X^^^LOCAL", pv1_19="V1", zbe="M1|20261122||INSERT|N"); also merged="…", second="…"."""
     numbers = itertools.count(1)
 
     def make(trigger: str, patient: str, **given: str) -> tuple[str, ...]:

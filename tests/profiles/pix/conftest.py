@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -199,12 +200,22 @@ def node() -> str:
     return NODE
 
 
-@pytest.fixture
-def gateway(tmp_path: Path, domain: Domain, spoken: Sequence[Profile], node: str) -> Iterator[Gateway]:
-    url = f"sqlite:///{tmp_path}/passerelle.db"
-    made = create_engine(url)
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables, made once."""
+    path = tmp_path_factory.mktemp("empty") / "passerelle.db"
+    made = create_engine(f"sqlite:///{path}")
     METADATA.create_all(made)
     made.dispose()
+    return path
+
+
+@pytest.fixture
+def gateway(
+    tmp_path: Path, empty: Path, domain: Domain, spoken: Sequence[Profile], node: str
+) -> Iterator[Gateway]:
+    url = f"sqlite:///{tmp_path}/passerelle.db"
+    shutil.copy(empty, tmp_path / "passerelle.db")
     certificate, signer = certified("hospital")
     nodes = tmp_path / "nodes"
     nodes.mkdir()
