@@ -50,6 +50,8 @@ TEST_PARTNERS = (
         organisation_name="Test Hospital",
         transactions=(
             "ITI-8",
+            "ITI-30",
+            "ITI-31",
             "ITI-32",
             "ITI-41",
             "ITI-42",

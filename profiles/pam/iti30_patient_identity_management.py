@@ -120,9 +120,14 @@ async def _done(changing: Awaitable[tuple[PersonChange, ...]]) -> Managed:
         raise placed(error) from error
 
 
+_STRUCTURES = {"A40": "ADT_A39", "A47": "ADT_A30", "A24": "ADT_A24", "A37": "ADT_A37"}
+"""Message structures; all other triggers have ADT_A05 (ITI TF-2 3.30.4)."""
+
+
 def _identity(
-    trigger: str, structure: str, action: EventAction, codec: Codec[Any, Any], target: Any, handle: Any
+    trigger: str, action: EventAction, codec: Codec[Any, Any], target: Any, handle: Any
 ) -> Transaction[Any, Managed]:
+    structure = _STRUCTURES.get(trigger, "ADT_A05")
     return Transaction(
         code=_CODE,
         title=_TITLE,
@@ -141,12 +146,12 @@ _FEED = Codec(decode=read_identity, encode=encode, refuse=refuse)
 _PAIR = Codec(decode=read_pair, encode=encode, refuse=refuse)
 _LINK = Codec(decode=read_link, encode=encode, refuse=refuse)
 
-CREATED = _identity("A28", "ADT_A05", EventAction.CREATE, _FEED, feed_target, feed)
-UPDATED = _identity("A31", "ADT_A05", EventAction.UPDATE, _FEED, feed_target, feed)
-RENAMED = _identity("A47", "ADT_A30", EventAction.UPDATE, _PAIR, rename_target, rename)
-LINKED = _identity("A24", "ADT_A24", EventAction.UPDATE, _LINK, link_target, link)
-UNLINKED = _identity("A37", "ADT_A37", EventAction.UPDATE, _LINK, link_target, unlink)
-MERGED = _identity("A40", "ADT_A39", EventAction.UPDATE, _PAIR, merge_target, merge)
+CREATED = _identity("A28", EventAction.CREATE, _FEED, feed_target, feed)
+UPDATED = _identity("A31", EventAction.UPDATE, _FEED, feed_target, feed)
+RENAMED = _identity("A47", EventAction.UPDATE, _PAIR, rename_target, rename)
+LINKED = _identity("A24", EventAction.UPDATE, _LINK, link_target, link)
+UNLINKED = _identity("A37", EventAction.UPDATE, _LINK, link_target, unlink)
+MERGED = _identity("A40", EventAction.UPDATE, _PAIR, merge_target, merge)
 
 
 def with_twin(twin: Transaction[Any, Any]) -> tuple[Transaction[Any, Any], ...]:

@@ -162,38 +162,30 @@ _TELL = Codec(decode=read_told, encode=encode, refuse=refuse)
 _MOVE = Codec(decode=read_moved, encode=encode, refuse=refuse)
 _ACCOUNT = Codec(decode=read_account_move, encode=encode, refuse=refuse)
 
-_STRUCTURES = (
-    ("ADT_A01", ("A13", Z99)),
-    ("ADT_A02", ("A02",)),
-    ("ADT_A03", ("A03",)),
-    ("ADT_A05", ("A14",)),
-    ("ADT_A06", ("A06", "A07")),
-    ("ADT_A09", ("A09", "A10", "A11")),
-    ("ADT_A12", ("A12",)),
-    ("ADT_A15", ("A15",)),
-    ("ADT_A16", ("A16",)),
-    ("ADT_A21", ("A21", "A22", "A25", "A26", "A27", "A32", "A33")),
-    ("ADT_A38", ("A38",)),
-    ("ADT_A52", ("A52", "A53", "A55")),
-    ("ADT_A54", ("A54",)),
-)
-"""Message structures of the triggers that tell nothing of the person (ITI TF-2 3.31.5)."""
+_STRUCTURES = {
+    **dict.fromkeys(("A05", "A14"), "ADT_A05"),
+    **dict.fromkeys(("A06", "A07"), "ADT_A06"),
+    **dict.fromkeys(("A09", "A10", "A11"), "ADT_A09"),
+    **dict.fromkeys(("A21", "A22", "A25", "A26", "A27", "A32", "A33"), "ADT_A21"),
+    **dict.fromkeys(("A52", "A53", "A55"), "ADT_A52"),
+    **{each: f"ADT_{each}" for each in ("A02", "A03", "A12", "A15", "A16", "A38", "A54")},
+    "A44": "ADT_A43",
+}
+"""Message structures; all other triggers have ADT_A01 (ITI TF-2 3.31.5)."""
+
+_TOLD = ("A01", "A04", "A05", "A08")
 
 
 def _encounter(
-    structure: str,
-    triggers: tuple[str, ...],
-    action: EventAction,
-    codec: Codec[Any, Any],
-    about: Any,
-    do: Any,
+    triggers: tuple[str, ...], action: EventAction, codec: Codec[Any, Any], about: Any, do: Any
 ) -> Transaction[Any, Any]:
+    structures = {each: _STRUCTURES[each] for each in triggers if each in _STRUCTURES}
     return Transaction(
         code=_CODE,
         title=_TITLE,
         section=_SECTION,
         actors=_ACTORS,
-        binding=Hl7v2(message="ADT", triggers=triggers, structure=structure, version=_VERSION),
+        binding=Hl7v2("ADT", triggers, "ADT_A01", _VERSION, structures),
         action=Action.PATIENT_FEED,
         audit=patient_event(_CODE, _TITLE, action),
         codec=codec,
@@ -202,10 +194,12 @@ def _encounter(
     )
 
 
-ADMITTED = _encounter("ADT_A01", ("A01", "A04"), EventAction.CREATE, _TELL, target, tell)
-PREADMITTED = _encounter("ADT_A05", ("A05",), EventAction.CREATE, _TELL, target, tell)
-CHANGED = _encounter("ADT_A01", ("A08",), EventAction.UPDATE, _TELL, target, tell)
-ACCOUNT = _encounter("ADT_A43", ("A44",), EventAction.UPDATE, _ACCOUNT, account_target, move_account)
+_MOVED = tuple(sorted({*STATES, *CANCELS, Z99} - {*_TOLD}))
+
+ANNOUNCED = _encounter(("A01", "A04", "A05"), EventAction.CREATE, _TELL, target, tell)
+CHANGED = _encounter(("A08",), EventAction.UPDATE, _TELL, target, tell)
+MOVED = _encounter(_MOVED, EventAction.UPDATE, _MOVE, target, move)
+ACCOUNT = _encounter(("A44",), EventAction.UPDATE, _ACCOUNT, account_target, move_account)
 MERGED_TOO = replace(
     MERGED,
     code=_CODE,
@@ -216,13 +210,4 @@ MERGED_TOO = replace(
 )
 """The merge of ITI-30, from a node that is enrolled for ITI-31 only."""
 
-TRANSACTIONS: tuple[Transaction[Any, Any], ...] = (
-    ADMITTED,
-    PREADMITTED,
-    CHANGED,
-    ACCOUNT,
-    *(
-        _encounter(structure, some, EventAction.UPDATE, _MOVE, target, move)
-        for structure, some in _STRUCTURES
-    ),
-)
+TRANSACTIONS: tuple[Transaction[Any, Any], ...] = (ANNOUNCED, CHANGED, MOVED, ACCOUNT)

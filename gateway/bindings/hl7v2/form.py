@@ -128,9 +128,9 @@ class Hl7Form:
 
 def _refuse_other_structure(message: Message, binding: Hl7v2, trigger: str) -> None:
     # The structure follows from the trigger. Systems older than MSH-9.3 put the trigger's own name there.
-    structure = message.value("MSH-9.3")
-    if structure and structure not in {binding.structure, f"{binding.message}_{trigger}"}:
-        text = f"MSH-9.3 is not {binding.structure}, the structure of this trigger"
+    structure, expected = message.value("MSH-9.3"), binding.structure_of(trigger)
+    if structure and structure not in {expected, f"{binding.message}_{trigger}"}:
+        text = f"MSH-9.3 is not {expected}, the structure of this trigger"
         raise _refused(Meaning.UNSUPPORTED_TYPE, text, "MSH^1^9^1^3")
 
 
