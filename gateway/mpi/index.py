@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.mpi import feeding, grading, linking, lookup, merging, reading, search, undoing
+from gateway.mpi import feeding, grading, linking, lookup, merging, reading, reviewing, search, undoing
 from gateway.mpi.context import Asking, Mpi
 from gateway.mpi.lookup import CrossReference
 from gateway.mpi.query import DemographicsQuery
+from gateway.mpi.reviewing import Outcome, Question
 from gateway.record.demographics import Demographics
 from gateway.record.patients import PatientFeed, PatientMerge, Person, PersonChange
 from gateway.record.people import PatientId
+from gateway.stores.identity_history import Event
+from gateway.stores.reviews import Review, ReviewState
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,24 @@ class PatientIndex:
     async def undo(self, call: Asking, operation: int) -> tuple[PersonChange, ...]:
         """See `undoing.undo`."""
         return (await undoing.undo(self.mpi, call, operation)).finish()
+
+    async def history(self, call: Asking, key: int) -> tuple[Event, ...]:
+        """What happened to the identities of a person, by person key; see `reviewing.history`."""
+        return await reviewing.history(self.mpi, call, key)
+
+    async def reviews(
+        self, call: Asking, states: Sequence[ReviewState], after: int, most: int
+    ) -> tuple[Review, ...]:
+        """See `reviewing.listed`."""
+        return await reviewing.listed(self.mpi, call, states, after, most)
+
+    async def question(self, call: Asking, key: int) -> Question | None:
+        """See `reviewing.question`."""
+        return await reviewing.question(self.mpi, call, key)
+
+    async def decide(self, call: Asking, key: int, outcome: Outcome, reason: str) -> tuple[PersonChange, ...]:
+        """See `reviewing.decide`."""
+        return await reviewing.decide(self.mpi, call, key, outcome, reason)
 
     async def known(self, asked: PatientId) -> bool:
         """Whether an identifier is in use: told of, not merged, not removed."""

@@ -61,7 +61,7 @@ async def cross_reference(
 ) -> CrossReference:
     """The other identifiers of the person, in the target domains (OIDs; None for one that is not known).
 
-    A domain that the caller may not see is not known to it. Merged, removed and hidden identifiers are unknown.
+    A domain that the caller may not see is not known to it. Merged, removed and hidden ones are unknown.
     Without targets: all that the caller may see. Links that are only suspected never show.
     """
     name = reader(call)

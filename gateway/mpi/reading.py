@@ -78,7 +78,7 @@ async def _merged(mpi: Mpi, view: View, held: Held) -> Person | None:
 async def persons(
     mpi: Mpi, call: Asking, keys: Sequence[int], domains: tuple[str, ...] | None
 ) -> tuple[Person, ...]:
-    """Persons of a later part of an answer, in the order of the keys; whom the caller may not see is left out."""
+    """Persons of a later part of an answer, in the order of the keys; whom the caller may not see is out."""
     view = view_of(mpi, call, domains)
     members = by_person(visible(view, await mpi.store.members(keys)))
     found = (person_of(mpi, view, members[key]) for key in keys if key in members)

@@ -30,6 +30,7 @@ _OF_OPERATION = select(tables.patient_event).where(_E.operation == bindparam("op
 _OF_PATIENTS = (
     select(tables.patient_event).where(_E.patient_key.in_(bindparam("keys", expanding=True))).order_by(_E.key)
 )
+_OF_PERSON = select(tables.patient_event).where(_E.person_before == bindparam("person")).order_by(_E.key)
 _LEFT = (
     select(_E.person_after).where(_E.person_before == bindparam("person")).order_by(_E.key.desc()).limit(1)
 )
@@ -124,6 +125,10 @@ class IdentityHistory:
     async def of_patients(self, keys: Iterable[int]) -> list[Event]:
         """Everything that happened to some identities, in order."""
         return _events(await self._database.fetch(_OF_PATIENTS, {"keys": sorted(set(keys))}))
+
+    async def of_person(self, person: int) -> list[Event]:
+        """Everything by which an identity left a person, in order."""
+        return _events(await self._database.fetch(_OF_PERSON, {"person": person}))
 
     async def successor(self, person: int) -> int | None:
         """The person whom the last identity of a person that is no more went to."""

@@ -25,26 +25,29 @@ AFFINITY, CITY, VALLEY, STATE = "2.999.1.1", "2.999.3", "2.999.4", "2.999.5"
 class Told:
     """People as sources tell of them."""
 
-    anna: Demographics = Demographics(
-        names=(PersonName(family="Schmit", given=("Anna", "Marie")),),
-        birth_date="19801224",
-        sex="F",
-        addresses=(Address(lines=("12, rue de la Gare",), city="Esch", postcode="L-4040"),),
-        telecoms=(Telecom(value="+352621123456"),),
-    )
-    bruno: Demographics = Demographics(
-        names=(PersonName(family="Ferreira da Silva", given=("Bruno",)),),
-        birth_date="19750503",
-        sex="M",
-        addresses=(Address(lines=("3, um Bierg",), city="Diekirch", postcode="L-9210"),),
-        telecoms=(Telecom(value="+352691654321"),),
-    )
+    anna: Demographics
+    bruno: Demographics
 
     def with_number(self, told: Demographics, number: str) -> Demographics:
         return replace(told, identifiers=(PatientId(number, STATE),))
 
 
-TOLD = Told()
+TOLD = Told(
+    anna=Demographics(
+        names=(PersonName(family="Schmit", given=("Anna", "Marie")),),
+        birth_date="19801224",
+        sex="F",
+        addresses=(Address(lines=("12, rue de la Gare",), city="Esch", postcode="L-4040"),),
+        telecoms=(Telecom(value="+352621123456"),),
+    ),
+    bruno=Demographics(
+        names=(PersonName(family="Ferreira da Silva", given=("Bruno",)),),
+        birth_date="19750503",
+        sex="M",
+        addresses=(Address(lines=("3, um Bierg",), city="Diekirch", postcode="L-9210"),),
+        telecoms=(Telecom(value="+352691654321"),),
+    ),
+)
 
 
 class Index:
@@ -93,12 +96,12 @@ class Index:
     def state(self) -> list[tuple[Any, ...]]:
         """Who is whom, and what is known of them."""
         rows = self.record.run(self.record.database.fetch(select(tables.patient)))
-        found = [
-            (row.extension, row.root, row.head, row.person, row.state)
-            + (self.held(PatientId(row.extension, row.root)).told,)
-            for row in rows
-        ]
+        found = [(row.extension, row.root, row.head, row.person, row.state, self.told(row)) for row in rows]
         return sorted(found, key=lambda each: each[:2])
+
+    def told(self, row: Any) -> Demographics:
+        told: Demographics = self.held(PatientId(row.extension, row.root)).told
+        return told
 
     def at_once(self, *requests: Callable[[Any], Any]) -> list[Any]:
         """Requests that read before any of them is written, each tried again when another was faster."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import Meaning, Refused
+from gateway.matching import is_matricule
 from gateway.record.access import Scope
 from gateway.record.demographics import NOTHING, Demographics, PersonName
 from gateway.record.patients import PatientFeed, State
@@ -57,13 +58,7 @@ def test_an_equal_national_number_links_who_moved_and_has_another_phone(
 
 
 def valid_number(date: str) -> str:
-    from gateway.matching import is_matricule
-
-    return next(
-        number
-        for number in (f"{date}001{tail:02d}" for tail in range(100))
-        if is_matricule(number)
-    )
+    return next(number for number in (f"{date}001{tail:02d}" for tail in range(100)) if is_matricule(number))
 
 
 def test_an_update_keeps_what_is_not_sent_and_a_whole_one_does_not(index: Any, told: Any, ids: Ids) -> None:

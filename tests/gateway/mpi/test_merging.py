@@ -5,7 +5,9 @@ import pytest
 
 from gateway.errors import Meaning, Refused
 from gateway.record.demographics import NOTHING
+from gateway.record.patients import PatientMerge
 from gateway.record.people import PatientId
+from gateway.stores.search import ENTRY
 
 Ids = Callable[[str], PatientId]
 
@@ -96,7 +98,7 @@ def test_the_registry_follows_a_merge_and_its_undoing(index: Any, make: Any, ids
         record.register(make.submission(entry, patient=ids(f"xad:{number}")), make)
 
     def found(identity: PatientId) -> int:
-        return len(record.rows(identity)) if hasattr(record, "rows") else _count(record, identity)
+        return _count(record, identity)
 
     index.merge(ids("xad:2"), ids("xad:1"))
     assert found(ids("xad:2")) == 2
@@ -105,18 +107,12 @@ def test_the_registry_follows_a_merge_and_its_undoing(index: Any, make: Any, ids
 
 
 def _count(record: Any, identity: PatientId) -> int:
-    from gateway.stores.search import ENTRY
-
     return len(record.run(record.registry.find(record.scope(identity), ENTRY, (), 100)))
 
 
 def test_a_new_identifier_takes_the_place_of_the_old_one(index: Any, told: Any, ids: Ids) -> None:
     index.feed(told.anna, ids("city:1"))
     index.feed(told.anna, ids("valley:7"))
-    rename = index.record.index.rename
-    assert rename is not None
-    from gateway.record.patients import PatientMerge
-
     index.do("rename", PatientMerge(survivor=ids("city:9"), subsumed=ids("city:1"), message_id="1"))
     assert index.held(ids("city:9")).told == told.anna
     assert index.held(ids("city:1")).identity.merged

@@ -1,4 +1,4 @@
-"""Random sequences of merges, links, unlinks, renames and updates, taken back one by one, return to the start.
+"""Random merges, links, unlinks, renames and updates, taken back one by one, return to the start.
 
 PASSERELLE_SEQUENCES says how many; documents are registered under some of the identities.
 """
@@ -29,7 +29,7 @@ class Life:
     """One sequence over identities of its own; `backs` take its steps back."""
 
     def __init__(self, index: Any, ids: Ids, seed: int, told: Any) -> None:
-        self.index, self.random, self.seed, self.told = index, random.Random(seed), seed, told
+        self.index, self.random, self.seed, self.told = index, random.Random(seed), seed, told  # noqa: S311 - repeatable
         self.all = [ids(f"{domain}:{seed}-{number}") for domain in DOMAINS for number in range(3)]
         self.ids = ids
         self.backs: list[Callable[[], Any]] = []
@@ -49,23 +49,24 @@ class Life:
 
     def merge(self, one: PatientId, other: PatientId) -> None:
         other = self.random.choice([each for each in self.all if each.root == one.root and each != one])
-        self._undoable("merge", other, PatientMerge(survivor=one, subsumed=other, message_id="1"))
+        self._undoable("merge", PatientMerge(survivor=one, subsumed=other, message_id="1"))
 
     def rename(self, one: PatientId, _other: PatientId) -> None:
         fresh = PatientId(f"{self.seed}-new-{len(self.backs)}", one.root)
-        self._undoable("rename", one, PatientMerge(survivor=fresh, subsumed=one, message_id="1"))
+        self._undoable("rename", PatientMerge(survivor=fresh, subsumed=one, message_id="1"))
 
     def link(self, one: PatientId, other: PatientId) -> None:
-        self._undoable("link", other, one, other, "-")
+        self._undoable("link", one, other, "-")
 
     def unlink(self, one: PatientId, other: PatientId) -> None:
-        self._undoable("unlink", other, one, other, "-")
+        self._undoable("unlink", one, other, "-")
 
-    def _undoable(self, method: str, moved: PatientId, *arguments: Any) -> None:
+    def _undoable(self, method: str, *arguments: Any) -> None:
         before = self._events()
         self.index.do(method, *arguments)
-        for event in self._events()[len(before) :][:1]:
-            self.backs.append(lambda: self.index.do("undo", event.operation))
+        if fresh := self._events()[len(before) :]:
+            operation = fresh[0].operation
+            self.backs.append(lambda: self.index.do("undo", operation))
 
     def _events(self) -> list[Any]:
         rows = [self.index.held(each) for each in self.all]
