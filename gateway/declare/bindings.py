@@ -140,12 +140,36 @@ class FhirReply:
         return self.content.size
 
 
+Hl7Component = str | tuple[str, ...]
+"""A component: its text, or its subcomponents."""
+
+Hl7Repetition = str | tuple[Hl7Component, ...]
+"""One occurrence of a field: its text, or its components."""
+
+Hl7Field = str | tuple[Hl7Repetition, ...]
+"""A field: its text, or its repetitions. One composite value is `((first, second),)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An HL7 v2 segment; the first of `fields` is field 1. Texts are plain: what needs escapes gets them."""
+
+    name: str
+    fields: tuple[Hl7Field, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Hl7Reply:
-    """What an HL7 v2 codec answers a feed with: accepted, unless one of the problems is no warning."""
+    """What an HL7 v2 codec answers with: accepted, unless one of the problems is no warning.
+
+    A feed is acknowledged. A query gets a response of the type `response` (MSH-9: message, trigger,
+    structure), in which `segments` follow the echo of the query; without any, nothing was found.
+    """
 
     problems: tuple[Problem, ...] = ()
     size: int = 0
+    response: tuple[str, str, str] | None = None
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class Delimiters:
 STANDARD = Delimiters()
 
 
+def encoding_of(charset: str) -> str | None:
+    """The codec of a value of MSH-18, "" is ASCII; None when it is not one of those taken here."""
+    return _ENCODINGS.get(charset)
+
+
 class _Place(NamedTuple):
     """A path taken apart; 0 stands for a part that is not named."""
 
