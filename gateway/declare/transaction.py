@@ -52,10 +52,11 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class QueryText:
-    """A query as it was received, for the audit (ParticipantObjectQuery)."""
+    """A query as it was received, for the audit (ParticipantObjectQuery); `encoding` is that of its text."""
 
     identifier: str
     text: bytes
+    encoding: str = "UTF-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,7 +174,10 @@ def _objects(
         if ObjectKind.REGISTRY_OBJECT in event.objects:
             yield from (registry_object(name, kind) for name, kind in made.objects or _named(target))
         if ObjectKind.QUERY in event.objects and target.query is not None:
-            yield query_object(target.query.identifier, event.type, target.query.text)
+            query = target.query
+            yield query_object(
+                query.identifier, event.type, query.text, encoding=query.encoding, details=details
+            )
     if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
         leading = verdict.leading
         reason = leading.reason if not leading.permitted else "CONFIDENTIALITY"
