@@ -4,11 +4,12 @@ from gateway.declare.transaction import Profile
 from profiles.fhirbase.profile import profile_over
 from profiles.mhd.profile import PROFILE as MHD
 from profiles.pam.profile import PROFILE as PAM
+from profiles.pdq.profile import PROFILE as PDQ
 from profiles.pix.profile import PROFILE as PIX
 from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PAM, MHD)
+_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, MHD)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

@@ -1,0 +1,84 @@
+"""Whom a query finds, page by page (ITI TF-2 3.21.4.1.3, 3.21.4.2.2.9, 3.22.4.1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.declare.bindings import Segment
+from gateway.declare.services import Services
+from gateway.declare.transaction import Call
+from gateway.errors import Defect, Meaning, Refused
+from gateway.record.patients import Person
+from profiles.pdq.wire.request import PersonQuery, placed, wanted_domains
+from profiles.pix.wire.query import refused
+
+_UNKNOWN_POINTER = "this continuation is not known, or not any more; begin the query again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Persons in one answer; `pointer` is where the next goes on, None after the last. `shown` as `seen`."""
+
+    persons: tuple[Person, ...]
+    pointer: str | None
+    shown: frozenset[str]
+
+    @property
+    def end(self) -> tuple[Segment, ...]:
+        """DSC, unless this is the last page."""
+        return (Segment("DSC", (self.pointer, "I")),) if self.pointer is not None else ()
+
+
+async def page(call: Call[PersonQuery], services: Services) -> Page:
+    """The persons of a query, or of its next page. Refused when the index refuses, or a domain is unknown."""
+    query = call.request
+    if call.node is None:
+        raise Defect("a query comes from a node")
+    domains = wanted_domains(query, services.domain, call.node.name)
+    if query.pointer is not None:
+        persons, rest = await _continued(call, services, query.pointer, domains)
+    elif query.impossible:
+        persons, rest = (), ()
+    else:
+        persons, rest = await _begun(call, services, domains)
+    pointer = await services.index.keep(call, query.tag, rest) if rest else None
+    return Page(persons=persons, pointer=pointer, shown=seen(services, call.node.name))
+
+
+def seen(services: Services, node: str) -> frozenset[str]:
+    """The domains whose identifiers a node may see."""
+    domains = services.domain.identity_domains
+    return frozenset(root for root, each in domains.items() if each.seen_by(node))
+
+
+_Found = tuple[tuple[Person, ...], Sequence[int]]
+"""Persons of this answer, and the keys of those that are left."""
+
+
+async def _begun(call: Call[PersonQuery], services: Services, domains: tuple[str, ...] | None) -> _Found:
+    query = call.request
+    try:
+        found = await services.index.search(call, replace(query.wanted, domains=domains))
+    except Refused as error:
+        raise placed(error) from error
+    most = query.quantity or len(found)
+    return found[:most], [each.key for each in found[most:]]
+
+
+async def _continued(
+    call: Call[PersonQuery], services: Services, pointer: str, domains: tuple[str, ...] | None
+) -> _Found:
+    """The next persons as they are now; who is not to be seen any more is passed over."""
+    query = call.request
+    resumed = await services.index.resume(call, pointer)
+    if resumed is None or resumed[0] != query.tag:
+        raise refused(Meaning.UNKNOWN_KEY, _UNKNOWN_POINTER, "DSC^1^1")
+    rest = resumed[1]
+    most = query.quantity or len(rest)
+    persons: tuple[Person, ...] = ()
+    while rest and len(persons) < most:
+        missing = most - len(persons)
+        persons += await services.index.persons(call, rest[:missing], domains)
+        rest = rest[missing:]
+    return persons, rest
