@@ -50,7 +50,7 @@ def encode(response: Found, domain: Domain) -> Hl7Reply:
     """RSP^K22: a PID for each person (cases 1 and 2), and DSC where there are more."""
     told = response.page
     persons = tuple(
-        pid(each.identifiers, each.demographics, domain, number=number, shown=told.shown)
+        pid(each.identifiers, each.demographics, domain, number=number)
         for number, each in enumerate(told.persons, 1)
     )
     return Hl7Reply(response=_RESPONSE, segments=(*persons, *told.end))

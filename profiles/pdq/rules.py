@@ -18,11 +18,10 @@ _UNKNOWN_POINTER = "this continuation is not known, or not any more; begin the q
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Persons in one answer; `pointer` is where the next goes on, None after the last. `shown` as `seen`."""
+    """Persons in one answer; `pointer` is where the next goes on, None after the last."""
 
     persons: tuple[Person, ...]
     pointer: str | None
-    shown: frozenset[str]
 
     @property
     def end(self) -> tuple[Segment, ...]:
@@ -38,18 +37,10 @@ async def page(call: Call[PersonQuery], services: Services) -> Page:
     domains = wanted_domains(query, services.domain, call.node.name)
     if query.pointer is not None:
         persons, rest = await _continued(call, services, query.pointer, domains)
-    elif query.impossible:
-        persons, rest = (), ()
     else:
         persons, rest = await _begun(call, services, domains)
     pointer = await services.index.keep(call, query.tag, rest) if rest else None
-    return Page(persons=persons, pointer=pointer, shown=seen(services, call.node.name))
-
-
-def seen(services: Services, node: str) -> frozenset[str]:
-    """The domains whose identifiers a node may see."""
-    domains = services.domain.identity_domains
-    return frozenset(root for root, each in domains.items() if each.seen_by(node))
+    return Page(persons=persons, pointer=pointer)
 
 
 _Found = tuple[tuple[Person, ...], Sequence[int]]

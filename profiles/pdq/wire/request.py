@@ -38,11 +38,6 @@ class PersonQuery:
     message_id: str
     visit: tuple[Group, ...] = ()
 
-    @property
-    def impossible(self) -> bool:
-        """Whether an identifier is asked for that nobody can have: its domain is not known here."""
-        return not all(self.wanted.identifiers)
-
 
 def read_query(message: Message, domain: Domain, *, with_visit: bool = False) -> PersonQuery:
     """QPD, RCP and DSC; parameters about a visit are taken where the transaction has them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from gateway.bindings.hl7v2 import Segment
@@ -29,14 +29,12 @@ def pid(
     domain: Domain,
     *,
     number: int | None = None,
-    shown: Collection[str] | None = None,
 ) -> Segment:
-    """All that is known, PID-3 fully qualified and in the order given; `number` is PID-1.
+    """All that is told, PID-3 fully qualified and in the order given; `number` is PID-1.
 
-    National number and identifiers of the mother are told where their domains are among `shown`; None is
-    every domain known here. A name that is not known is one of unspecified type, since PID-5 is required.
+    Identifiers in `told` are those that the reader may see. A name that is not known is one of unspecified
+    type, since PID-5 is required.
     """
-    seen = domain.identity_domains.keys() if shown is None else shown
     fields: dict[int, Hl7Field] = {
         1: "" if number is None else str(number),
         3: tuple(qualified(each, domain) for each in identifiers),
@@ -50,8 +48,8 @@ def pid(
         15: told.language or "",
         16: told.marital_status or "",
         18: (taken_apart(told.account),) if told.account else "",
-        19: _national_number(told, domain, seen),
-        21: tuple(qualified(each, domain) for each in told.mothers_identifiers or () if each.root in seen),
+        19: _national_number(told, domain),
+        21: tuple(qualified(each, domain) for each in told.mothers_identifiers or ()),
         23: told.birth_place or "",
         24: told.multiple_birth or "",
         25: told.birth_order or "",
@@ -92,7 +90,7 @@ def _telecom(telecom: Telecom) -> Hl7Repetition:
     return (telecom.value, _USES.get(telecom.use, ""), equipment)
 
 
-def _national_number(told: Demographics, domain: Domain, seen: Collection[str]) -> str:
+def _national_number(told: Demographics, domain: Domain) -> str:
     """A number that a source names and does not assign: PID-19, not one of the identifiers in PID-3."""
-    numbers = (each for each in told.identifiers or () if each.root in domain.national_roots)
-    return next((each.extension for each in numbers if each.root in seen), "")
+    numbers = (each.extension for each in told.identifiers or () if each.root in domain.national_roots)
+    return next(numbers, "")
