@@ -50,6 +50,7 @@ def known(gateway: Any, adt: Adt) -> Any:
 
 
 NUMBERS = itertools.count(1)
+ANYBODY = ("A^^^PASSERELLE", "nobody^^^PASSERELLE", "X^^^NOWHERE")
 
 
 def query(asked: str, targets: str = "", *, charset: str = "", kind: str = "QBP^Q23^QBP_Q21") -> list[str]:
@@ -214,7 +215,7 @@ def test_the_header_turns_sender_and_receiver_round(known: Any) -> None:
 
 def test_the_answer_has_the_delimiters_of_the_query(known: Any) -> None:
     marks = str.maketrans({"|": "#", "^": "*", "~": "%", "\\": "!", "&": "?"})
-    sent = [segment.translate(marks) for segment in query(f"A^^^&2.999.1.1&ISO", "^^^LAB")]
+    sent = [segment.translate(marks) for segment in query("A^^^&2.999.1.1&ISO", "^^^LAB")]
     answer = known.send(*sent)
     assert answer.sent("PID") == f"PID###L 1***LAB?{LAB}?ISO##%******S"
     assert told(answer) == FINE
@@ -258,7 +259,7 @@ def test_a_node_that_is_not_enrolled_learns_nothing(known: Any) -> None:
             return replace(nodes.authenticate(*given), transactions=frozenset({"ITI-8"}))
 
     fenced = replace(known, engine=replace(known.engine, nodes=Without()))
-    answers = [fenced.send(*query(asked)) for asked in ("A^^^PASSERELLE", "nobody^^^PASSERELLE", "X^^^NOWHERE")]
+    answers = [fenced.send(*query(asked)) for asked in ANYBODY]
     assert {(each.field("MSA-1"), each.field("ERR-2"), each.raw("ERR-3.1")) for each in answers} == {
         ("AR", "", "207")
     }
@@ -275,6 +276,6 @@ def test_a_caller_without_the_right_learns_nothing(known: Any) -> None:
             return replace(policy, roles=roles)
 
     fenced = replace(known, engine=replace(known.engine, policies=Without()))
-    answers = [fenced.send(*query(asked)) for asked in ("A^^^PASSERELLE", "nobody^^^PASSERELLE", "X^^^NOWHERE")]
+    answers = [fenced.send(*query(asked)) for asked in ANYBODY]
     assert {told(each) for each in answers} == {("AR", "AR", "", "207")}
     assert all(each.segments("PID") == 0 for each in answers)
