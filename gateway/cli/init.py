@@ -43,6 +43,7 @@ class Partner:
 
 _WRITE = ("ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92")
 _READ = ("ITI-18", "ITI-43", "ITI-67", "ITI-68")
+_ASK = ("ITI-9", "ITI-21", "ITI-22")
 TEST_PARTNERS = (
     Partner(
         name="hospital",
@@ -61,6 +62,7 @@ TEST_PARTNERS = (
             "ITI-86",
             "ITI-92",
             *_READ,
+            *_ASK,
         ),
     ),
     Partner(

@@ -331,6 +331,22 @@ def administration(house: House, trigger: str) -> Raw:
     return house.peer(Raw(body=text.encode(), target="mllp"), "hospital")
 
 
+def hl7_query(house: House, transaction: AnyTransaction) -> Raw:
+    """A query of HL7 v2 about the known patient, or the cancel of one."""
+    root, trigger = house.settings.domain.affinity_oid, transaction.binding.triggers[0]
+    asked = {
+        "Q23": f"QPD|IHE PIX Query|contract|{PATIENT}^^^&{root}&ISO\rRCP|I\r",
+        "J01": "QID|contract|IHE PDQ Query\r",
+    }
+    criteria = f"@PID.3.1^{PATIENT}~@PID.3.4.2^{root}~@PID.3.4.3^ISO"
+    head = (
+        f"MSH|^~\\&|EMR|HOSPITAL|PASSERELLE|DSP|20260101120000||{transaction.binding.message}^{trigger}^"
+        f"{transaction.binding.structure}|{uuid.uuid4().hex[:20]}|P|2.5\r"
+    )
+    text = head + asked.get(trigger, f"QPD|IHE PDQ Query|contract|{criteria}\rRCP|I\r")
+    return house.peer(Raw(body=text.encode(), target="mllp"), "hospital")
+
+
 def fhir(house: House, path: str, query: str = "", *, with_token: bool = True) -> Raw:
     base = f"{house.settings.server.public_url}/fhir"
     headers = {"accept": "*/*"}
@@ -439,6 +455,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-8": lambda: ("hl7v2", _feed(house, transaction)),
         "ITI-30": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
         "ITI-31": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
+        **dict.fromkeys(("ITI-9", "ITI-21", "ITI-22"), lambda: ("hl7v2", hl7_query(house, transaction))),
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()
 
