@@ -125,6 +125,12 @@ class PatientIndex:
         """See `reading.persons`."""
         return await reading.persons(self.mpi, call, keys, domains)
 
+    async def records(
+        self, call: Asking, persons: Sequence[int], domains: tuple[str, ...] | None
+    ) -> dict[int, int]:
+        """See `reading.records`."""
+        return await reading.records(self.mpi, call, persons, domains)
+
     async def keep(self, call: Asking, tag: str, persons: Sequence[int]) -> str:
         """See `reading.keep`."""
         return await reading.keep(self.mpi, call, tag, persons)

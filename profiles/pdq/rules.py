@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.declare.bindings import Segment
@@ -29,28 +29,42 @@ class Page:
         return (Segment("DSC", (self.pointer, "I")),) if self.pointer is not None else ()
 
 
-async def page(call: Call[PersonQuery], services: Services) -> Page:
-    """The persons of a query, or of its next page. Refused when the index refuses, or a domain is unknown."""
-    query = call.request
+Persons = tuple[Person, ...]
+Suiting = Callable[[Persons], Awaitable[Persons]]
+"""Leaves out whom a transaction does not want of those that the index finds."""
+
+
+async def everybody(persons: Persons) -> Persons:
+    """Leaves out nobody."""
+    return persons
+
+
+def domains_of(call: Call[PersonQuery], services: Services) -> tuple[str, ...] | None:
+    """The domains whose identifiers are wanted; see `wanted_domains`."""
     if call.node is None:
         raise Defect("a query comes from a node")
-    domains = wanted_domains(query, services.domain, call.node.name)
+    return wanted_domains(call.request, services.domain, call.node.name)
+
+
+async def page(call: Call[PersonQuery], services: Services, suiting: Suiting = everybody) -> Page:
+    """The persons of a query, or of its next page. Refused when the index refuses, or a domain is unknown."""
+    query = call.request
     if query.pointer is not None:
-        persons, rest = await _continued(call, services, query.pointer, domains)
+        persons, rest = await _continued(call, services, query.pointer, suiting)
     else:
-        persons, rest = await _begun(call, services, domains)
+        persons, rest = await _begun(call, services, suiting)
     pointer = await services.index.keep(call, query.tag, rest) if rest else None
     return Page(persons=persons, pointer=pointer)
 
 
-_Found = tuple[tuple[Person, ...], Sequence[int]]
+_Found = tuple[Persons, Sequence[int]]
 """Persons of this answer, and the keys of those that are left."""
 
 
-async def _begun(call: Call[PersonQuery], services: Services, domains: tuple[str, ...] | None) -> _Found:
-    query = call.request
+async def _begun(call: Call[PersonQuery], services: Services, suiting: Suiting) -> _Found:
+    query, domains = call.request, domains_of(call, services)
     try:
-        found = await services.index.search(call, replace(query.wanted, domains=domains))
+        found = await suiting(await services.index.search(call, replace(query.wanted, domains=domains)))
     except Refused as error:
         raise placed(error) from error
     most = query.quantity or len(found)
@@ -58,18 +72,18 @@ async def _begun(call: Call[PersonQuery], services: Services, domains: tuple[str
 
 
 async def _continued(
-    call: Call[PersonQuery], services: Services, pointer: str, domains: tuple[str, ...] | None
+    call: Call[PersonQuery], services: Services, pointer: str, suiting: Suiting
 ) -> _Found:
     """The next persons as they are now; who is not to be seen any more is passed over."""
-    query = call.request
+    query, domains = call.request, domains_of(call, services)
     resumed = await services.index.resume(call, pointer)
     if resumed is None or resumed[0] != query.tag:
         raise refused(Meaning.UNKNOWN_KEY, _UNKNOWN_POINTER, "DSC^1^1")
     rest = resumed[1]
     most = query.quantity or len(rest)
-    persons: tuple[Person, ...] = ()
+    persons: Persons = ()
     while rest and len(persons) < most:
         missing = most - len(persons)
-        persons += await services.index.persons(call, rest[:missing], domains)
+        persons += await suiting(await services.index.persons(call, rest[:missing], domains))
         rest = rest[missing:]
     return persons, rest

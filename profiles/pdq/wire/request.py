@@ -12,7 +12,8 @@ from gateway.mpi.query import DemographicsQuery
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
 from profiles.pdq.wire.criteria import query_of
-from profiles.pdq.wire.parameters import Group, groups, parameters
+from profiles.pdq.wire.parameters import groups, parameters
+from profiles.pdq.wire.visit import VisitCriterion, criterion_of
 from profiles.pix.wire.authority import Authority
 from profiles.pix.wire.query import quantity, query_text, refused, require_query, sent_repetitions
 
@@ -36,16 +37,15 @@ class PersonQuery:
     pointer: str | None
     text: QueryText
     message_id: str
-    visit: tuple[Group, ...] = ()
+    visit: tuple[VisitCriterion, ...] = ()
 
 
 def read_query(message: Message, domain: Domain, *, with_visit: bool = False) -> PersonQuery:
     """QPD, RCP and DSC; parameters about a visit are taken where the transaction has them."""
     tag = require_query(message)
     sent = list(groups(parameters(message)))
-    visit = tuple(each for each in sent if with_visit and each.first.segment == _VISIT)
-    about_person = [each for each in sent if not with_visit or each.first.segment != _VISIT]
-    wanted = query_of(about_person, domain)
+    of_visit = [each for each in sent if with_visit and each.first.segment == _VISIT]
+    wanted = query_of((each for each in sent if each not in of_visit), domain)
     return PersonQuery(
         wanted=replace(wanted, least=_confidence(message)),
         targets=tuple(
@@ -57,7 +57,7 @@ def read_query(message: Message, domain: Domain, *, with_visit: bool = False) ->
         pointer=_pointer(message),
         text=query_text(message, tag),
         message_id=message.value("MSH-10") or "",
-        visit=visit,
+        visit=tuple(criterion_of(each) for each in of_visit),
     )
 
 
