@@ -69,9 +69,7 @@ async def handle(call: Call[PersonQuery], services: Services) -> FoundVisits:
     return FoundVisits(page=told, visits=await _visits(call, services, told.persons))
 
 
-async def _visits(
-    call: Call[PersonQuery], services: Services, persons: Persons
-) -> dict[int, Visit | None]:
+async def _visits(call: Call[PersonQuery], services: Services, persons: Persons) -> dict[int, Visit | None]:
     """For each person the newest visit that fits, of the identities that the answer names."""
     domains = domains_of(call, services)
     records = await services.index.records(call, [each.key for each in persons], domains)

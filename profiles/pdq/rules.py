@@ -71,9 +71,7 @@ async def _begun(call: Call[PersonQuery], services: Services, suiting: Suiting) 
     return found[:most], [each.key for each in found[most:]]
 
 
-async def _continued(
-    call: Call[PersonQuery], services: Services, pointer: str, suiting: Suiting
-) -> _Found:
+async def _continued(call: Call[PersonQuery], services: Services, pointer: str, suiting: Suiting) -> _Found:
     """The next persons as they are now; who is not to be seen any more is passed over."""
     query, domains = call.request, domains_of(call, services)
     resumed = await services.index.resume(call, pointer)

@@ -1,4 +1,4 @@
-"""Visits: which one is asked for, and how it is told in PV1 (HL7 v2.5 3.4.3; ITI TF-2 3.22.4.1.2, 3.22.4.2.2)."""
+"""Visits: which one is wanted, and how it is told in PV1 (HL7 v2.5 3.4.3; ITI TF-2 3.22.4.1, 3.22.4.2)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class VisitCriterion:
         )
 
     def _fits(self, part: Part, wanted: str, told: str) -> bool:
-        """Names of doctors whatever their case and accents, all else as it is; an asterisk ends a beginning."""
+        """Names of doctors whatever their case and accents, all else as it is; an asterisk ends a part."""
         found = _part(told, part)
         plain = fold if self.field in _DOCTORS and part[0] > 1 else str
         if wanted.endswith(_ANY):

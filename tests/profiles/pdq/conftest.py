@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from gateway.declare.transaction import Profile
 from gateway.record.domain import Domain, IdentityDomain, Kind
-from tests.profiles.pix.conftest import adt, gateway  # noqa: F401 - fixtures
+from profiles.pam.profile import PROFILE as PAM
+from profiles.pdq.profile import PROFILE as PDQ
+from profiles.pix.profile import PROFILE as PIX
+from tests.profiles.pix.conftest import NODE, adt, empty, gateway  # noqa: F401 - fixtures
 from tests.profiles.pix.conftest import domain as pix_domain  # noqa: F401 - a fixture
 
 AFFINITY, LAB, RAD, SECRET, NATIONAL = "2.999.1.1", "2.999.3.1", "2.999.3.2", "2.999.3.3", "2.999.3.4"
@@ -25,6 +29,16 @@ def domain(pix_domain: Domain) -> Domain:  # noqa: F811 - the fixture
         NATIONAL: IdentityDomain(namespace="NAT", root=NATIONAL, kind=Kind.NATIONAL),
     }
     return replace(pix_domain, identities=identities)
+
+
+@pytest.fixture
+def spoken() -> Sequence[Profile]:
+    return (PIX, PDQ, PAM)
+
+
+@pytest.fixture
+def node() -> str:
+    return NODE.replace('"ITI-8"', '"ITI-8", "ITI-21", "ITI-22", "ITI-31"')
 
 
 @pytest.fixture
