@@ -25,15 +25,13 @@ Reader = Callable[[Group, Domain], DemographicsQuery]
 """What one group asks for."""
 
 
-def _first(*more: Part) -> tuple[Part, ...]:
-    """The ways to name a field that has one component, or the first of several."""
-    return ((0, 0), (1, 0), (1, 1), *more)
+_FIRST: tuple[Part, ...] = ((0, 0), (1, 1))
+"""The ways to name a field that has one component, or the first of several."""
 
-
-_FAMILY, _GIVEN, _OTHERS = _first(), ((2, 0), (2, 1)), ((3, 0), (3, 1))
-_NUMBER = _first()
-_HD: tuple[tuple[Part, ...], ...] = (((4, 0), (4, 1)), ((4, 2),), ((4, 3),))
-_DESCRIBING: tuple[Part, ...] = tuple((number, sub) for number in (2, 3, 5, 6) for sub in range(4))
+_GIVEN, _OTHERS = ((2, 1),), ((3, 1),)
+_NUMBER, _FAMILY = _FIRST, _FIRST
+_HD: tuple[tuple[Part, ...], ...] = (((4, 1),), ((4, 2),), ((4, 3),))
+_DESCRIBING: tuple[Part, ...] = tuple((number, sub) for number in (2, 3, 5, 6) for sub in range(1, 4))
 """Check digit, its scheme, type and assigning facility: they say nothing that number and authority do not."""
 
 
@@ -123,8 +121,8 @@ def _maiden_name(group: Group, _domain: Domain) -> DemographicsQuery:
 
 def _born(group: Group, _domain: Domain) -> DemographicsQuery:
     """A year or a month stands for all its days."""
-    group.refuse_others(_first())
-    match = _DAY.fullmatch(group.text(*_first()))
+    group.refuse_others(_FIRST)
+    match = _DAY.fullmatch(group.text(*_FIRST))
     if match is None or not int(match[1]):
         raise group.first.wrong("not a date of the form YYYY[MM[DD]]")
     year, month, day = match[1], match[2], match[3]
@@ -140,8 +138,8 @@ def _born(group: Group, _domain: Domain) -> DemographicsQuery:
 
 def _coded(field: Field, allowed: frozenset[str]) -> Reader:
     def read(group: Group, _domain: Domain) -> DemographicsQuery:
-        group.refuse_others(_first())
-        value = group.text(*_first())
+        group.refuse_others(_FIRST)
+        value = group.text(*_FIRST)
         if value not in allowed:
             raise group.first.wrong("not a code of the table of this field", Meaning.TABLE_VALUE)
         return _criterion(field, value)
@@ -150,8 +148,8 @@ def _coded(field: Field, allowed: frozenset[str]) -> Reader:
 
 
 def _order(group: Group, _domain: Domain) -> DemographicsQuery:
-    group.refuse_others(_first())
-    value = group.text(*_first())
+    group.refuse_others(_FIRST)
+    value = group.text(*_FIRST)
     if not _ORDER.fullmatch(value):
         raise group.first.wrong("not a number from 1 to 99")
     return _criterion(Field.BIRTH_ORDER, value)
@@ -170,11 +168,10 @@ _ADDRESS: Mapping[int, Field] = MappingProxyType(
         6: Field.COUNTRY,
     }
 )
-_STREET_PARTS: tuple[Part, ...] = tuple((1, number) for number in range(4))
 _ADDRESS_PARTS: tuple[Part, ...] = (
-    *_STREET_PARTS,
-    *((number, 0) for number in _ADDRESS),
-    *((number, 1) for number in _ADDRESS if number),
+    (0, 0),
+    *((1, sub) for sub in range(1, 4)),
+    *((number, 1) for number in _ADDRESS if number > 1),
 )
 
 
@@ -188,8 +185,8 @@ def _address(group: Group, _domain: Domain) -> DemographicsQuery:
     )
 
 
-_WHOLE, _MAIL = ((0, 0), (1, 0), (12, 0)), ((4, 0),)
-_COUNTRY, _AREA, _LOCAL = (5, 0), (6, 0), (7, 0)
+_WHOLE, _MAIL = ((0, 0), (1, 1), (12, 1)), ((4, 1),)
+_COUNTRY, _AREA, _LOCAL = (5, 1), (6, 1), (7, 1)
 
 
 def _telecom(group: Group, _domain: Domain) -> DemographicsQuery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from gateway.bindings.hl7v2 import Message
 from gateway.errors import Meaning, Refused
@@ -14,7 +15,10 @@ _NAME = re.compile(r"@([A-Z][A-Z0-9]{2})\.([1-9]\d?)(?:\.([1-9]\d?)(?:\.([1-9]\d
 _LONGEST = 250
 
 Part = tuple[int, int]
-"""Component and subcomponent; 0 where the name stops before."""
+"""Component and subcomponent; a name that has no subcomponent means the first. 0, 0 is a whole field."""
+
+
+_OTHER: Mapping[Part, Part] = MappingProxyType({(0, 0): (1, 1), (1, 1): (0, 0)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +86,8 @@ def _parameter(message: Message, number: int) -> Parameter:
         raise refused(Meaning.REQUIRED_FIELD, "a parameter has no value", f"{place}^2")
     if len(value) > _LONGEST:
         raise refused(Meaning.DATA_TYPE, f"a value is longer than {_LONGEST} characters", f"{place}^2")
-    component, subcomponent = int(match[3] or 0), int(match[4] or 0)
-    return Parameter(
-        segment=match[1], field=int(match[2]), part=(component, subcomponent), value=value, number=number
-    )
+    part = (int(match[3]), int(match[4] or 1)) if match[3] else (0, 0)
+    return Parameter(segment=match[1], field=int(match[2]), part=part, value=value, number=number)
 
 
 def groups(sent: Iterable[Parameter]) -> Iterator[Group]:
@@ -93,7 +95,8 @@ def groups(sent: Iterable[Parameter]) -> Iterator[Group]:
     open_groups: dict[tuple[str, int], list[dict[Part, Parameter]]] = {}
     for each in sent:
         listed = open_groups.setdefault((each.segment, each.field), [{}])
-        if each.part in listed[-1]:
+        # The whole of a field without components is its first: two names for one thing.
+        if {each.part, _OTHER.get(each.part, each.part)} & listed[-1].keys():
             listed.append({})
         listed[-1][each.part] = each
     for listed in open_groups.values():
