@@ -3,6 +3,8 @@
 from gateway.declare.transaction import Profile
 from profiles.fhirbase.profile import profile_over
 from profiles.mhd.profile import PROFILE as MHD
+from profiles.pam.profile import PROFILE as PAM
+from profiles.pdq.profile import PROFILE as PDQ
 from profiles.pdqv3.profile import PROFILE as PDQV3
 from profiles.pix.profile import PROFILE as PIX
 from profiles.pixv3.profile import PROFILE as PIXV3
@@ -11,6 +13,6 @@ from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PIXV3, PDQV3, XCPD, MHD)
+_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, PIXV3, PDQV3, XCPD, MHD)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

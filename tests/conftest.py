@@ -49,6 +49,7 @@ from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.subscriptions import SubscriptionStore
+from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
 
 pytest_plugins = ("tests.postgresql",)
@@ -279,9 +280,11 @@ class Record:
         self.registry = RegistryStore(self.database, self.new_key, lambda code, _scheme: RANKS.get(code, 1))
         self.patients = PatientStore(self.database, self.keys)
         self.subscriptions = SubscriptionStore(self.database, self.keys, self.new_key)
+        identities = IdentityStore(self.database, self.keys, self.new_key)
+        self.visits = VisitStore(self.database, self.keys, identities)
         self.index = PatientIndex(
             Mpi(
-                store=IdentityStore(self.database, self.keys, self.new_key),
+                store=identities,
                 history=IdentityHistory(self.database),
                 reviews=ReviewStore(self.database),
                 domain=self.domain,

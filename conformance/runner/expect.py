@@ -151,7 +151,7 @@ class Examiner:
                 if not _true(tree, path):
                     yield f"assertion {rule.get('id') or ''} is not true: {path}"
             elif "terser" in rule and answer is not None:
-                yield from _field_faults(rule["terser"], rule, answer.text)
+                yield from _field_faults(rule["terser"], rule, answer.text, values)
 
 
 def _contents(case: Case, objects: Objects) -> Iterator[str]:
@@ -186,14 +186,16 @@ def _true(tree: etree._Element, path: str) -> bool:
     return bool(found)
 
 
-def _field_faults(path: str, rule: Mapping[str, object], text: str) -> Iterator[str]:
+def _field_faults(
+    path: str, rule: Mapping[str, object], text: str, given: Mapping[str, str]
+) -> Iterator[str]:
     seen = field_of(text, path)
     if rule.get("missing"):
         if seen:
             yield f"{path} must not be there; seen {seen}"
         return
     values = rule.get("values")
-    allowed = [str(value) for value in values] if isinstance(values, list) else []
+    allowed = [into_text(str(value), given) for value in values] if isinstance(values, list) else []
     if seen is None or not any(_allows(value, seen) for value in allowed):
         yield f"{path}: expected {' or '.join(allowed)}; seen {'no segment' if seen is None else seen}"
 

@@ -83,9 +83,9 @@ def _foreign_domain(case: Case, request: str, capabilities: Capabilities) -> str
 
 
 def _domains(message: str) -> set[str]:
-    """OIDs and namespaces of the assigning authorities in PID-3 and MRG-1."""
+    """OIDs and namespaces of the assigning authorities in PID-3, MRG-1, and QPD-3 of a PIX query."""
     found: set[str] = set()
-    for path in ("PID-3", "MRG-1"):
+    for path in ("PID-3", "MRG-1", "QPD-3"):
         segment = field_of(message, path.partition("-")[0]) or ""
         fields = segment.split("|")
         number = int(path.partition("-")[2])

@@ -16,6 +16,7 @@ from cases import Case, Variable
 from feed import ACCEPTED, Feeder
 from lxml import etree
 from memory import Memory
+from mllp_client import field_of
 from target import Target
 
 PATIENT_KINDS = frozenset({"new-patient", "session-patient", "unknown-patient", "case-patient"})
@@ -37,6 +38,11 @@ def fresh_oid() -> str:
 def fresh_uuid() -> str:
     """A new entry UUID in its URN form."""
     return f"urn:uuid:{uuid.uuid4()}"
+
+
+def fresh_word() -> str:
+    """A word of letters that nobody has used, fit for a name."""
+    return "Z" + uuid.uuid4().hex.translate(str.maketrans("0123456789", "ghijklmnop"))
 
 
 def into_xml(text: str, values: Mapping[str, str]) -> str:
@@ -86,10 +92,14 @@ class Values:
         finders: dict[str, Callable[[Case, Mapping[str, Any]], str]] = {
             "new-oid": lambda _case, _given: fresh_oid(),
             "new-uuid": lambda _case, _given: fresh_uuid(),
+            "new-word": lambda _case, _given: fresh_word(),
+            "text": lambda _case, given: str(given["value"]),
             "new-patient": self._new_patient,
             "session-patient": self._session_patient,
             "unknown-patient": lambda _case, _given: self.feeder.unknown(),
             "case-patient": lambda _case, given: self._patient_of(given["case"]),
+            "case-number": lambda _case, given: self._patient_of(given["case"]).partition("^")[0],
+            "case-hl7": self._hl7,
             "case-token": self._token,
             "case-xpath": self._xpath,
             "retrieved": self._retrieved,
@@ -146,6 +156,13 @@ class Values:
             return _evaluate(self.memory.requests.get(name), given["xpath"], f"the request of {name}")
         answer = self.memory.answers.get(name)
         return _evaluate(answer.payload if answer else None, given["xpath"], f"the answer of {name}")
+
+    def _hl7(self, _case: Case, given: Mapping[str, Any]) -> str:
+        answer = self.memory.answers.get(given["case"])
+        value = field_of(answer.text, given["field"]) if answer else None
+        if not value:
+            raise BlockedError(f"the answer of {given['case']} has no {given['field']}")
+        return value
 
     def _retrieved(self, _case: Case, given: Mapping[str, Any]) -> str:
         answer = self.memory.answers.get(given["case"])

@@ -55,6 +55,7 @@ from gateway.stores.reviews import ReviewStore
 from gateway.stores.spool import Spools
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
+from gateway.stores.visits import VisitStore
 
 _PROFILES = "profiles:PROFILES"
 _NODES_SEEN = 256
@@ -177,6 +178,7 @@ def _services(
         domain=domain,
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
         subscriptions=SubscriptionStore(database, keys, new_key),
+        visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
     )
 
 
@@ -232,6 +234,7 @@ def domain_of(settings: Settings) -> Domain:
                 uris=each.uris,
                 trust=each.trust,
                 readers=each.readers,
+                senders=each.senders,
             )
             for name, each in settings.identity.domains.items()
         },

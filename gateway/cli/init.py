@@ -44,6 +44,7 @@ class Partner:
 
 _WRITE = ("ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92")
 _READ = ("ITI-18", "ITI-43", "ITI-67", "ITI-68")
+_ASK = ("ITI-9", "ITI-21", "ITI-22")
 TEST_PARTNERS = (
     Partner(
         name="hospital",
@@ -51,6 +52,8 @@ TEST_PARTNERS = (
         organisation_name="Test Hospital",
         transactions=(
             "ITI-8",
+            "ITI-30",
+            "ITI-31",
             "ITI-32",
             "ITI-41",
             "ITI-42",
@@ -63,6 +66,7 @@ TEST_PARTNERS = (
             "ITI-86",
             "ITI-92",
             *_READ,
+            *_ASK,
         ),
     ),
     Partner(

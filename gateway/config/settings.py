@@ -111,6 +111,7 @@ class IdentityDomain:
     """A domain of patient identifiers beside the affinity domain: who assigns them, how FHIR names it.
 
     `trust` orders sources in the golden record, higher first. `readers` are the nodes that may see it.
+    `senders` are those, as MSH-3|MSH-4, whose identifiers without assigning authority are of this domain.
     """
 
     oid: Oid
@@ -118,6 +119,7 @@ class IdentityDomain:
     uris: tuple[Uri, ...] = ()
     trust: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 0
     readers: frozenset[Name | Literal["*"]] = frozenset({"*"})
+    senders: frozenset[Text] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)

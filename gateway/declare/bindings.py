@@ -50,12 +50,20 @@ class Fhir:
 
 @dataclass(frozen=True, slots=True)
 class Hl7v2:
-    """HL7 v2 messages of one type; each trigger is a wire key of its own."""
+    """HL7 v2 messages of one type; each trigger is a wire key of its own.
+
+    `structures` are those of triggers that have another structure (MSH-9.3) than the rest.
+    """
 
     message: str
     triggers: tuple[str, ...]
     structure: str
     version: str
+    structures: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def structure_of(self, trigger: str) -> str:
+        """The message structure that a trigger has."""
+        return self.structures.get(trigger, self.structure)
 
 
 NOWHERE: Final = "http://www.w3.org/2005/08/addressing/none"

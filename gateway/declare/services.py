@@ -10,6 +10,7 @@ from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.subscriptions import SubscriptionStore
+from gateway.stores.visits import VisitStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,4 @@ class Services:
     domain: Domain
     index: PatientIndex
     subscriptions: SubscriptionStore
+    visits: VisitStore

@@ -53,11 +53,15 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class QueryText:
-    """A query as it was received, for the audit (ParticipantObjectQuery), with details of its object."""
+    """A query as it was received, for the audit (ParticipantObjectQuery), with details of its object.
+
+    `encoding` is that of its text.
+    """
 
     identifier: str
     text: bytes
     details: tuple[tuple[str, str], ...] = ()
+    encoding: str = "UTF-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +130,10 @@ class Codec(Generic[RequestT, ResponseT]):
 
 @dataclass(frozen=True, kw_only=True)
 class Transaction(Generic[RequestT, ResponseT]):
-    """One transaction of the Technical Framework."""
+    """One transaction of the Technical Framework.
+
+    `twin`: another transaction with the very same message; a node enrolled for that one only speaks of it.
+    """
 
     code: str
     title: str
@@ -138,6 +145,7 @@ class Transaction(Generic[RequestT, ResponseT]):
     codec: Codec[RequestT, ResponseT]
     target: Callable[[RequestT], Target]
     handle: Callable[[Call[RequestT], Services], Awaitable[ResponseT]]
+    twin: Transaction[Any, Any] | None = None
 
 
 AnyTransaction = Transaction[Any, Any]

@@ -45,11 +45,11 @@ async def feed(mpi: Mpi, call: Asking, told: PatientFeed) -> tuple[PersonChange,
     """
     own = _own(mpi, call, told)
     others = tuple(each for each in told.identifiers if each not in own)
-    demographics = _with_identifiers(told.demographics, others)
+    sent = _with_identifiers(told.demographics, others)
     changes = Changes(mpi, call, "feed")
     person: int | None = None
     for each in own:
-        one = await _read(mpi, each, demographics, whole=told.whole)
+        one = await _read(mpi, each, told, sent)
         if person is None:
             person = await _first(mpi, changes, one)
         else:
@@ -82,14 +82,14 @@ def _with_identifiers(told: Demographics, others: tuple[PatientId, ...]) -> Demo
     return replace(told, identifiers=tuple(sorted({*(told.identifiers or ()), *others})))
 
 
-async def _read(mpi: Mpi, asked: PatientId, sent: Demographics, *, whole: bool) -> Told:
+async def _read(mpi: Mpi, asked: PatientId, feed: PatientFeed, sent: Demographics) -> Told:
     held = await mpi.store.held(asked)
     if held is not None and held.identity.merged:
         raise refused(Meaning.DUPLICATE_KEY, "the identifier was merged into another", IDENTIFIER)
     if held is not None and held.identity.state is State.REMOVED:
         raise refused(Meaning.DUPLICATE_KEY, "the identifier was removed and is not used again", IDENTIFIER)
     stored = held.told if held is not None else NOTHING
-    told = (complete(sent) if whole else sent).over(stored)
+    told = (complete(sent) if feed.whole else feed.beside(sent, stored)).over(stored)
     return Told(asked, held, told, mpi.matcher.traits(told, asked))
 
 

@@ -39,6 +39,14 @@ class PatientIndex:
         """See `merging.rename`."""
         return await merging.rename(self.mpi, call, told)
 
+    async def merge_or_rename(self, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+        """See `merging.merge_or_rename`."""
+        return await merging.merge_or_rename(self.mpi, call, told)
+
+    async def rename_if_known(self, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+        """See `merging.rename_if_known`."""
+        return await merging.rename_if_known(self.mpi, call, told)
+
     async def remove(self, call: Asking, asked: PatientId) -> tuple[PersonChange, ...]:
         """See `merging.remove`."""
         return await merging.remove(self.mpi, call, asked)
@@ -116,6 +124,12 @@ class PatientIndex:
     ) -> tuple[Person, ...]:
         """See `reading.persons`."""
         return await reading.persons(self.mpi, call, keys, domains)
+
+    async def records(
+        self, call: Asking, persons: Sequence[int], domains: tuple[str, ...] | None
+    ) -> dict[int, int]:
+        """See `reading.records`."""
+        return await reading.records(self.mpi, call, persons, domains)
 
     async def keep(self, call: Asking, tag: str, persons: Sequence[int]) -> str:
         """See `reading.keep`."""

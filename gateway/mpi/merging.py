@@ -51,6 +51,24 @@ async def rename(mpi: Mpi, call: Asking, told: PatientMerge) -> tuple[PersonChan
     return changes.finish()
 
 
+async def merge_or_rename(mpi: Mpi, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+    """A merge as ITI TF-2 3.30.4.3.3 has it: into an unknown identifier it is a change of the identifier.
+
+    Where the one that ends is unknown there is nothing to do.
+    """
+    _same_domain(mpi, call, told.survivor, told.subsumed)
+    if await mpi.store.held(told.subsumed) is None:
+        return ()
+    known = await mpi.store.held(told.survivor) is not None
+    return await (merge if known else rename)(mpi, call, told)
+
+
+async def rename_if_known(mpi: Mpi, call: Asking, told: PatientMerge) -> tuple[PersonChange, ...]:
+    """As `rename`; where the old identifier is unknown there is nothing to do (ITI TF-2 3.30.4.5.3)."""
+    _same_domain(mpi, call, told.survivor, told.subsumed)
+    return await rename(mpi, call, told) if await mpi.store.held(told.subsumed) is not None else ()
+
+
 async def remove(mpi: Mpi, call: Asking, asked: PatientId) -> tuple[PersonChange, ...]:
     """Nobody sees the identifier any more, nor can it come again; what is kept under it stays."""
     if not source(call).may_feed(asked.root):

@@ -86,6 +86,18 @@ async def persons(
     return tuple(each for each in found if each is not None)
 
 
+async def records(
+    mpi: Mpi, call: Asking, persons: Sequence[int], domains: tuple[str, ...] | None
+) -> dict[int, int]:
+    """The person of each record key under which something may be kept that the caller may see.
+
+    Those are the identities that an answer names, and what was merged into them.
+    """
+    view, members = view_of(mpi, call, domains), await mpi.store.members(persons)
+    named = {each.identity.key for each in visible(view, members) if each.identity.id.root in view.wanted}
+    return {each.identity.key: each.identity.person for each in members if each.identity.head in named}
+
+
 async def keep(mpi: Mpi, call: Asking, tag: str, found: Sequence[int]) -> str:
     """Notes in the unit of work whom a query found; gives the pointer to it, which is the node's alone."""
     return mpi.continuations.keep(call.work, reader(call), tag, found, call.at)

@@ -45,6 +45,8 @@ async def open_envelope(x: Exchange, engine: Engine) -> None:
 async def match_transaction(x: Exchange, engine: Engine) -> None:
     """The wire key names a declared transaction, which this node may call."""
     transaction = x.form.match(x.envelope, engine.catalogue)
+    if transaction.twin is not None and not x.node.may_call(transaction.code):
+        transaction = transaction.twin
     if not (transaction.action.of_server or x.node.may_call(transaction.code)):
         raise NodeNotPermitted(f"node {x.node.name} is not enrolled for {transaction.code}")
     x.transaction = transaction

@@ -175,7 +175,10 @@ def _objects(
             yield from (registry_object(name, kind) for name, kind in made.objects or _named(target))
         if ObjectKind.QUERY in event.objects and target.query is not None:
             query = target.query
-            yield query_object(query.identifier, event.type, query.text, details=query.details)
+            told = (*details, *query.details)
+            yield query_object(
+                query.identifier, event.type, query.text, encoding=query.encoding, details=told
+            )
     if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
         leading = verdict.leading
         reason = leading.reason if not leading.permitted else "CONFIDENTIALITY"

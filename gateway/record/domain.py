@@ -56,6 +56,7 @@ class IdentityDomain:
 
     `uris` are the systems FHIR may name it by beside `urn:oid:`, the preferred one first. `trust` orders
     sources in the golden record, higher first. `readers` are the nodes that may see its identifiers.
+    `senders` are those, as MSH-3|MSH-4, whose identifiers without authority are of this domain.
     """
 
     namespace: str
@@ -64,6 +65,7 @@ class IdentityDomain:
     uris: tuple[str, ...] = ()
     trust: int = 0
     readers: frozenset[str] = frozenset({ANY})
+    senders: frozenset[str] = frozenset()
 
     @property
     def system(self) -> str:
@@ -129,6 +131,10 @@ class Domain:
         return {each.namespace: each.root for each in self.identity_domains.values()}
 
     @cached_property
+    def _by_sender(self) -> Mapping[str, str]:
+        return {sender: each.root for each in self.identity_domains.values() for sender in each.senders}
+
+    @cached_property
     def _by_system(self) -> Mapping[str, str]:
         return {
             system: each.root
@@ -144,6 +150,10 @@ class Domain:
     def root_of_namespace(self, namespace: str) -> str | None:
         """The OID of a domain by its HL7 v2 namespace id."""
         return self._by_namespace.get(namespace)
+
+    def root_of_sender(self, application: str, facility: str) -> str:
+        """The OID of the domain whose identifiers a sender need not qualify (ITI TF-2 3.8.4.1.3)."""
+        return self._by_sender.get(f"{application}|{facility}", self.affinity_root)
 
     def root_of_system(self, system: str) -> str | None:
         """The OID of a domain by the FHIR system, `urn:oid:` or one of its URIs."""

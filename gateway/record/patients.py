@@ -14,13 +14,27 @@ from gateway.record.people import PatientId
 class PatientFeed:
     """One person as a source tells of it, under its identifiers in one or several domains.
 
-    `whole`: fields that were not sent are deleted (FHIR, HL7 v3), instead of kept (HL7 v2).
+    `whole`: fields that were not sent are deleted (FHIR, HL7 v3), instead of kept (HL7 v2). A field of which
+    one message tells a part only: `untold_uses` are those of telecommunication numbers that the message has
+    no word of, `emptied_roots` the domains of which it says that there is no identifier.
     """
 
     identifiers: tuple[PatientId, ...]
     demographics: Demographics
     message_id: str
     whole: bool = False
+    untold_uses: frozenset[str] = frozenset()
+    emptied_roots: frozenset[str] = frozenset()
+
+    def beside(self, sent: Demographics, stored: Demographics) -> Demographics:
+        """What was sent, with what is stored in the parts of a field that the message has no word of."""
+        telecoms, known = sent.telecoms, sent.identifiers
+        if telecoms is not None and self.untold_uses:
+            telecoms += tuple(each for each in stored.telecoms or () if each.use in self.untold_uses)
+        if known or self.emptied_roots:
+            spoken = {each.root for each in known or ()} | self.emptied_roots
+            known = (*(known or ()), *(each for each in stored.identifiers or () if each.root not in spoken))
+        return replace(sent, telecoms=telecoms, identifiers=known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

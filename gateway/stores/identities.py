@@ -173,6 +173,15 @@ class IdentityStore:
         rows = await self._database.fetch(_BY_ID, {"root": asked.root, "extension": asked.extension})
         return self._held(rows[0]) if rows else None
 
+    async def record_of(self, work: UnitOfWork, asked: PatientId) -> tuple[int, bytes] | None:
+        """Key and record key of an identity in use, be it one that begins with this unit of work."""
+        if (made := work.made.get(asked)) is not None:
+            return made
+        held = await self.held(asked)
+        if held is None or held.identity.merged or held.identity.state is State.REMOVED:
+            return None
+        return held.identity.key, held.record_key
+
     async def by_keys(self, keys: Iterable[int]) -> list[Held]:
         """Identities by record key."""
         return await self._many(_BY_KEYS, "keys", keys)
@@ -255,6 +264,7 @@ class IdentityStore:
         """Notes a new identity with a record key of its own; Outdated when another request was faster."""
         record_key, wrapped = self._keys.new_record_key()
         key = identity.key
+        work.made[identity.id] = (key, record_key)
         row = {
             "key": key,
             "head": identity.head,

@@ -82,6 +82,20 @@ patient_token = Table(
     comment="Keyed hashes of traits, by which identities are found without the traits being readable.",
 )
 
+visit = Table(
+    "visit",
+    METADATA,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("patient_key", BigInteger, nullable=False),
+    Column("number", String(512), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("event", String(3), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("facts", LargeBinary, nullable=False),
+    Index("visit_step", "patient_key", "number", "step", unique=True),
+    comment="What visits became with each event; the last step is how a visit stands (append only).",
+)
+
 patient_event = Table(
     "patient_event",
     METADATA,

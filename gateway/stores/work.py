@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Executable, Insert, Select
 
 from gateway.errors import GatewayError
+from gateway.record.people import PatientId
 
 Values = Mapping[str, Any]
 
@@ -48,6 +49,8 @@ class UnitOfWork:
     journal_clash: GatewayError | None = None
     locks: list[int] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
+    made: dict[PatientId, tuple[int, bytes]] = field(default_factory=dict)
+    """Identities that begin with this unit: key and record key, for whoever writes about them."""
 
     def write(
         self,

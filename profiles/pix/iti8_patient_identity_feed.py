@@ -14,7 +14,7 @@ from gateway.errors import Problem, Refused
 from gateway.record.domain import Domain
 from gateway.record.patients import PatientFeed, PatientMerge
 from profiles.pix.rules import placed
-from profiles.pix.wire import read_feed, read_merge
+from profiles.pix.wire.feed import read_feed, read_merge
 
 _CODE = "ITI-8"
 _TITLE = "Patient Identity Feed"

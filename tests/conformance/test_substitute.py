@@ -74,6 +74,32 @@ def test_a_value_with_a_backslash_stands_as_it_is() -> None:
     assert into_text("$x$", {"$x$": r"\1\g<0>"}) == r"\1\g<0>"
 
 
+def test_a_text_may_hold_tokens_that_come_later() -> None:
+    memory = Memory()
+    memory.patients["a"] = "X-1^^^&2.999.1.1&ISO"
+    asked = case(
+        "b",
+        {"token": "$asked$", "kind": "text", "value": "@PID.3.1^$number$"},
+        {"token": "$number$", "kind": "case-number", "case": "a"},
+    )
+    assert into_text("QPD|$asked$", values(memory, []).of(asked)) == "QPD|@PID.3.1^X-1"
+
+
+def test_a_field_of_an_earlier_answer() -> None:
+    memory = Memory()
+    memory.answers["a"] = Answer(status="AA", text="MSH|^~\\&|\rDSC|next|I\r")
+    variable = {"token": "$pointer$", "kind": "case-hl7", "case": "a", "field": "DSC-1"}
+    assert values(memory, []).of(case("b", variable)) == {"$pointer$": "next"}
+    with pytest.raises(BlockedError, match="has no DSC-3"):
+        values(memory, []).of(case("c", {**variable, "field": "DSC-3"}))
+
+
+def test_a_new_word_is_a_name() -> None:
+    found = [values(Memory(), []).of(case("a", {"token": "$x$", "kind": "new-word"}))["$x$"] for _ in "ab"]
+    assert all(each.isalpha() and each.isascii() for each in found)
+    assert found[0] != found[1]
+
+
 def test_fresh_values_are_fresh_and_remembered() -> None:
     memory = Memory()
     found = values(memory, []).of(

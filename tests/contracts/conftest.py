@@ -308,6 +308,45 @@ def hl7(house: House, trigger: str, patient: str, merged: str | None = None) -> 
     return house.peer(Raw(body=text.encode(), target="mllp"), "hospital")
 
 
+CANCELLED = {"A12": "A02", "A13": "A03", "A38": "A05", "A52": "A21"}
+"""Triggers that cancel, each with one that it cancels."""
+
+
+def administration(house: House, trigger: str) -> Raw:
+    """A message of patient administration (HL7 v2.5) that is accepted once `prepare` was there."""
+    root = house.settings.domain.affinity_oid
+    fresh = trigger in {"A01", "A04", "A05", "A08", "A28", "A31"}
+    first, second = f"{'FRESH' if fresh else PATIENT}^^^&{root}&ISO", f"{OTHER}^^^&{root}&ISO"
+    person = "||TEST^CONTRACT||19700101|F"
+    tail = {"A40": f"MRG|{second}", "A47": f"MRG|{second}", "A44": f"MRG|{second}||V-1"}.get(trigger)
+    if trigger in {"A24", "A37"}:
+        tail = f"PID|2||{second}{person}"
+    if trigger == "A47":
+        first = f"RENAMED^^^&{root}&ISO"
+    visit = f"PV1|1|I{'|' * 17}V-{CANCELLED.get(trigger, '1')}"
+    text = (
+        f"MSH|^~\\&|EMR|HOSPITAL|PASSERELLE|DSP|20260101120000||ADT^{trigger}|{uuid.uuid4().hex[:20]}|P|2.5\r"
+        f"EVN||20260101120000|20260102\rPID|1||{first}{person}\r{tail or visit}{'|' * 23}20260102\r"
+    )
+    return house.peer(Raw(body=text.encode(), target="mllp"), "hospital")
+
+
+def hl7_query(house: House, transaction: AnyTransaction) -> Raw:
+    """A query of HL7 v2 about the known patient, or the cancel of one."""
+    root, trigger = house.settings.domain.affinity_oid, transaction.binding.triggers[0]
+    asked = {
+        "Q23": f"QPD|IHE PIX Query|contract|{PATIENT}^^^&{root}&ISO\rRCP|I\r",
+        "J01": "QID|contract|IHE PDQ Query\r",
+    }
+    criteria = f"@PID.3.1^{PATIENT}~@PID.3.4.2^{root}~@PID.3.4.3^ISO"
+    head = (
+        f"MSH|^~\\&|EMR|HOSPITAL|PASSERELLE|DSP|20260101120000||{transaction.binding.message}^{trigger}^"
+        f"{transaction.binding.structure}|{uuid.uuid4().hex[:20]}|P|2.5\r"
+    )
+    text = head + asked.get(trigger, f"QPD|IHE PDQ Query|contract|{criteria}\rRCP|I\r")
+    return house.peer(Raw(body=text.encode(), target="mllp"), "hospital")
+
+
 def fhir(house: House, path: str, query: str = "", *, with_token: bool = True) -> Raw:
     base = f"{house.settings.server.public_url}/fhir"
     headers = {"accept": "*/*"}
@@ -414,6 +453,12 @@ async def prepare(house: House) -> None:
     for patient in (PATIENT, OTHER):
         answer = await house.call("hl7v2", hl7(house, "A01", patient))
         assert b"MSA|AA" in b"".join(answer.pieces)
+    for trigger, made in CANCELLED.items():
+        movement = administration(house, made)
+        movement = replace(movement, body=movement.body.replace(b"V-1", b"V-" + made.encode()))
+        patient = movement.body.replace(b"FRESH", PATIENT.encode())
+        answer = await house.call("hl7v2", replace(movement, body=patient))
+        assert b"MSA|AA" in b"".join(answer.pieces), trigger
 
 
 def entry_uuid(house: House) -> str:
@@ -457,6 +502,9 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-47": lambda: v3(house, transaction),
         "ITI-55": lambda: xcpd(house, transaction),
         "ITI-56": lambda: xcpd(house, transaction),
+        "ITI-30": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
+        "ITI-31": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
+        **dict.fromkeys(("ITI-9", "ITI-21", "ITI-22"), lambda: ("hl7v2", hl7_query(house, transaction))),
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()
 

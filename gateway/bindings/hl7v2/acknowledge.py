@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -62,40 +62,65 @@ def acknowledgement(
 
     Delimiters, version, processing id and character set are those of the request.
     """
+    encoding = request.encoding if request is not None else "ascii"
+    # What cannot be written is in words of our own alone; the rest stood in the request.
+    return ended(opening(request, problems, now, trace_id)).encode(encoding, "replace")
+
+
+def opening(
+    request: Message | None,
+    problems: Sequence[Problem],
+    now: datetime,
+    trace_id: str,
+    kind: tuple[str, str, str] | None = None,
+) -> list[str]:
+    """MSH, MSA and ERR of any answer; `kind` is MSH-9 where it is no acknowledgement."""
     marks = request.delimiters if request is not None else STANDARD
     version = _version(request)
     errors = [problem for problem in problems if not problem.warning]
-    worst = _condition(errors[0]) if errors else None
+    worst = condition(errors[0]) if errors else None
     segments = [
-        _header(request, marks, version, now, trace_id),
+        _header(request, marks, version, now, trace_id, kind),
         _msa(request, marks, version, worst, trace_id),
     ]
     if version in _ELD_VERSIONS:
         segments += _eld(errors, marks, trace_id)
     else:
         segments += _erl(problems, marks, trace_id)
-    encoding = request.encoding if request is not None else "ascii"
-    return "".join(f"{segment}\r" for segment in segments).encode(encoding, "replace")
+    return segments
 
 
-def _condition(problem: Problem) -> Condition:
+def ended(segments: Iterable[str]) -> str:
+    """Segments as a message."""
+    return "".join(f"{segment}\r" for segment in segments)
+
+
+def condition(problem: Problem) -> Condition:
+    """How a problem is acknowledged."""
     return CONDITIONS.get(problem.meaning, _INTERNAL)
 
 
 def _version(request: Message | None) -> str:
     """The request's own; an acknowledgement of a version that does not exist is written in ours."""
-    sent = request.raw("MSH-12.1") if request is not None else ""
+    sent = request.raw("MSH-12.1").rstrip() if request is not None else ""
     return sent if sent in _ELD_VERSIONS or sent in _ERL_VERSIONS else _VERSION
 
 
-def _header(request: Message | None, marks: Delimiters, version: str, now: datetime, trace_id: str) -> str:
+def _header(
+    request: Message | None,
+    marks: Delimiters,
+    version: str,
+    now: datetime,
+    trace_id: str,
+    kind: tuple[str, str, str] | None,
+) -> str:
     sender = receiver = ("", "")
-    kind, mode, charset = ["ACK"], "P", ""
+    stated, mode, charset = ["ACK"], "P", ""
     if request is not None:
         sender = request.field("MSH-5"), request.field("MSH-6")
         receiver = request.field("MSH-3"), request.field("MSH-4")
         if trigger := request.raw("MSH-9.2"):
-            kind = ["ACK", trigger] if version in _ELD_VERSIONS else ["ACK", trigger, "ACK"]
+            stated = ["ACK", trigger] if version in _ELD_VERSIONS else ["ACK", trigger, "ACK"]
         mode, charset = request.field("MSH-11") or mode, request.charset
     fields = [
         "MSH",
@@ -104,7 +129,7 @@ def _header(request: Message | None, marks: Delimiters, version: str, now: datet
         *receiver,
         now.strftime("%Y%m%d%H%M%S+0000"),
         "",
-        marks.component.join(kind),
+        marks.component.join(kind or stated),
         trace_id[:_CONTROL_ID],
         mode,
         version,
@@ -134,21 +159,21 @@ def _eld(errors: Sequence[Problem], marks: Delimiters, trace_id: str) -> Iterato
 def _eld_of(error: Problem, marks: Delimiters, trace_id: str) -> str:
     place = [*_location(error)[:3], "", "", ""][:3]
     text = marks.escaped(_detail(error, trace_id))
-    coded = marks.subcomponent.join((_condition(error).code, text, "HL70357"))
+    coded = marks.subcomponent.join((condition(error).code, text, "HL70357"))
     return marks.component.join((*place, coded))
 
 
 def _erl(problems: Sequence[Problem], marks: Delimiters, trace_id: str) -> Iterator[str]:
     """One ERR for each problem: ERR-2 place, ERR-3 code, ERR-4 severity, ERR-8 text for the user."""
     for problem in problems:
-        condition = _condition(problem)
+        told = condition(problem)
         text = marks.escaped(f"{_detail(problem, trace_id)}{_mark(trace_id)}")
         yield marks.field.join(
             (
                 "ERR",
                 "",
                 marks.component.join(_location(problem)),
-                marks.component.join((condition.code, condition.text, "HL70357")),
+                marks.component.join((told.code, told.text, "HL70357")),
                 "W" if problem.warning else "E",
                 "",
                 "",

@@ -9,6 +9,7 @@ from datetime import datetime
 from gateway import errors
 from gateway.bindings.hl7v2.acknowledge import acknowledgement
 from gateway.bindings.hl7v2.message import Message, read_header, read_message
+from gateway.bindings.hl7v2.respond import response
 from gateway.config import Limits
 from gateway.declare.bindings import Hl7Reply, Hl7v2, Proven, Raw, Sealed
 from gateway.declare.catalogue import Catalogue
@@ -62,7 +63,8 @@ class Hl7Form:
         """By message type and trigger (MSH-9); version, structure and processing id must fit too."""
         message = envelope.message
         kind, trigger = message.value("MSH-9.1") or "", message.value("MSH-9.2") or ""
-        version = message.value("MSH-12.1") or ""
+        # Blanks after a value are no part of it (HL7 v2.5 2.A.74).
+        version = (message.value("MSH-12.1") or "").rstrip()
         transaction = catalogue.by_key.get(("hl7v2", f"{kind}^{trigger}", version))
         if transaction is None:
             raise _unknown(kind, trigger, catalogue)
@@ -105,10 +107,17 @@ class Hl7Form:
         trace_id: str,
         to: str | None = None,  # noqa: ARG002 - all forms look alike
     ) -> Sealed:
-        """The acknowledgement: AA, or the refusal of the profile."""
+        """The response to a query, or an acknowledgement: AA, or the refusal of the profile.
+
+        Refused when the character set of the request does not hold what was found.
+        """
         if not isinstance(transaction.binding, Hl7v2):
             raise Defect(f"{transaction.code} is not bound to HL7 v2")
-        return Sealed(pieces=(acknowledgement(envelope.message, reply.problems, now, trace_id),))
+        message = envelope.message
+        # A query that cannot be repeated in its answer is refused as any other message.
+        if reply.response is not None and message.segments("QPD"):
+            return Sealed(pieces=(response(message, reply.response, reply, now, trace_id),))
+        return Sealed(pieces=(acknowledgement(message, reply.problems, now, trace_id),))
 
     def fault(
         self,
@@ -128,9 +137,9 @@ class Hl7Form:
 
 def _refuse_other_structure(message: Message, binding: Hl7v2, trigger: str) -> None:
     # The structure follows from the trigger. Systems older than MSH-9.3 put the trigger's own name there.
-    structure = message.value("MSH-9.3")
-    if structure and structure not in {binding.structure, f"{binding.message}_{trigger}"}:
-        text = f"MSH-9.3 is not {binding.structure}, the structure of this trigger"
+    structure, expected = message.value("MSH-9.3"), binding.structure_of(trigger)
+    if structure and structure not in {expected, f"{binding.message}_{trigger}"}:
+        text = f"MSH-9.3 is not {expected}, the structure of this trigger"
         raise _refused(Meaning.UNSUPPORTED_TYPE, text, "MSH^1^9^1^3")
 
 

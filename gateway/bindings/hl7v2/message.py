@@ -127,6 +127,15 @@ class Message:
         """How often a segment stands in the message."""
         return len(self._index().get(name, ()))
 
+    def sent(self, name: str) -> str:
+        """The first segment of a name as it was sent, without its end; empty when it is absent."""
+        return next(iter(self._index().get(name, ())), "")
+
+    @property
+    def octets(self) -> bytes:
+        """The whole message as it was sent, each segment ended by a carriage return alone."""
+        return self._text.encode(self.encoding)
+
     def field(self, path: str) -> str:
         """A whole field with its repetitions, as it was sent; empty when it is absent."""
         return self._whole(_place(path))

@@ -8,7 +8,7 @@ from gateway.bindings.hl7v2.message import STANDARD, Delimiters, encoding_of
 from gateway.declare.bindings import Hl7Component, Hl7Field, Hl7Repetition, Segment
 from gateway.errors import Defect, Meaning, Problem, Refused
 
-__all__ = ["Segment", "encoded", "line", "text"]
+__all__ = ["Segment", "encoded", "line", "taken_apart", "text"]
 
 
 def line(segment: Segment, marks: Delimiters = STANDARD) -> str:
@@ -43,6 +43,15 @@ def encoded(written: str, charset: str) -> bytes:
         raise Refused(
             Problem(Meaning.NOT_ACCEPTABLE, f"{told}; ask again in UNICODE UTF-8", "MSH^1^18")
         ) from None
+
+
+def taken_apart(written: str) -> Hl7Repetition:
+    """A repetition in HL7 form with the recommended delimiters, as `Message.standard` gives it."""
+    marks = STANDARD
+    return tuple(
+        tuple(marks.unescaped(part) for part in component.split(marks.subcomponent))
+        for component in written.split(marks.component)
+    )
 
 
 def _field(field: Hl7Field, marks: Delimiters) -> str:

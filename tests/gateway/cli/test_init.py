@@ -58,6 +58,11 @@ def test_integration_is_ready_to_start(settings: Settings) -> None:
     assert {node.name: node.transactions for node in directory(settings).nodes()} == {
         "hospital": {
             "ITI-8",
+            "ITI-9",
+            "ITI-21",
+            "ITI-22",
+            "ITI-30",
+            "ITI-31",
             "ITI-32",
             "ITI-41",
             "ITI-42",

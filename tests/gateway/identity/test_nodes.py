@@ -250,6 +250,14 @@ def test_files_are_looked_at_once_a_second_only(folder: Folder, monkeypatch: pyt
     assert looks != []
 
 
+def test_a_node_feeds_the_domains_of_its_file_and_no_others(folder: Folder) -> None:
+    folder.enrol("a", 'feeds = ["2.999.1"]')
+    node = folder.directory().named("a")
+    assert node is not None
+    assert node.may_feed("2.999.1")
+    assert not node.may_feed("2.999.2")
+
+
 def test_callback_addresses_are_read_with_the_node(folder: Folder) -> None:
     folder.enrol("a", 'reply_to = ["https://kis.example:9443/callback", "https://[2001:db8::1]"]')
     node = folder.directory().named("a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Raw, Sealed
 from gateway.declare.catalogue import build
 from gateway.declare.services import Services
+from gateway.declare.transaction import Profile
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.saml import AssertionPolicy, AssertionReader
 from gateway.matching import load_model
@@ -38,9 +40,10 @@ from gateway.pipeline.run import run
 from gateway.pipeline.stages import STAGES
 from gateway.policy.matrix import PolicySource
 from gateway.record.access import Scope
-from gateway.record.domain import Domain
-from gateway.record.patients import Demographics, PatientRecord
+from gateway.record.domain import Domain, IdentityDomain, Kind
+from gateway.record.patients import Demographics, Identity, PatientRecord
 from gateway.record.people import PatientId
+from gateway.record.visits import Visit
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.continuations import ContinuationStore
@@ -57,22 +60,28 @@ from gateway.stores.reviews import ReviewStore
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.tables import METADATA
 from gateway.stores.threads import HeavyWork
+from gateway.stores.visits import VisitStore
 from profiles.pix.profile import PROFILE
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ROOT = "2.999.1.1"
 OTHER_ROOT = "2.999.2.1.1"
+LOCAL_ROOT = "2.999.2.2"
+NATIONAL_ROOT = "2.999.7"
 POLICY = Path(__file__).parents[3] / "config" / "policy"
 NODE = """\
 name = "hospital"
 environment = "integration"
 organisation = "2.999.2.1"
 organisation_name = "Hospital"
-transactions = ["ITI-8"]
+transactions = ["ITI-8", "ITI-9"]
 certificate = "hospital.pem"
 sign = "optional"
 assertion = "optional"
 """
+
+
+STORED = ("patient", "patient_event", "patient_version", "patient_assertion", "patient_review", "visit")
 
 
 @dataclass
@@ -112,11 +121,33 @@ class Gateway:
     def record(self, extension: str, root: str = ROOT) -> PatientRecord | None:
         return self.loop.run_until_complete(self.engine.services.patients.find(PatientId(extension, root)))
 
-    def demographics(self, extension: str) -> Demographics:
-        record = self.record(extension)
+    def demographics(self, extension: str, root: str = ROOT) -> Demographics:
+        record = self.record(extension, root)
         assert record is not None
         scope = Scope(unrestricted=True)
         return self.loop.run_until_complete(self.engine.services.patients.demographics(scope, record))
+
+    def persons(self) -> int:
+        """How many persons the identities are linked to."""
+        query = text("SELECT count(DISTINCT person) FROM patient")
+        return int(self.loop.run_until_complete(self.database.fetch(query))[0][0])
+
+    def identity(self, extension: str, root: str = ROOT) -> Identity | None:
+        held = self.loop.run_until_complete(
+            self.engine.services.index.mpi.store.held(PatientId(extension, root))
+        )
+        return held.identity if held is not None else None
+
+    def visits(self, extension: str, root: str = ROOT) -> list[Visit]:
+        """How the visits of a patient stand."""
+        record = self.record(extension, root)
+        keys = record.keys if record is not None else ()
+        found = self.loop.run_until_complete(self.engine.services.visits.latest(keys))
+        return [visit for _, visit in found]
+
+    def state(self) -> tuple[int, ...]:
+        """How many rows the tables of the index have."""
+        return tuple(self.count(table) for table in STORED)
 
     def count(self, table: str) -> int:
         rows = self.loop.run_until_complete(self.database.fetch(text(f"SELECT count(*) FROM {table}")))  # noqa: S608
@@ -151,23 +182,49 @@ def domain() -> Domain:
         repository="2.999.1.3",
         base_url="https://localhost:8443",
         authorities={"TEST-HOSPITAL": OTHER_ROOT},
+        identities={
+            LOCAL_ROOT: IdentityDomain(namespace="LOCAL", root=LOCAL_ROOT, senders=frozenset({"LIS|HOSP"})),
+            NATIONAL_ROOT: IdentityDomain(namespace="NATIONAL", root=NATIONAL_ROOT, kind=Kind.NATIONAL),
+        },
     )
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, domain: Domain) -> Iterator[Gateway]:
-    url = f"sqlite:///{tmp_path}/passerelle.db"
-    made = create_engine(url)
+def spoken() -> Sequence[Profile]:
+    """The profiles of the gateway."""
+    return (PROFILE,)
+
+
+@pytest.fixture
+def node() -> str:
+    """The node file of the hospital."""
+    return NODE
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables, made once."""
+    path = tmp_path_factory.mktemp("empty") / "passerelle.db"
+    made = create_engine(f"sqlite:///{path}")
     METADATA.create_all(made)
     made.dispose()
+    return path
+
+
+@pytest.fixture
+def gateway(
+    tmp_path: Path, empty: Path, domain: Domain, spoken: Sequence[Profile], node: str
+) -> Iterator[Gateway]:
+    url = f"sqlite:///{tmp_path}/passerelle.db"
+    shutil.copy(empty, tmp_path / "passerelle.db")
     certificate, signer = certified("hospital")
     nodes = tmp_path / "nodes"
     nodes.mkdir()
     (nodes / "hospital.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (nodes / "hospital.toml").write_text(NODE)
+    (nodes / "hospital.toml").write_text(node)
     log = Log()
     database = open_database(url)
-    engine = _engine(database, nodes, domain, signer, log, tmp_path / "content")
+    engine = _engine(database, nodes, domain, signer, log, tmp_path / "content", spoken)
     loop = asyncio.new_event_loop()
     der = certificate.public_bytes(serialization.Encoding.DER)
     yield Gateway(engine, Hl7Form(environment="integration", limits=Limits()), der, database, log, loop)
@@ -177,7 +234,13 @@ def gateway(tmp_path: Path, domain: Domain) -> Iterator[Gateway]:
 
 
 def _engine(
-    database: Database, nodes: Path, domain: Domain, signer: Signer, log: Log, content: Path
+    database: Database,
+    nodes: Path,
+    domain: Domain,
+    signer: Signer,
+    log: Log,
+    content: Path,
+    spoken: Sequence[Profile],
 ) -> Engine:
     new_key: Callable[[], int] = key_maker()
     keys = KeyTree(os.urandom(32))
@@ -193,7 +256,7 @@ def _engine(
     )
     return Engine(
         stages=STAGES,
-        catalogue=build([PROFILE]),
+        catalogue=build(spoken),
         nodes=NodeDirectory(nodes, "integration", alert=lambda problem: log.error(problem.detail)),
         assertions=AssertionReader(assertions),
         policies=policies,
@@ -215,6 +278,7 @@ def _engine(
                 )
             ),
             subscriptions=SubscriptionStore(database, keys, new_key),
+            visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),
@@ -232,13 +296,38 @@ def _engine(
 
 
 @pytest.fixture
+def every_field() -> Mapping[str, tuple[str, str]]:
+    """The fields of Demographics that PID tells: by name, the field of PID and a value."""
+    return {
+        "names": ("pid_5", "Doe^Jo"),
+        "mothers_maiden_name": ("pid_6", "Roe"),
+        "birth_date": ("pid_7", "19700131"),
+        "sex": ("pid_8", "F"),
+        "addresses": ("pid_11", "1, rue^^Ville"),
+        "telecoms": ("pid_13", "26 00 00 01"),
+        "language": ("pid_15", "fr"),
+        "marital_status": ("pid_16", "M"),
+        "account": ("pid_18", "77^^^HOSP"),
+        "identifiers": ("pid_19", "1893120105732"),
+        "mothers_identifiers": ("pid_21", "M-1^^^LOCAL"),
+        "birth_place": ("pid_23", "Esch"),
+        "multiple_birth": ("pid_24", "Y"),
+        "birth_order": ("pid_25", "2"),
+        "nationality": ("pid_26", "LUX"),
+        "deceased_at": ("pid_29", "20200101"),
+        "deceased": ("pid_30", "Y"),
+        "status": ("pid_32", "VALI"),
+    }
+
+
+@pytest.fixture
 def adt() -> Callable[..., tuple[str, ...]]:
     """The segments of a feed: adt("A01", "X^^^&2.999.1.1&ISO", pid_5="Doe^Jo")."""
     numbers = itertools.count(1)
 
     def make(trigger: str, patient: str, merged: str | None = None, **given: str) -> tuple[str, ...]:
         control = given.pop("control", f"ID-{next(numbers)}")
-        fields = [""] * 30
+        fields = [""] * 40
         fields[0], fields[3] = "PID", patient
         for name, value in given.items():
             fields[int(name.removeprefix("pid_"))] = value

@@ -2,13 +2,15 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.bindings.hl7v2 import CLOSE
+from gateway.record.people import PatientId
 
 Adt = Callable[..., tuple[str, ...]]
 DEMO = Path(__file__).parents[3] / "config" / "demo"
@@ -33,7 +35,7 @@ def test_every_trigger_makes_a_patient_known(gateway: Any, adt: Adt, trigger: st
     assert answer.field("MSA-1") == "AA"
     assert answer.field("MSH-9") == f"ACK^{trigger}"
     assert gateway.record("A") is not None
-    assert gateway.demographics("A").family == "Doe"
+    assert gateway.demographics("A").name.family == "Doe"
     assert actions(gateway) == [action]
     assert gateway.audit()[0].outcome == 0
 
@@ -42,20 +44,47 @@ def test_absent_fields_keep_and_null_deletes(gateway: Any, adt: Adt) -> None:
     gateway.send(*adt("A01", A, pid_5="Doe^Jo", pid_7="1970", pid_8="M", pid_13="123"))
     assert gateway.send(*adt("A08", A, pid_8="F", pid_13='""')).field("MSA-1") == "AA"
     told = gateway.demographics("A")
-    assert (told.family, told.birth_date, told.sex, told.telephone) == ("Doe", "1970", "F", None)
+    assert (told.name.family, told.birth_date, told.sex, told.telecoms) == ("Doe", "1970", "F", None)
+
+
+def test_every_field_is_kept_when_absent_and_deleted_when_null(
+    gateway: Any, adt: Adt, every_field: Mapping[str, tuple[str, str]]
+) -> None:
+    gateway.send(*adt("A01", A, **dict(every_field.values())))
+    full = gateway.demographics("A")
+    assert [name for name in every_field if not getattr(full, name)] == []
+    assert gateway.send(*adt("A08", A)).field("MSA-1") == "AA"
+    assert gateway.demographics("A") == full
+    for name, (field, _) in every_field.items():
+        assert gateway.send(*adt("A08", A, **{field: '""'})).field("MSA-1") == "AA", field
+        full = replace(full, **{name: None})
+        assert gateway.demographics("A") == full, field
+
+
+def test_identifiers_of_several_domains_are_one_person(gateway: Any, adt: Adt) -> None:
+    answer = gateway.send(*adt("A01", f"L-1^^^LOCAL~{A}", pid_5="Doe^Jo"))
+    assert answer.field("MSA-1") == "AA"
+    assert gateway.record("A") is not None
+    assert gateway.record("L-1", "2.999.2.2") is not None
+    assert gateway.persons() == 1
+
+
+def test_two_identifiers_of_one_domain_are_refused(gateway: Any, adt: Adt) -> None:
+    assert refused(gateway.send(*adt("A01", f"{A}~{B}"))) == ("AE", "205", "PID^1^3")
+    assert gateway.state() == (0,) * 6
 
 
 def test_a01_for_a_known_patient_changes_it(gateway: Any, adt: Adt) -> None:
     gateway.send(*adt("A05", A, pid_5="Doe^Jo"))
     assert gateway.send(*adt("A01", A, pid_5="Roe^Jo")).field("MSA-1") == "AA"
-    assert gateway.demographics("A").family == "Roe"
+    assert gateway.demographics("A").name.family == "Roe"
     assert gateway.count("patient") == 1
 
 
 def test_a08_without_demographics_changes_nothing(gateway: Any, adt: Adt) -> None:
     gateway.send(*adt("A01", A, pid_5="Doe^Jo"))
     assert gateway.send(*adt("A08", A)).field("MSA-1") == "AA"
-    assert gateway.demographics("A").family == "Doe"
+    assert gateway.demographics("A").name.family == "Doe"
 
 
 def test_merge_and_its_two_audit_entries(gateway: Any, adt: Adt) -> None:
@@ -65,7 +94,7 @@ def test_merge_and_its_two_audit_entries(gateway: Any, adt: Adt) -> None:
     ended = gateway.record("B")
     assert ended.subsumed
     assert ended.shown.extension == "A"
-    assert gateway.demographics("A").family == "Doe"
+    assert gateway.demographics("A").name.family == "Doe"
     deletion, update = gateway.audit()[-2:]
     assert 'EventActionCode="D"' in deletion.message
     assert "B^^^&amp;2.999.1.1&amp;ISO" in deletion.message
@@ -80,6 +109,39 @@ def test_merges_chain(gateway: Any, adt: Adt) -> None:
     assert gateway.send(*adt("A40", C, B)).field("MSA-1") == "AA"
     assert gateway.record("A").shown.extension == "C"
     assert len(gateway.record("C").keys) == 3
+
+
+def test_a_merge_before_its_patients_are_known_is_not_kept(gateway: Any, adt: Adt) -> None:
+    assert refused(gateway.send(*adt("A40", A, B))) == ("AE", "204", "MRG^1^1")
+    for patient in (A, B):
+        gateway.send(*adt("A01", patient))
+    assert not gateway.record("B").subsumed
+    assert gateway.send(*adt("A40", A, B)).field("MSA-1") == "AA"
+
+
+class TestSourceOfOneDomain:
+    """Identifiers of domains of others are evidence, and nothing of them can be changed."""
+
+    @pytest.fixture
+    def node(self, node: str) -> str:
+        return f'{node}feeds = ["2.999.2.2"]\n'
+
+    def test_others_are_evidence_only(self, gateway: Any, adt: Adt) -> None:
+        assert gateway.send(*adt("A01", f"L-1^^^LOCAL~{A}")).field("MSA-1") == "AA"
+        assert gateway.record("A") is None
+        assert gateway.demographics("L-1", "2.999.2.2").identifiers == (PatientId("A", "2.999.1.1"),)
+
+    def test_nothing_of_its_own_is_refused(self, gateway: Any, adt: Adt) -> None:
+        assert refused(gateway.send(*adt("A01", A))) == ("AE", "204", "PID^1^3")
+        assert refused(gateway.send(*adt("A40", A, B))) == ("AE", "204", "PID^1^3")
+        assert gateway.state() == (0,) * 6
+
+    def test_an_authority_that_is_left_out_is_configured(self, gateway: Any, adt: Adt) -> None:
+        head, *rest = adt("A01", "L-1")
+        assert refused(gateway.send(head, *rest)) == ("AE", "204", "PID^1^3")
+        answer = gateway.send(head.replace("KIS", "LIS"), *rest)
+        assert answer.field("MSA-1") == "AA"
+        assert gateway.record("L-1", "2.999.2.2") is not None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +173,7 @@ def test_a_subsumed_identifier_is_not_fed_any_more(gateway: Any, adt: Adt) -> No
         gateway.send(*adt("A01", patient, pid_5="Doe^Jo"))
     gateway.send(*adt("A40", A, B))
     assert refused(gateway.send(*adt("A08", B, pid_5="Roe"))) == ("AE", "205", "PID^1^3")
-    assert gateway.demographics("A").family == "Doe"
+    assert gateway.demographics("A").name.family == "Doe"
 
 
 def test_v2_05_unusable_headers(gateway: Any) -> None:
@@ -133,7 +195,7 @@ def test_v2_06_octets_against_msh_18(gateway: Any, adt: Adt) -> None:
     assert gateway.count("patient") == 0
     latin = text.replace("UNICODE UTF-8", "8859/1").encode("iso-8859-1")
     assert b"\rMSA|AA|ID-1\r" in b"".join(gateway.sealed(latin).pieces)
-    assert gateway.demographics("A").given == "Zoë"
+    assert gateway.demographics("A").name.given == ("Zoë",)
 
 
 @pytest.mark.parametrize(
@@ -209,8 +271,8 @@ def test_the_demonstration_tells_a_story(gateway: Any) -> None:
     for file in files:
         assert b"\rMSA|AA|" in b"".join(gateway.sealed(file.read_bytes()).pieces), file.name
     told = gateway.demographics("DEMO-1001")
-    assert (told.given, told.telephone) == ("Léonie", None)
-    assert told.address.startswith("3, montée de l'Église^")
+    assert (told.name.given, told.telecoms) == (("Léonie",), None)
+    assert told.addresses[0].lines == ("3, montée de l'Église",)
     assert gateway.record("DEMO-1002").shown.extension == "DEMO-1001"
 
 

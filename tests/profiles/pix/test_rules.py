@@ -9,10 +9,10 @@ from gateway.bindings.hl7v2 import read_message
 from gateway.config import Limits
 from gateway.errors import Meaning, Problem, Refused
 from gateway.record.domain import Domain
-from gateway.record.patients import Demographics, PatientFeed, PatientMerge
+from gateway.record.patients import PatientFeed, PatientMerge
 from gateway.record.people import PatientId
-from profiles.pix.rules import checked_date
-from profiles.pix.wire import read_feed, read_merge
+from profiles.pix.rules import checked_date, place
+from profiles.pix.wire.feed import read_feed, read_merge
 
 Adt = Callable[..., tuple[str, ...]]
 OURS = "A-1^^^&2.999.1.1&ISO"
@@ -54,7 +54,7 @@ def test_the_identifier_of_the_affinity_domain(adt: Adt, domain: Domain, patient
 
 
 @pytest.mark.parametrize(
-    ("patient", "meaning", "place"),
+    ("patient", "meaning", "where"),
     [
         ("", Meaning.REQUIRED_FIELD, "PID^1^3"),
         ('""', Meaning.REQUIRED_FIELD, "PID^1^3"),
@@ -69,18 +69,16 @@ def test_the_identifier_of_the_affinity_domain(adt: Adt, domain: Domain, patient
         ("A-1^^^PASSERELLE&2.999.9.9&ISO", Meaning.UNKNOWN_KEY, "PID^1^3^1^4"),
         ("A-1^^^PASSERELLE&2.999.2.1.1&ISO", Meaning.UNKNOWN_KEY, "PID^1^3^1^4"),
         (f"{FOREIGN}~A-1^^^ELSEWHERE&2.999.1.1&ISO", Meaning.UNKNOWN_KEY, "PID^1^3^2^4"),
-        (f"{OURS}~A-2^^^&2.999.1.1&ISO", Meaning.DUPLICATE_KEY, "PID^1^3"),
-        (f"{OURS}~A-1^^^&2.999.2.1.1&ISO", Meaning.DUPLICATE_KEY, "PID^1^3"),
         (r"A\T\1^^^&2.999.1.1&ISO", Meaning.DATA_TYPE, "PID^1^3^1^1"),
         (" A-1^^^&2.999.1.1&ISO", Meaning.DATA_TYPE, "PID^1^3^1^1"),
         ("A" * 129 + "^^^&2.999.1.1&ISO", Meaning.DATA_TYPE, "PID^1^3^1^1"),
     ],
 )
 def test_v2_09_identifiers_that_are_refused(
-    adt: Adt, domain: Domain, patient: str, meaning: Meaning, place: str
+    adt: Adt, domain: Domain, patient: str, meaning: Meaning, where: str
 ) -> None:
     found = problem(feed, adt("A01", patient), domain)
-    assert (found.meaning, found.location) == (meaning, place)
+    assert (found.meaning, found.location) == (meaning, where)
 
 
 @pytest.mark.parametrize("missing", ["EVN", "PID", "PV1"])
@@ -97,73 +95,47 @@ def test_a_second_patient_is_another_message(adt: Adt, domain: Domain) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "meaning", "place"),
+    ("line", "meaning", "where"),
     [
         ("EVN|A04|20261122", Meaning.TABLE_VALUE, "EVN^1^1"),
         ("EVN|A01", Meaning.REQUIRED_FIELD, "EVN^1^2"),
         ("PV1|1", Meaning.REQUIRED_FIELD, "PV1^1^2"),
     ],
 )
-def test_event_and_visit(adt: Adt, domain: Domain, line: str, meaning: Meaning, place: str) -> None:
+def test_event_and_visit(adt: Adt, domain: Domain, line: str, meaning: Meaning, where: str) -> None:
     segments = tuple(line if each[:3] == line[:3] else each for each in adt("A01", OURS))
     found = problem(feed, segments, domain)
-    assert (found.meaning, found.location) == (meaning, place)
+    assert (found.meaning, found.location) == (meaning, where)
 
 
-def test_demographics(adt: Adt, domain: Domain) -> None:
-    told = feed(
-        adt(
-            "A08",
-            OURS,
-            pid_5="Doe&van^Zoë^M~Alias",
-            pid_7="19720229",
-            pid_8="F",
-            pid_11=r"1, rue A\T\B^^Ville^^L-0000^LUX~other",
-            pid_13="^PRN^PH^^352^^000001",
-        ),
-        domain,
-    )
-    assert told.demographics == Demographics(
-        family="Doe",
-        given="Zoë",
-        birth_date="19720229",
-        sex="F",
-        address=r"1, rue A\T\B^^Ville^^L-0000^LUX",
-        telephone="^PRN^PH^^352^^000001",
-    )
-    assert (told.trigger, told.sender) == ("A08", "HOSP|KIS")
+def test_several_domains_are_taken_the_affinity_domain_first(adt: Adt, domain: Domain) -> None:
+    sent = f"L^^^LOCAL~{FOREIGN}~A-2^^^&2.999.2.1.1&ISO~{OURS}~A-3^^^&2.999.1.1&ISO~{OURS}"
+    assert [str(each) for each in feed(adt("A01", sent), domain).identifiers] == [
+        "A-1^^^&2.999.1.1&ISO",
+        "A-3^^^&2.999.1.1&ISO",
+        "A-2^^^&2.999.2.1.1&ISO",
+        "L^^^&2.999.2.2&ISO",
+    ]
 
 
-def test_absent_keeps_and_null_deletes(adt: Adt, domain: Domain) -> None:
-    assert feed(adt("A08", OURS), domain).demographics == Demographics()
-    null = dict.fromkeys(("pid_5", "pid_7", "pid_8", "pid_11", "pid_13"), '""')
-    assert feed(adt("A08", OURS, **null), domain).demographics == Demographics(
-        family="", given="", birth_date="", sex="", address="", telephone=""
-    )
-
-
-def test_a_name_replaces_the_whole_name(adt: Adt, domain: Domain) -> None:
-    told = feed(adt("A08", OURS, pid_5="Doe"), domain).demographics
-    assert (told.family, told.given) == ("Doe", "")
+def test_an_authority_that_is_left_out_is_that_of_the_sender(adt: Adt, domain: Domain) -> None:
+    head, *rest = adt("A01", "X-1")
+    told = feed((head.replace("KIS|HOSP", "LIS^2.999.3^ISO|HOSP"), *rest), domain)
+    assert told.identifiers == (PatientId("X-1", "2.999.2.2"),)
 
 
 @pytest.mark.parametrize(
-    ("given", "meaning", "place"),
+    ("path", "expected"),
     [
-        ({"pid_7": "19700229"}, Meaning.DATA_TYPE, "PID^1^7"),
-        ({"pid_7": "1970-02-01"}, Meaning.DATA_TYPE, "PID^1^7"),
-        ({"pid_8": "X"}, Meaning.TABLE_VALUE, "PID^1^8"),
-        ({"pid_8": "FM"}, Meaning.TABLE_VALUE, "PID^1^8"),
-        ({"pid_5": "A" * 1_001}, Meaning.DATA_TYPE, "PID^1^5"),
-        ({"pid_11": "A" * 1_001}, Meaning.DATA_TYPE, "PID^1^11"),
+        ("PID-3", "PID^1^3"),
+        ("PID[2]-3", "PID^2^3"),
+        ("PID-3[2]", "PID^1^3^2"),
+        ("PID-3.4", "PID^1^3^1^4"),
+        ("PID[2]-5[3].1.2", "PID^2^5^3^1^2"),
     ],
 )
-def test_values_that_are_refused(
-    adt: Adt, domain: Domain, given: dict[str, str], meaning: Meaning, place: str
-) -> None:
-    found = problem(feed, adt("A01", OURS, **given), domain)
-    assert (found.meaning, found.location) == (meaning, place)
-    assert not set(given.values()) & {found.context}
+def test_places(path: str, expected: str) -> None:
+    assert place(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -185,17 +157,23 @@ def test_merge(adt: Adt, domain: Domain) -> None:
     assert told.subsumed == PatientId("A-2", "2.999.1.1")
 
 
+def test_of_two_lists_the_pair_counts_that_differs(adt: Adt, domain: Domain) -> None:
+    told = merge(adt("A40", f"N^^^NATIONAL~{OURS}", "A-2^^^PASSERELLE~N^^^NATIONAL"), domain)
+    assert (told.survivor.extension, told.subsumed.extension) == ("A-1", "A-2")
+
+
 @pytest.mark.parametrize(
-    ("stays", "ends", "meaning", "place"),
+    ("stays", "ends", "meaning", "where"),
     [
         (OURS, FOREIGN, Meaning.UNKNOWN_KEY, "MRG^1^1^1^4"),
         (FOREIGN, OURS, Meaning.UNKNOWN_KEY, "PID^1^3^1^4"),
         (OURS, "", Meaning.REQUIRED_FIELD, "MRG^1^1"),
         (OURS, "A-2^^^&2.999.2.1.1&ISO", Meaning.UNKNOWN_KEY, "MRG^1^1^1^4"),
+        (f"{OURS}~L^^^LOCAL", "A-2^^^PASSERELLE~L-2^^^LOCAL", Meaning.DUPLICATE_KEY, "MRG^1^1"),
     ],
 )
 def test_merges_of_other_domains(
-    adt: Adt, domain: Domain, stays: str, ends: str, meaning: Meaning, place: str
+    adt: Adt, domain: Domain, stays: str, ends: str, meaning: Meaning, where: str
 ) -> None:
     found = problem(merge, adt("A40", stays, ends), domain)
-    assert (found.meaning, found.location) == (meaning, place)
+    assert (found.meaning, found.location) == (meaning, where)

@@ -203,3 +203,11 @@ def test_lines_that_are_no_segments(line: str) -> None:
 def test_a_path_of_another_form_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="path"):
         read().value("PID.3")
+
+
+def test_a_segment_and_the_whole_message_come_back_as_they_were_sent() -> None:
+    sent = message("PID|1||A\\T\\é", "PID|2", charset="8859/15", encoding="iso-8859-15")
+    found = read_message(sent, LIMITS)
+    assert found.sent("PID") == "PID|1||A\\T\\é"
+    assert found.sent("QPD") == ""
+    assert found.octets == sent

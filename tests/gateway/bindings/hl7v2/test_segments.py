@@ -82,3 +82,11 @@ def test_no_character_is_replaced_by_another(charset: str, name: str) -> None:
 def test_a_character_set_that_is_not_known_is_not_written() -> None:
     with pytest.raises(Defect):
         segments.encoded("x", "BIG-5")
+
+
+def test_what_was_kept_as_text_is_taken_apart_and_written_again() -> None:
+    kept = r"4711^^^HOSP&2.999.1&ISO^A\T\B"
+    told = segments.line(
+        Segment("PID", ("", "", (segments.taken_apart(kept),))), Delimiters("#", "*", "%", "!", "?")
+    )
+    assert told == "PID###4711***HOSP?2.999.1?ISO*A&B"

@@ -523,6 +523,7 @@ def check(
         domain,
         record.index,
         record.subscriptions,
+        record.visits,
     )
     sent = written(request, random.Random(data.draw(st.integers(0, 9))))  # noqa: S311
     try:

@@ -55,6 +55,7 @@ def run(record: Any, query: Any, scope: Scope, domain: Domain) -> Found:
         domain,
         record.index,
         record.subscriptions,
+        record.visits,
     )
     found: Found = record.run(execute(query, scope, services))
     return found
