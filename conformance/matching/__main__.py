@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from gateway.config import shipped
@@ -17,6 +18,7 @@ from . import febrl, ours, report, theirs
 from .report import Figures, Measured
 
 _EACH_ALONE, _RANDOM_PAIRS = 20_000, 200_000
+_ELSEWHERE = {"--febrl": "FOLDER", "--splink": "PYTHON", "--model": "FILE"}
 _POLICIES: tuple[Policy, ...] = ("A", "B", "C")
 
 
@@ -41,9 +43,7 @@ def main() -> int:
     """Runs what was asked for, prints the tables, writes the report."""
     options = arguments()
     model = load_model(options.model or shipped("matching/model.toml"))
-    figures = Figures(
-        model=model.version, command=" ".join(["python -m conformance.matching", *sys.argv[1:]])
-    )
+    figures = Figures(model=model.version, command=_command(sys.argv[1:]))
     seeds = options.seed or [7]
     _measure(figures, options, model, [(options.persons, seed) for seed in seeds])
     if options.febrl:
@@ -58,6 +58,16 @@ def main() -> int:
     if options.report:
         report.write(options.report, figures)
     return 0
+
+
+def _command(told: Sequence[str]) -> str:
+    """The command to repeat it: where files are is everybody's own."""
+    parts = ["python -m conformance.matching"]
+    for option, value in pairwise((*told, "")):
+        if option.startswith("--") and option != "--report":
+            given = "" if value.startswith("--") else _ELSEWHERE.get(option, value)
+            parts += filter(None, (option, given))
+    return " ".join(parts)
 
 
 def _measure(
