@@ -97,6 +97,7 @@ def test_every_token_of_our_own_collection_is_declared_and_used() -> None:
             case.file.read_text()
             + json.dumps({k: v for k, v in case.expected.items() if k != "entries"})
             + str([d.id for d in case.documents])
+            + str([variable.details["value"] for variable in case.variables if variable.kind == "text"])
         )
         for variable in case.variables:
             assert variable.token in text, (case.id, variable.token)
