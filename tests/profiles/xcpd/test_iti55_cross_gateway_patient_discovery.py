@@ -107,31 +107,26 @@ def test_case_5_why_there_is_no_answer(meaning: Meaning, reason: str) -> None:
     assert '<queryResponseCode code="AE">' in text
 
 
+ADDRESS, END, NAMED = "<patientAddress>", "</patientAddress>", "<livingSubjectName>"
+MAIDEN = '<mothersMaidenName><value use="SRCH"><family>x</family></value></mothersMaidenName>'
+SCOPE = '<otherIDsScopingOrganization><value root="2.999.1.1"/></otherIDsScopingOrganization>'
+BARE = '<livingSubjectId><value root="2.999.1"/></livingSubjectId>'
+SEMANTICS = "</value><semanticsText>livingSubjectName"
+CHANGED = {
+    "inexact maiden name": {ADDRESS: f"{MAIDEN}{ADDRESS}"},
+    "two values of a name": {SEMANTICS: SEMANTICS.replace("><", "><value/><", 1)},
+    "two addresses": {END: f"{END}{ADDRESS}<value/>{END}"},
+    "identifier without extension": {NAMED: f"{BARE}{NAMED}"},
+    "priority": {'Code code="I"/>': 'Code code="X"/>'},
+    "domains": {ADDRESS: f"{SCOPE}{ADDRESS}"},
+}
 BROKEN = {
     "no birth time": lambda say: say.pdq_query(say.named("Muster", "Anna")),
     "no name": lambda say: say.pdq_query(say.born("19800229")),
     "nothing": lambda say: say.pdq_query(),
     "inexact name": lambda say: say.pdq_query(say.born("19800229"), say.named("Muster", "Anna", use="SRCH")),
-    "inexact maiden name": lambda say: everything(
-        say, changed={"<patientAddress>": '<mothersMaidenName><value use="SRCH"><family>x</family></value>'
-                      "</mothersMaidenName><patientAddress>"}
-    ),
-    "two values of a name": lambda say: everything(
-        say, changed={"</value><semanticsText>livingSubjectName": "</value><value/><semanticsText>livingSubjectName"}
-    ),
-    "two addresses": lambda say: everything(say, changed={"</patientAddress>": "</patientAddress><patientAddress>"
-                                                          "<value/></patientAddress>"}),
-    "identifier without extension": lambda say: everything(
-        say, changed={"<livingSubjectName>": '<livingSubjectId><value root="2.999.1"/></livingSubjectId>'
-                      "<livingSubjectName>"}
-    ),
     "quantity": lambda say: everything(say, quantity=5),
-    "priority": lambda say: everything(say, changed={'Code code="I"/>': 'Code code="X"/>'}),
-    "domains": lambda say: everything(
-        say, changed={"<patientAddress>": '<otherIDsScopingOrganization><value root="2.999.1.1"/>'
-                      "</otherIDsScopingOrganization><patientAddress>"}
-    ),
-}  # fmt: skip
+} | {name: lambda say, changed=changed: everything(say, changed=changed) for name, changed in CHANGED.items()}
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
