@@ -87,8 +87,8 @@ def test_what_is_written_is_canonical_and_follows_the_schema() -> None:
     message = (
         f'<PRPA_IN201301UV02 xmlns="{V3}" ITSVersion="XML_1.0"><id root="2.999"/><creationTime value="2026"/>'
         '<interactionId root="2.999"/><processingCode code="P"/><processingModeCode code="T"/>'
-        '<acceptAckCode code="AL"/><receiver typeCode="RCV"><device classCode="DEV" determinerCode="INSTANCE">'
-        '<id root="2.999"/></device></receiver><sender typeCode="SND"><device classCode="DEV" '
+        '<acceptAckCode code="AL"/><receiver typeCode="RCV"><device classCode="DEV" '
+        'determinerCode="INSTANCE"><id root="2.999"/></device></receiver><sender typeCode="SND"><device classCode="DEV" '
         'determinerCode="INSTANCE"><id root="2.999"/></device></sender><controlActProcess classCode="CACT" '
         'moodCode="EVN"><subject typeCode="SUBJ"><registrationEvent classCode="REG" moodCode="EVN">'
         '<statusCode code="active"/><subject1 typeCode="SBJ"><patient classCode="PAT"><id root="2.999"/>'
