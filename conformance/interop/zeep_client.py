@@ -282,9 +282,7 @@ class Interop:
             },
         }  # fmt: skip
         act = {"subject": [{"typeCode": "SUBJ", "registrationEvent": event}]}
-        answer = self._call(
-            "pix", "PIXManager_PRPA_IN201301UV02", **interaction("PRPA_IN201301UV02", act)
-        )
+        answer = self._call("pix", "PIXManager_PRPA_IN201301UV02", **interaction("PRPA_IN201301UV02", act))
         expect_acknowledged(answer, "CA")
 
     def cross_reference(self) -> None:

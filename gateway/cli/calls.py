@@ -1,4 +1,4 @@
-"""Client commands: token, feed, send, status, query, retrieve; each speaks as an enrolled partner."""
+"""Client commands: token, feed, send, status, query, retrieve, discover; each speaks as a partner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEFAULT = Path("passerelle.toml")
 
 def register(app: typer.Typer) -> None:
     """Adds the client commands to the command."""
-    for function in (token, feed, send, status, query, retrieve):
+    for function in (token, feed, send, status, query, retrieve, discover):
         app.command()(function)
 
 
@@ -146,3 +146,39 @@ def retrieve(
     else:
         output.write_bytes(b"".join(content.chunks()))
     print(f"{content.size} octets written to {output}")
+
+
+def discover(
+    family: Annotated[str, typer.Option(help="Family name.")] = "",
+    given: Annotated[list[str] | None, typer.Option(help="Given name; repeat for more.")] = None,
+    born: Annotated[str, typer.Option(help="Birth date, YYYYMMDD.")] = "",
+    sex: Annotated[str, typer.Option(help="M, F or UN.")] = "",
+    patient: Annotated[
+        list[str] | None, typer.Option(help="Identifier id^^^&OID&ISO; repeat for more.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="URL of a responding gateway; default this installation.")
+    ] = None,
+    config: ConfigFile = _DEFAULT,
+    partner: Partner = "tester",
+) -> None:
+    """Ask a community whether it knows a patient (ITI-55): by name and birth date, or by identifier."""
+    from gateway.cli.partner import Acting, patient_id  # noqa: PLC0415
+    from gateway.client.xcpd import Sought  # noqa: PLC0415
+
+    acting = Acting.of(config, partner, "physician")
+    sought = Sought(
+        family=family,
+        given=tuple(given or ()),
+        birth_date=born,
+        sex=sex,
+        identifiers=tuple(patient_id(acting.full_id(each)) for each in patient or ()),
+    )
+    found = asyncio.run(acting.discover(sought, at))
+    for each in found.matches:
+        name = f"{each.name.family}, {' '.join(each.name.given)}" if each.name else "-"
+        print(f"{each.home:20} {each.identifiers[0]!s:40} {each.birth_date:8} {name}")
+    for reason in (*found.wanted, *found.reasons):
+        print(reason)
+    print(f"{found.code}: {len(found.matches)} found")
+    raise typer.Exit(0 if found.code in {"OK", "NF"} else 1)

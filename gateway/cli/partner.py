@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.bindings.unpack import OpenSink
 from gateway.cli.endpoints import endpoints_of
 from gateway.cli.settings import load_settings
-from gateway.client import xds
+from gateway.client import xcpd, xds
 from gateway.client.media import MediaClient
 from gateway.client.mllp import MllpClient
 from gateway.client.session import Endpoints, Identity
@@ -72,7 +72,7 @@ class Acting:
             raise SettingsInvalid("this installation has no test issuer of assertions")
         subject, name = PERSONS.get(self.role, (self.role, self.role.title()))
         node = load_node(self.settings.nodes.directory / f"{self.partner}.toml")
-        identity = _patient(patient) if patient else None
+        identity = patient_id(patient) if patient else None
         return issue_assertion(
             signer=load_signer(told.test_issuer_key, told.test_issuer_certificate),
             issuer=told.issuers[0].entity_id,
@@ -175,6 +175,16 @@ class Acting:
             )
         return found[unique_id]
 
+    async def discover(self, sought: xcpd.Sought, url: str | None = None) -> xcpd.Discovery:
+        """What a community, ours without `url`, knows of a patient; the partner asks as a system (ITI-55)."""
+        domain = self.settings.domain
+        between = xcpd.Community(
+            sender=domain.source_oid, receiver=domain.repository_unique_id, home=domain.home_community_id
+        )
+        async with self.identity.http() as http:
+            to = url or endpoints_of(self.settings)["responding_gateway"]
+            return await xcpd.discover(self._client(http), to, sought, between)
+
     async def import_medium(self, medium: bytes) -> list[str]:
         """What became of each submission set of a medium, and warnings."""
         async with self.identity.http() as http:
@@ -208,6 +218,7 @@ def _certificates(path: Path) -> Sequence[bytes]:
     return [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(path.read_bytes())]
 
 
-def _patient(text: str) -> PatientId:
+def patient_id(text: str) -> PatientId:
+    """A CX taken apart."""
     extension, _, rest = text.partition("^^^&")
     return PatientId(extension=extension, root=rest.removesuffix("&ISO"))

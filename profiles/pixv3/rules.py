@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 from lxml import etree
 
@@ -31,6 +32,7 @@ def invalid(text: str, location: str) -> Refused:
     return refused(Meaning.INVALID_REQUEST, text, location)
 
 
+@cache
 def under(tag: str) -> str:
     """A path of element names in Clark notation, for ElementPath."""
     return "/".join(f"{V}{step}" for step in tag.split("/"))

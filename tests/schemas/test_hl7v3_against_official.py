@@ -1,6 +1,6 @@
 """Our schema of HL7 V3 messages and the official ones, on a corpus that lies outside the repository.
 
-Ours is never the stricter one. It is laxer where the gateway does not read, and in classes of entities and roles.
+Ours is never the stricter one. It is laxer where the gateway does not read, and in classes of roles.
 """
 
 import os

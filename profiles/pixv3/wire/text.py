@@ -9,7 +9,7 @@ from profiles.pixv3.codes import HL7
 from profiles.xds.wire.text import attribute, text
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_TYPE, _NIL = f"{{{XSI}}}type", f"{{{XSI}}}nil"
+_TYPED = frozenset({f"{{{XSI}}}nil", f"{{{XSI}}}type"})
 
 
 def ii(name: str, root: str, extension: str | None = None, authority: str = "") -> str:
@@ -50,21 +50,37 @@ def echo(element: etree._Element, inside: str = HL7) -> str:
 
     `inside` is the default namespace where it will stand. Types of XML Schema are named without prefix.
     """
-    qualified = etree.QName(element)
-    namespace = qualified.namespace or ""
-    name = qualified.localname
-    declared = f' xmlns="{attribute(namespace)}"' if namespace != inside else ""
-    typed = [(each, element.get(each)) for each in (_NIL, _TYPE) if element.get(each) is not None]
-    schema = f' xmlns:xsi="{XSI}"' if typed else ""
-    plain = sorted((str(key), value) for key, value in element.attrib.items() if not str(key).startswith("{"))
-    written = "".join(f' {key}="{attribute(str(value))}"' for key, value in plain)
-    written += "".join(
-        f' xsi:{key.partition("}")[2]}="{attribute((value or "").rpartition(":")[2].strip())}"'
-        for key, value in typed
-    )
-    content = [text(element.text or "")]
+    written: list[str] = []
+    _copy(element, inside, written)
+    return "".join(written)
+
+
+def _copy(element: etree._Element, inside: str, written: list[str]) -> None:
+    namespace, _, name = element.tag[1:].rpartition("}")
+    declared = "" if namespace == inside else f' xmlns="{attribute(namespace)}"'
+    written.append(f"<{name}{declared}{_attributes(element)}>{_escaped(element.text)}")
     for child in element:
         if isinstance(child.tag, str):
-            content.append(echo(child, namespace))
-        content.append(text(child.tail or ""))
-    return f"<{name}{declared}{schema}{written}>{''.join(content)}</{name}>"
+            _copy(child, namespace, written)
+        written.append(_escaped(child.tail))
+    written.append(f"</{name}>")
+
+
+def _escaped(value: str | None) -> str:
+    return text(value) if value else ""
+
+
+def _attributes(element: etree._Element) -> str:
+    """Those without a namespace by name, then nil and type of XML Schema."""
+    if not element.attrib:
+        return ""
+    items = sorted((str(key), str(value)) for key, value in element.attrib.items())
+    plain = "".join([f' {key}="{attribute(value)}"' for key, value in items if key[0] != "{"])
+    typed = "".join(
+        [
+            f' xsi:{key.rpartition("}")[2]}="{attribute(value.rpartition(":")[2].strip())}"'
+            for key, value in items
+            if key in _TYPED
+        ]
+    )
+    return f' xmlns:xsi="{XSI}"{plain}{typed}' if typed else plain

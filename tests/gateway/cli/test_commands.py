@@ -174,6 +174,19 @@ def test_feed_prints_the_acknowledgement(run: Run) -> None:
     assert "MSA|AA|DEMO-0002" in told.stdout
 
 
+def test_a_community_tells_whether_it_knows_a_patient(run: Run) -> None:
+    run("feed", shipped("demo/2-register-a04.hl7"))
+    found = run("discover", "--patient", "DEMO-1002")
+    nobody = run("discover", "--patient", "NOBODY-404")
+    broken = run("discover", "--family", "Muster")
+
+    assert (found.returncode, found.stdout.splitlines()[-1]) == (0, "OK: 1 found"), found.stderr
+    assert "DEMO-1002^^^&2.999.1.1&ISO" in found.stdout
+    assert "THILGES, Leonie" in found.stdout
+    assert (nobody.returncode, nobody.stdout) == (0, "NF: 0 found\n")
+    assert (broken.returncode, broken.stdout.splitlines()) == (1, ["VALIDAT", "SYN113", "QE: 0 found"])
+
+
 def test_feed_of_a_message_that_is_refused(run: Run, tmp_path: Path) -> None:
     text = shipped("demo/1-admit-a01.hl7").read_text(encoding="utf-8")
     (tmp_path / "x.hl7").write_text(text.replace("2.999.1.1", "2.999.7.7").replace("DEMO-0001", "X-1"))

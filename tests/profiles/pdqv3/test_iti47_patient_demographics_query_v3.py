@@ -126,47 +126,59 @@ def test_what_a_node_may_not_see_is_not_told(five: House, say: SimpleNamespace) 
     assert answer.ids() == [[(say.affinity, "A0"), (say.ward, "W0")]]
 
 
+def value(name: str, *contents: str) -> str:
+    """A parameter without semantics."""
+    return f"<{name}>{''.join(contents)}</{name}>"
+
+
+NAME, BORN, IDS = "livingSubjectName", "livingSubjectBirthTime", "livingSubjectId"
 CRITERIA = {
-    "inexact name": ('<livingSubjectName><value use="SRCH"><family>Must*</family></value></livingSubjectName>', GIVEN),
+    "inexact name": (value(NAME, '<value use="SRCH"><family>Must*</family></value>'), GIVEN),
     "two names": (
-        "<livingSubjectName><value><given>Anna</given></value></livingSubjectName>"
-        "<livingSubjectName><value><given>Berta</given></value></livingSubjectName>",
+        value(NAME, "<value><given>Anna</given></value>")
+        + value(NAME, "<value><given>Berta</given></value>"),
         ("Anna", "Berta"),
     ),
     "sex": (
-        '<livingSubjectAdministrativeGender><value code="M"/></livingSubjectAdministrativeGender>'
-        "<livingSubjectName><value><family>Muster</family></value></livingSubjectName>",
+        value("livingSubjectAdministrativeGender", '<value code="M"/>')
+        + value(NAME, "<value><family>Muster</family></value>"),
         (),
     ),
-    "day": ('<livingSubjectBirthTime><value value="19810211"/></livingSubjectBirthTime>', ("Berta",)),
-    "year": ('<livingSubjectBirthTime><value value="1981"/></livingSubjectBirthTime>', ("Berta",)),
-    "month": ('<livingSubjectBirthTime><value value="198203"/></livingSubjectBirthTime>', ("Clara",)),
+    "day": (value(BORN, '<value value="19810211"/>'), ("Berta",)),
+    "year": (value(BORN, '<value value="1981"/>'), ("Berta",)),
+    "month": (value(BORN, '<value value="198203"/>'), ("Clara",)),
     "range": (
-        '<livingSubjectBirthTime><value><low value="1981"/><high value="198203"/></value></livingSubjectBirthTime>',
+        value(BORN, '<value><low value="1981"/><high value="198203"/></value>'),
         ("Berta", "Clara"),
     ),
-    "identifier": ('<livingSubjectId><value root="2.999.77.1" extension="W0"/></livingSubjectId>', ("Anna",)),
+    "identifier": (value(IDS, '<value root="2.999.77.1" extension="W0"/>'), ("Anna",)),
     "alternatives": (
-        '<livingSubjectId><value root="2.999.1.1" extension="A1"/><value root="2.999.1.1" extension="A2"/>'
-        "</livingSubjectId>",
+        value(
+            IDS,
+            '<value root="2.999.1.1" extension="A1"/>',
+            '<value root="2.999.1.1" extension="A2"/>',
+        ),
         ("Berta", "Clara"),
     ),
     "two identifiers": (
-        '<livingSubjectId><value root="2.999.77.1" extension="W0"/></livingSubjectId>'
-        '<livingSubjectId><value root="2.999.1.1" extension="A1"/></livingSubjectId>',
+        value(IDS, '<value root="2.999.77.1" extension="W0"/>')
+        + value(IDS, '<value root="2.999.1.1" extension="A1"/>'),
         (),
     ),
     "address": (
-        "<patientAddress><value><streetAddressLine>2 Rue</streetAddressLine><city>Ville 1</city></value></patientAddress>",
+        value(
+            "patientAddress",
+            "<value><streetAddressLine>2 Rue</streetAddressLine><city>Ville 1</city></value>",
+        ),
         ("Berta",),
     ),
-    "telephone": ('<patientTelecom><value value="tel:+352621000002"/></patientTelecom>', ("Clara",)),
+    "telephone": (value("patientTelecom", '<value value="tel:+352621000002"/>'), ("Clara",)),
     "mother": (
-        "<mothersMaidenName><value><family>Vorher</family></value></mothersMaidenName>"
-        "<patientAddress><value><country>LU</country></value></patientAddress>",
+        value("mothersMaidenName", "<value><family>Vorher</family></value>")
+        + value("patientAddress", "<value><country>LU</country></value>"),
         ("Berta",),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(CRITERIA))
@@ -194,33 +206,29 @@ def test_the_lowest_degree_counts(five: House, say: SimpleNamespace) -> None:
     assert [code for code, _ in broken.errors] == ["SYN113"]
 
 
+END = "</parameterList>"
 BROKEN = {
     "status": {'<statusCode code="new"/>': '<statusCode code="old"/>'},
     "priority": {'Code code="I"/>': 'Code code="D"/>'},
     "modality": {'Code code="R"/>': 'Code code="T"/>'},
     "id of the parameters": {"<parameterList>": '<parameterList><id root="2.999.3"/>'},
-    "sort": {"</parameterList>": "</parameterList><sortControl/>"},
-    "provider": {
-        "</parameterList>": '<principalCareProviderId><value root="2.999.3" extension="1"/></principalCareProviderId>'
-        "</parameterList>"
-    },
-    "wrong order": {"<parameterList>": "<parameterList><patientTelecom><value/></patientTelecom>"},
+    "sort": {END: f"{END}<sortControl/>"},
+    "provider": {END: value("principalCareProviderId", '<value root="2.999.3" extension="1"/>') + END},
+    "wrong order": {"<parameterList>": "<parameterList>" + value("patientTelecom", "<value/>")},
     "scope with extension": {
-        "</parameterList>": '<otherIDsScopingOrganization><value root="2.999.1.1" extension="1"/>'
-        "</otherIDsScopingOrganization></parameterList>"
+        END: value("otherIDsScopingOrganization", '<value root="2.999.1.1" extension="1"/>') + END
     },
     "two addresses": {
-        "</parameterList>": "<patientAddress><value><city>x</city></value><value><city>y</city></value>"
-        "</patientAddress></parameterList>"
+        END: value("patientAddress", "<value><city>x</city></value>", "<value><city>y</city></value>") + END
     },
     "weight": {
-        "<parameterList>": "<matchCriterionList><matchWeight><value xsi:type=\"INT\" value=\"1\"/></matchWeight>"
-        "</matchCriterionList><parameterList>"
+        "<parameterList>": "<matchCriterionList><matchWeight><value xsi:type='INT' value='1'/>"
+        "<semanticsText>x</semanticsText></matchWeight></matchCriterionList><parameterList>"
     },
     "identifier without extension": {
-        "<livingSubjectName>": '<livingSubjectId><value root="2.999.1.1"/></livingSubjectId><livingSubjectName>'
+        "<livingSubjectName>": value(IDS, "<value root='2.999.1.1'/>") + "<livingSubjectName>"
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))

@@ -127,7 +127,8 @@ def test_what_breaks_the_specification_is_refused(v3: House, say: SimpleNamespac
     if name == "citizen as other id":
         changed["OTHER"] = (
             '<asOtherIDs classCode="CIT"><id root="2.999.4" extension="1"/><scopingOrganization '
-            'classCode="ORG" determinerCode="INSTANCE"><id root="2.999.4"/></scopingOrganization></asOtherIDs>'
+            'classCode="ORG" determinerCode="INSTANCE"><id root="2.999.4"/></scopingOrganization>'
+            "</asOtherIDs>"
         )
     answer = v3.send("/pix", action(ADD), say.feed(ADD, ("A1", say.affinity), changed=changed))
 

@@ -97,20 +97,21 @@ def test_the_query_is_repeated_and_its_id_acknowledged(known: House, say: Simple
     )
 
 
+VALUE = '<value root="2.999.1.1" extension="A1"/>'
 BROKEN = {
     "status": {'<statusCode code="new"/>': '<statusCode code="old"/>'},
     "priority": {'<responsePriorityCode code="I"/>': '<responsePriorityCode code="D"/>'},
-    "two identifiers": {"<value root=\"2.999.1.1\" extension=\"A1\"/>": '<value root="2.999.1.1" extension="A1"/>' * 2},
+    "two identifiers": {VALUE: VALUE * 2},
     "no extension": {' extension="A1"': ""},
     "extension of a domain": {'<value root="2.999.77.1"/>': '<value root="2.999.77.1" extension="x"/>'},
     "two values of a domain": {'<value root="2.999.77.1"/>': '<value root="2.999.77.1"/>' * 2},
-    "modify code": {'<responsePriorityCode': '<modifyCode code="N"/><responsePriorityCode'},
+    "modify code": {"<responsePriorityCode": '<modifyCode code="N"/><responsePriorityCode'},
     "id of parameters": {"<parameterList>": '<parameterList><id root="2.999.3"/>'},
     "author": {
         "<queryByParameter>": '<authorOrPerformer typeCode="PRF"><assignedDevice classCode="ASSIGNED"/>'
         "</authorOrPerformer><queryByParameter>"
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))

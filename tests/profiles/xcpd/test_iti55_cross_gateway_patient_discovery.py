@@ -1,13 +1,17 @@
 """ITI-55: what a request must say, and the cases of ITI TF-2 3.55.4.2.2."""
 
 from base64 import b64decode
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gateway import schemas
+from gateway.client.xcpd import Community, Sought, discovery_body, read_discovery
 from gateway.errors import Meaning, Problem
+from gateway.record.demographics import PersonName
+from gateway.record.people import PatientId
 from profiles.xcpd.iti55_cross_gateway_patient_discovery import refuse
 
 House = Any
@@ -107,31 +111,26 @@ def test_case_5_why_there_is_no_answer(meaning: Meaning, reason: str) -> None:
     assert '<queryResponseCode code="AE">' in text
 
 
+ADDRESS, END, NAMED = "<patientAddress>", "</patientAddress>", "<livingSubjectName>"
+MAIDEN = '<mothersMaidenName><value use="SRCH"><family>x</family></value></mothersMaidenName>'
+SCOPE = '<otherIDsScopingOrganization><value root="2.999.1.1"/></otherIDsScopingOrganization>'
+BARE = '<livingSubjectId><value root="2.999.1"/></livingSubjectId>'
+SEMANTICS = "</value><semanticsText>livingSubjectName"
+CHANGED = {
+    "inexact maiden name": {ADDRESS: f"{MAIDEN}{ADDRESS}"},
+    "two values of a name": {SEMANTICS: SEMANTICS.replace("><", "><value/><", 1)},
+    "two addresses": {END: f"{END}{ADDRESS}<value/>{END}"},
+    "identifier without extension": {NAMED: f"{BARE}{NAMED}"},
+    "priority": {'Code code="I"/>': 'Code code="X"/>'},
+    "domains": {ADDRESS: f"{SCOPE}{ADDRESS}"},
+}
 BROKEN = {
     "no birth time": lambda say: say.pdq_query(say.named("Muster", "Anna")),
     "no name": lambda say: say.pdq_query(say.born("19800229")),
     "nothing": lambda say: say.pdq_query(),
     "inexact name": lambda say: say.pdq_query(say.born("19800229"), say.named("Muster", "Anna", use="SRCH")),
-    "inexact maiden name": lambda say: everything(
-        say, changed={"<patientAddress>": '<mothersMaidenName><value use="SRCH"><family>x</family></value>'
-                      "</mothersMaidenName><patientAddress>"}
-    ),
-    "two values of a name": lambda say: everything(
-        say, changed={"</value><semanticsText>livingSubjectName": "</value><value/><semanticsText>livingSubjectName"}
-    ),
-    "two addresses": lambda say: everything(say, changed={"</patientAddress>": "</patientAddress><patientAddress>"
-                                                          "<value/></patientAddress>"}),
-    "identifier without extension": lambda say: everything(
-        say, changed={"<livingSubjectName>": '<livingSubjectId><value root="2.999.1"/></livingSubjectId>'
-                      "<livingSubjectName>"}
-    ),
     "quantity": lambda say: everything(say, quantity=5),
-    "priority": lambda say: everything(say, changed={'Code code="I"/>': 'Code code="X"/>'}),
-    "domains": lambda say: everything(
-        say, changed={"<patientAddress>": '<otherIDsScopingOrganization><value root="2.999.1.1"/>'
-                      "</otherIDsScopingOrganization><patientAddress>"}
-    ),
-}  # fmt: skip
+} | {name: lambda say, changed=changed: everything(say, changed=changed) for name, changed in CHANGED.items()}
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
@@ -185,3 +184,15 @@ def test_the_audit_has_those_told_of(known: House, say: SimpleNamespace) -> None
     assert details["ihe:homeCommunityID"] == b"urn:oid:2.999.1.2"
     assert row.find("EventIdentification/EventTypeCode").get("csd-code") == "ITI-55"
     assert patients == [f"A1^^^&{say.affinity}&ISO"]
+
+
+def test_our_own_initiating_gateway_understands_the_answer(known: House, say: SimpleNamespace) -> None:
+    between = Community(sender="2.999.60.1", receiver="2.999.50.1", home="2.999.9")
+    sought = Sought(identifiers=(PatientId("W1", say.ward),))
+    body = discovery_body(sought, between, datetime(2026, 11, 22, tzinfo=UTC)).decode()
+    found = read_discovery(ask(known, body).body)
+
+    assert (found.code, len(found.matches)) == ("OK", 1)
+    assert found.matches[0].home == "2.999.1.2"
+    assert found.matches[0].identifiers == (PatientId("A1", say.affinity), PatientId("W1", say.ward))
+    assert found.matches[0].name == PersonName(family="Muster", given=("Anna",))

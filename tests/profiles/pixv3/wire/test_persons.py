@@ -53,7 +53,9 @@ FULL = Demographics(
     birth_date="19800229",
     sex="F",
     addresses=(
-        Address(lines=("1 Rue du Test", "bis"), city="Luxembourg", state="LU", postcode="L-1", country="LU", use="H"),
+        Address(
+            lines=("1 Rue du Test", "bis"), city="Ville", state="LU", postcode="L-1", country="LU", use="H"
+        ),
         Address(city="Wien", use="B"),
     ),
     telecoms=(
@@ -84,9 +86,10 @@ def test_what_is_written_is_canonical_and_follows_the_schema() -> None:
     assert etree.tostring(tree, method="c14n", exclusive=True) == text.encode()
     message = (
         f'<PRPA_IN201301UV02 xmlns="{V3}" ITSVersion="XML_1.0"><id root="2.999"/><creationTime value="2026"/>'
-        '<interactionId root="2.999" extension="x"/><processingCode code="P"/><processingModeCode code="T"/>'
-        '<acceptAckCode code="AL"/><receiver typeCode="RCV"><device classCode="DEV" determinerCode="INSTANCE">'
-        '<id root="2.999"/></device></receiver><sender typeCode="SND"><device classCode="DEV" '
+        '<interactionId root="2.999"/><processingCode code="P"/><processingModeCode code="T"/>'
+        '<acceptAckCode code="AL"/><receiver typeCode="RCV"><device classCode="DEV" '
+        'determinerCode="INSTANCE"><id root="2.999"/></device></receiver><sender typeCode="SND">'
+        '<device classCode="DEV" '
         'determinerCode="INSTANCE"><id root="2.999"/></device></sender><controlActProcess classCode="CACT" '
         'moodCode="EVN"><subject typeCode="SUBJ"><registrationEvent classCode="REG" moodCode="EVN">'
         '<statusCode code="active"/><subject1 typeCode="SBJ"><patient classCode="PAT"><id root="2.999"/>'

@@ -30,10 +30,10 @@ def test_an_empty_text_is_not_written() -> None:
 
 
 ASKED = (
-    '<v:queryByParameter xmlns:v="urn:hl7-org:v3" xmlns:xsi="%s" xsi:schemaLocation="a b"><!-- c -->\n'
-    '<v:value z="2" xsi:type="v:INT" a="1&amp;&#10;"/>text &lt;<o:other xmlns:o="urn:o" o:x="1" y="2"><o:in/></o:other>'
-    "</v:queryByParameter>"
-) % XSI
+    f'<v:queryByParameter xmlns:v="urn:hl7-org:v3" xmlns:xsi="{XSI}" xsi:schemaLocation="a b"><!-- c -->\n'
+    '<v:value z="2" xsi:type="v:INT" a="1&amp;&#10;"/>text &lt;'
+    '<o:other xmlns:o="urn:o" o:x="1" y="2"><o:in/></o:other></v:queryByParameter>'
+)
 
 
 def test_an_echo_is_canonical_and_has_no_prefixes() -> None:
