@@ -287,8 +287,9 @@ class Receiver:
         self.taken: list[tuple[str, bytes]] = []
 
     async def __call__(
-        self, node: Node, address: str, headers: dict[str, str], body: bytes
+        self, node: Node, address: str, headers: dict[str, str], body: bytes, *, read: bool
     ) -> tuple[Answered, bytes]:
+        assert not read, "the body of the answer to a reply says nothing"
         assert node.takes_replies_at(address)
         assert headers["Content-Type"]
         step = self.plan.pop(0) if self.plan else Answered(200)
@@ -297,6 +298,9 @@ class Receiver:
         assert isinstance(step, Answered)
         self.taken.append((address, body))
         return step, b"certificate"
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
 
 
 class Clock:
@@ -321,7 +325,7 @@ class Sending:
             deliverer(gateway),
             engine=replace(gateway.engine, clock=self.clock),
             node_named=lambda name: replace(gateway.nodes.named(name), reply_to=listed),
-            post=receiver,
+            send=receiver,
             jitter=lambda: 1.0,
             busy={},
         )
