@@ -21,7 +21,7 @@ _FHIRPATH = re.compile(r"[A-Z][A-Za-z]+(?:\.[a-z][A-Za-z]*(?:\[\d+\])?(?:\.ofTyp
 class Issue:
     """One issue of an OperationOutcome. `code` is of FHIR's issue-type, `standard` a code of the profile.
 
-    `location` is a FHIRPath, or the name of a parameter or header. `diagnostics` is the wording of a standard.
+    `location` is a FHIRPath, or the name of a parameter or header. `diagnostics` is a standard's wording.
     """
 
     code: str

@@ -1,6 +1,7 @@
-"""The elements of FHIR R4 resources as a table, and whether a resource in JSON follows it (FHIR R4 json, datatypes).
+"""The elements of FHIR R4 resources as a table, and whether a resource follows it (FHIR R4 json, datatypes).
 
-What profiles demand beyond that is theirs to check. Texts name elements of the table and never repeat what was sent.
+What profiles demand beyond that is theirs to check. Texts name elements of the table, and repeat nothing that
+was sent.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def resource_shape(name: object, place: str) -> Shape:
 
 
 def check(resource: Any) -> None:
-    """SchemaInvalid, with the place as FHIRPath, unless names, types and cardinalities are those of FHIR R4."""
+    """SchemaInvalid, with the FHIRPath, unless names, types and cardinalities are those of FHIR R4."""
     if not isinstance(resource, dict):
         raise SchemaInvalid("expected a resource: one JSON object")
     shape = resource_shape(resource.get(_TYPE), "")

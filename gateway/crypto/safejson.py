@@ -1,4 +1,4 @@
-"""One strict JSON parse for every door: no repeated names, no NaN, bounded depth and numbers (RFC 8259, RFC 7493)."""
+"""One strict JSON parse for every door: no repeated names, no NaN, bounded depth and numbers (RFC 7493)."""
 
 from __future__ import annotations
 

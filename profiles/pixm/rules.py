@@ -1,0 +1,77 @@
+"""Rules of the identity feed in FHIR: whose domain, who survives, where refusals stand (PIXm 2:3.104.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from gateway.declare.transaction import Call
+from gateway.errors import Meaning, Problem, Refused
+from gateway.mpi.context import IDENTIFIER, SUBSUMED, SURVIVOR
+from gateway.record.domain import Domain
+from gateway.record.people import PatientId
+from profiles.pdqm.rules import REPLACED_BY, checked_value, refused
+from profiles.pdqm.wire.values import Json
+
+_OTHER = "Patient.link[{at}].other.identifier"
+PLACES = MappingProxyType(
+    {
+        IDENTIFIER: "Patient.identifier",
+        SUBSUMED: "Patient.identifier",
+        SURVIVOR: "Patient.link[0].other.identifier",
+    }
+)
+"""Where the problems of the index stand in a feed."""
+
+
+def check_source(call: Call[Any], identifier: PatientId | None, domain: Domain) -> PatientId:
+    """The identifier, of a domain that the node is the source of; Refused without a look at who is known."""
+    node = call.node
+    if identifier is None or identifier.root not in domain.identity_domains:
+        raise _not_source()
+    if node is None or not node.may_feed(identifier.root):
+        raise _not_source()
+    return identifier
+
+
+def _not_source() -> Refused:
+    text = "this system is not the source of the domain of the identifier"
+    return refused(Meaning.NOT_PERMITTED, text, "identifier")
+
+
+def read_survivor(patient: Json, domain: Domain) -> PatientId:
+    """The identifier that stays; Refused unless the Patient is inactive and names exactly one."""
+    if patient.get("active") is not False:
+        text = "a Patient that is replaced must have active=false"
+        raise refused(Meaning.METADATA_INVALID, text, "Patient.active")
+    links = [(at, each) for at, each in enumerate(patient["link"]) if each["type"] == REPLACED_BY]
+    if len(links) > 1:
+        raise refused(Meaning.METADATA_INVALID, "several links replaced-by, expected one", "Patient.link")
+    at, link = links[0]
+    place = _OTHER.format(at=at)
+    named = link["other"].get("identifier", {})
+    for name in ("system", "value"):
+        if name not in named:
+            raise refused(Meaning.REQUIRED_FIELD, f"the link must name an identifier with {name}", place)
+    root = domain.root_of_system(named["system"])
+    if root is None:
+        raise refused(Meaning.UNKNOWN_KEY, "the survivor is of a domain that is not known here", place)
+    return PatientId(checked_value(named["value"], place), root)
+
+
+def placed(error: Refused, *, unknown: Meaning = Meaning.UNKNOWN_KEY) -> Refused:
+    """A refusal of the index in the words of FHIR.
+
+    `unknown` is what an unknown identifier means; one that was merged, removed or is in use is a conflict.
+    """
+    meanings = {Meaning.UNKNOWN_KEY: unknown, Meaning.DUPLICATE_KEY: Meaning.DUPLICATE_IN_REGISTRY}
+    return Refused(*(_placed(each, meanings) for each in error.problems))
+
+
+def _placed(problem: Problem, meanings: dict[Meaning, Meaning]) -> Problem:
+    return replace(
+        problem,
+        meaning=meanings.get(problem.meaning, problem.meaning),
+        location=PLACES.get(problem.location or ""),
+    )
