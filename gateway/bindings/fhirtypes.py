@@ -183,7 +183,9 @@ _FORMS = MappingProxyType(
         "dateTime": re.compile(rf"{_DAY}(?:(?<=-\d\d-\d\d)T{_CLOCK}{_ZONE})?", re.ASCII),
         "instant": re.compile(rf"{_DAY}(?<=-\d\d-\d\d)T{_CLOCK}{_ZONE}", re.ASCII),
         "time": re.compile(_CLOCK, re.ASCII),
-        "base64Binary": re.compile(r"\s*(?:(?:[A-Za-z0-9+/]\s*){4})*(?:(?:[A-Za-z0-9+/]\s*){2,3}={1,2}\s*)?"),
+        "base64Binary": re.compile(
+            r"\s*(?:(?:[A-Za-z0-9+/]\s*){4})*(?:(?:[A-Za-z0-9+/]\s*){2}={2}\s*|(?:[A-Za-z0-9+/]\s*){3}=\s*)?"
+        ),
     }
 )
 _LEAST = MappingProxyType({"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1})

@@ -32,16 +32,17 @@ def parse(data: bytes, depth: int = _DEPTH) -> Any:
 
 
 def _check_depth(found: Any, depth: int) -> None:
-    level: list[Any] = [found]
-    for _ in range(depth + 1):
-        level = [inner for each in level if isinstance(each, dict | list) for inner in _inside(each)]
+    level = _nested([found])
+    for _ in range(depth):
+        level = [inner for each in level for inner in _nested(each)]
         if not level:
             return
     raise Malformed(f"JSON nested deeper than {depth}")
 
 
-def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
+def _nested(value: dict[str, Any] | list[Any]) -> list[dict[str, Any] | list[Any]]:
+    inside: Iterable[Any] = value.values() if isinstance(value, dict) else value
+    return [each for each in inside if isinstance(each, dict | list)]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
