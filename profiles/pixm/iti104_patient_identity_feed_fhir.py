@@ -28,7 +28,7 @@ from profiles.pdqm.wire.patient import read_demographics
 from profiles.pdqm.wire.values import Json
 from profiles.pixm.codes import FEED_PROFILE
 from profiles.pixm.errors import refuse
-from profiles.pixm.rules import check_source, placed, read_survivor
+from profiles.pixm.rules import check_one_each, check_source, not_source, placed, read_survivor
 
 _CODE, _TITLE, _SECTION = "ITI-104", "Patient Identity Feed FHIR", "PIXm 2:3.104"
 _ACTORS = Actors("Patient Identity Source", "Patient Identifier Cross-reference Manager")
@@ -39,17 +39,16 @@ _IDENTIFIER = "identifier"
 class Fed:
     """What is told under the identifier of the URL: a person, or that it ends in another identifier."""
 
-    system: str
-    identifier: PatientId | None
+    identifier: PatientId
     told: PatientFeed | PatientMerge
     base: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The identifier that is removed; None for one of no domain here."""
+    """The identifier that is removed."""
 
-    identifier: PatientId | None
+    identifier: PatientId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,24 +63,25 @@ class Taken(Answer):
 
 def decode(payload: FhirRequest, domain: Domain) -> Fed:
     """The identifier of the URL, and the Patient."""
-    system, identifier = _identifier(payload, domain)
+    identifier = _identifier(payload, domain)
     patient = payload.resource
     if patient is None or patient["resourceType"] != "Patient":
         raise refused(Meaning.DATA_TYPE, "expected a Patient resource in the body", "Patient")
     check_fed(patient)
     identifiers = read_identifiers(patient, domain)
-    if identifier is not None and identifier not in identifiers.known:
+    if identifier not in identifiers.known:
         text = "the identifier of the URL is none of those of the Patient"
         raise refused(Meaning.INVALID_REQUEST, text, "Patient.identifier")
     if any(each["type"] == REPLACED_BY for each in patient.get("link", ())):
-        told: PatientFeed | PatientMerge = _merge(patient, identifier, domain)
+        survivor = read_survivor(patient, domain)
+        told: PatientFeed | PatientMerge = PatientMerge(survivor=survivor, subsumed=identifier, message_id="")
     else:
         told = _feed(patient, identifier, identifiers.known, identifiers.other)
-    return Fed(system=system, identifier=identifier, told=told, base=payload.base)
+    return Fed(identifier=identifier, told=told, base=payload.base)
 
 
-def _identifier(payload: FhirRequest, domain: Domain) -> tuple[str, PatientId | None]:
-    """System and identifier of the URL; None for a system that is not known here."""
+def _identifier(payload: FhirRequest, domain: Domain) -> PatientId:
+    """The identifier of the URL; nobody here is the source of a domain that is not known."""
     others = [name for name, _ in payload.parameters if name != _IDENTIFIER]
     if others:
         text = "expected identifier=<system>|<value> alone"
@@ -95,27 +95,23 @@ def _identifier(payload: FhirRequest, domain: Domain) -> tuple[str, PatientId | 
         )
     system, value = token_of(given[0], _IDENTIFIER)
     root = domain.root_of_system(system)
-    return system, PatientId(checked_value(value, _IDENTIFIER), root) if root else None
+    if root is None:
+        raise not_source()
+    return PatientId(checked_value(value, _IDENTIFIER), root)
 
 
 def _feed(
-    patient: Json, identifier: PatientId | None, known: tuple[PatientId, ...], other: tuple[PatientId, ...]
+    patient: Json, identifier: PatientId, known: tuple[PatientId, ...], other: tuple[PatientId, ...]
 ) -> PatientFeed:
     if patient.get("active") is False:
         text = "an inactive Patient must tell who replaces it; an identifier is taken away by DELETE"
         raise refused(Meaning.METADATA_INVALID, text, "Patient.active")
-    first = (identifier,) if identifier else ()
     return PatientFeed(
-        identifiers=tuple(dict.fromkeys((*first, *known))),
+        identifiers=tuple(dict.fromkeys((identifier, *known))),
         demographics=replace(read_demographics(patient), identifiers=other or None),
         message_id="",
         whole=True,
     )
-
-
-def _merge(patient: Json, identifier: PatientId | None, domain: Domain) -> PatientMerge:
-    survivor = read_survivor(patient, domain)
-    return PatientMerge(survivor=survivor, subsumed=identifier or survivor, message_id="")
 
 
 def encode(response: Taken, domain: Domain) -> FhirReply:  # noqa: ARG001 - the shape of a codec
@@ -141,7 +137,8 @@ def target(request: Fed) -> Target:
 async def handle(call: Call[Fed], services: Services) -> Taken:
     """What the Patient does not tell is deleted. A domain of another source is refused before any look-up."""
     asked = call.request
-    identifier = check_source(call, asked.identifier, services.domain)
+    identifier = check_source(call, asked.identifier)
+    check_one_each(call, asked.told)
     try:
         if isinstance(asked.told, PatientMerge):
             return Taken(persons=await services.index.merge(call, asked.told))
@@ -164,7 +161,7 @@ def _location(changes: tuple[PersonChange, ...], identifier: PatientId, base: st
 
 def decode_removal(payload: FhirRequest, domain: Domain) -> Ended:
     """The identifier of the URL."""
-    return Ended(_identifier(payload, domain)[1])
+    return Ended(_identifier(payload, domain))
 
 
 def encode_removal(response: Taken, domain: Domain) -> FhirReply:  # noqa: ARG001 - the shape of a codec
@@ -174,12 +171,12 @@ def encode_removal(response: Taken, domain: Domain) -> FhirReply:  # noqa: ARG00
 
 def target_removal(request: Ended) -> Target:
     """The identifier that ends."""
-    return Target(patients=(request.identifier,) if request.identifier else ())
+    return Target(patients=(request.identifier,))
 
 
 async def handle_removal(call: Call[Ended], services: Services) -> Taken:
     """The identifier is answered to nobody any more, nor can it come again."""
-    identifier = check_source(call, call.request.identifier, services.domain)
+    identifier = check_source(call, call.request.identifier)
     try:
         return Taken(persons=await services.index.remove(call, identifier))
     except Refused as error:

@@ -10,6 +10,7 @@ from gateway.declare.transaction import Call
 from gateway.errors import Meaning, Problem, Refused
 from gateway.mpi.context import IDENTIFIER, SUBSUMED, SURVIVOR
 from gateway.record.domain import Domain
+from gateway.record.patients import PatientFeed, PatientMerge
 from gateway.record.people import PatientId
 from profiles.pdqm.rules import REPLACED_BY, checked_value, refused
 from profiles.pdqm.wire.values import Json
@@ -25,17 +26,24 @@ PLACES = MappingProxyType(
 """Where the problems of the index stand in a feed."""
 
 
-def check_source(call: Call[Any], identifier: PatientId | None, domain: Domain) -> PatientId:
+def check_source(call: Call[Any], identifier: PatientId) -> PatientId:
     """The identifier, of a domain that the node is the source of; Refused without a look at who is known."""
-    node = call.node
-    if identifier is None or identifier.root not in domain.identity_domains:
-        raise _not_source()
-    if node is None or not node.may_feed(identifier.root):
-        raise _not_source()
+    if call.node is None or not call.node.may_feed(identifier.root):
+        raise not_source()
     return identifier
 
 
-def _not_source() -> Refused:
+def check_one_each(call: Call[Any], told: PatientFeed | PatientMerge) -> None:
+    """A source tells one identifier of each of its domains; several would be several patients."""
+    identifiers = told.identifiers if isinstance(told, PatientFeed) else ()
+    own = [each.root for each in identifiers if call.node is not None and call.node.may_feed(each.root)]
+    if len(set(own)) < len(own):
+        text = "several identifiers of one domain, expected one; earlier ones have the use old"
+        raise refused(Meaning.METADATA_INVALID, text, "Patient.identifier")
+
+
+def not_source() -> Refused:
+    """The refusal of a feed of a domain that somebody else assigns, or nobody here."""
     text = "this system is not the source of the domain of the identifier"
     return refused(Meaning.NOT_PERMITTED, text, "identifier")
 
