@@ -23,7 +23,7 @@ from gateway.record.people import PatientId
 from profiles.pdqm.codes import MATCH_DEFINITION
 from profiles.pdqm.errors import issue_of, outcome_reply
 from profiles.pdqm.iti78_mobile_patient_demographics_query import named
-from profiles.pdqm.iti78_mobile_patient_demographics_query.bundle import entry, searchset
+from profiles.pdqm.iti78_mobile_patient_demographics_query.bundle import entry, score, searchset
 from profiles.pdqm.rules import check_patient, read_identifiers, refused
 from profiles.pdqm.wire.patient import read_demographics
 from profiles.pdqm.wire.values import Json
@@ -130,9 +130,10 @@ def target(request: Asked) -> Target:
 async def handle(call: Call[Asked], services: Services) -> Matches:
     """Whoever may be meant, best first; with onlyCertainMatches one human being, or nobody."""
     asked, name = call.request, reader(call)
-    found = await services.index.match(
-        call, asked.told, asked.identifiers, only_certain=asked.only_certain, most=asked.most
+    matched = await services.index.match(
+        call, asked.told, asked.identifiers, only_certain=asked.only_certain, most=None
     )
+    found = tuple(sorted(matched, key=_rank))[: asked.most]
     return Matches(
         persons_found=found,
         roots=tuple(root for root, each in services.domain.identity_domains.items() if each.seen_by(name)),
@@ -140,6 +141,14 @@ async def handle(call: Call[Asked], services: Services) -> Matches:
         problems=_warnings(asked.lost),
         patients=named(found),
     )
+
+
+_GRADES = ("certain", "probable", "possible", "certainly-not")
+
+
+def _rank(person: Person) -> tuple[float, int]:
+    """By the score that is told; of equal scores the better grade comes first."""
+    return -score(person), _GRADES.index(person.grade) if person.grade in _GRADES else len(_GRADES)
 
 
 def _warnings(lost: int) -> tuple[Problem, ...]:
