@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEFAULT_TRANSACTIONS = ("ITI-8", "ITI-18", "ITI-41", "ITI-42", "ITI-43", "ITI-61", "check")
+DEFAULT_TRANSACTIONS = (
+    "ITI-8",
+    "ITI-18",
+    "ITI-41",
+    "ITI-42",
+    "ITI-43",
+    "ITI-61",
+    "ITI-78",
+    "ITI-83",
+    "ITI-104",
+    "ITI-119",
+    "check",
+)
 CHECK = "check"
 
 

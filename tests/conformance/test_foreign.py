@@ -55,6 +55,16 @@ def test_what_excuses_a_soap_case(answer: Answer, text: str, excused: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("code", "excused"), [("not-found", True), ("code-invalid", True), ("invalid", False)]
+)
+def test_what_excuses_a_rest_case(code: str, excused: bool) -> None:  # noqa: FBT001
+    issue = {"code": code, "diagnostics": "targetSystem not found"}
+    answer = Answer(status="HTTP 404", resource={"resourceType": "OperationOutcome", "issue": [issue]})
+    assert (judged(answer, "", "HTTP 200", "ITI-83") is not None) is excused
+    assert judged(answer, "", "HTTP 404", "ITI-83") is None
+
+
+@pytest.mark.parametrize(
     ("status", "patient", "excused"),
     [
         ("AE", "1^^^&9.9&ISO", True),
