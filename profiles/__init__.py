@@ -6,10 +6,11 @@ from profiles.mhd.profile import PROFILE as MHD
 from profiles.pdqm.profile import PROFILE as PDQM
 from profiles.pix.profile import PROFILE as PIX
 from profiles.pixm.profile import PROFILE as PIXM
+from profiles.pmir.profile import PROFILE as PMIR
 from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 
-_SPOKEN = (XDS, XDR, XDM, PIX, MHD, PIXM, PDQM)
+_SPOKEN = (XDS, XDR, XDM, PIX, MHD, PIXM, PDQM, PMIR)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

@@ -279,6 +279,7 @@ def _enrol(folder: Path, name: str, feeds: list[str]) -> None:
     path = folder / "nodes" / f"{name}.toml"
     codes = ["ITI-8", "ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119"]
     text = re.sub(r"transactions = \[[^]]*\]", f"transactions = {codes}".replace("'", '"'), path.read_text())
+    text = re.sub(r"^feeds = .*$", "", text, flags=re.MULTILINE)
     path.write_text(f"{text}\nfeeds = {feeds}\n".replace("'", '"'))
 
 

@@ -17,6 +17,7 @@ DEFAULT_TRANSACTIONS = (
     "ITI-61",
     "ITI-78",
     "ITI-83",
+    "ITI-93",
     "ITI-104",
     "ITI-119",
     "check",

@@ -24,6 +24,7 @@ UNKNOWN_IDS = frozenset(
     {"XDSDocumentUniqueIdError", "XDSUnknownRepositoryId", "UnresolvedReferenceException"}
 )
 REFUSALS = frozenset({"AE", "AR", "CE", "CR"})
+SOURCE_IDENTIFIER = re.compile(r"sourceIdentifier\W(?:[^|]*\W)?urn:oid:(?P<root>[\d.]+)\|(?P<value>[\w.-]+)")
 POSITIVE = frozenset({"Success", "AA", "CA", "HTTP 200"})
 UNKNOWN_ISSUES = frozenset({"not-found", "code-invalid"})
 
@@ -32,6 +33,9 @@ def fixed_patients(case: Case, text: str) -> list[str]:
     """Patient identifiers (CX) that stand literally in a request of a case without variables."""
     if case.variables:
         return []
+    if case.transaction == "ITI-83":
+        asked = SOURCE_IDENTIFIER.search(text) if "HTTP 200" in case.statuses else None
+        return [f"{asked['value']}^^^&{asked['root']}&ISO"] if asked else []
     found = [_attribute(tag, "value") for tag in IDENTIFIER.findall(text) if _scheme(tag) in PATIENT_SCHEMES]
     found += QUERY_PATIENT.findall(text)
     patients = dict.fromkeys(unescape(value).strip() for value in found)

@@ -15,7 +15,6 @@ from gateway.record.people import PatientId
 from profiles.pdqm.rules import REPLACED_BY, checked_value, refused
 from profiles.pdqm.wire.values import Json
 
-_OTHER = "Patient.link[{at}].other.identifier"
 PLACES = MappingProxyType(
     {
         IDENTIFIER: "Patient.identifier",
@@ -48,16 +47,16 @@ def not_source() -> Refused:
     return refused(Meaning.NOT_PERMITTED, text, "identifier")
 
 
-def read_survivor(patient: Json, domain: Domain) -> PatientId:
+def read_survivor(patient: Json, domain: Domain, place: str = "Patient") -> PatientId:
     """The identifier that stays; Refused unless the Patient is inactive and names exactly one."""
     if patient.get("active") is not False:
         text = "a Patient that is replaced must have active=false"
-        raise refused(Meaning.METADATA_INVALID, text, "Patient.active")
+        raise refused(Meaning.METADATA_INVALID, text, f"{place}.active")
     links = [(at, each) for at, each in enumerate(patient["link"]) if each["type"] == REPLACED_BY]
     if len(links) > 1:
-        raise refused(Meaning.METADATA_INVALID, "several links replaced-by, expected one", "Patient.link")
+        raise refused(Meaning.METADATA_INVALID, "several links replaced-by, expected one", f"{place}.link")
     at, link = links[0]
-    place = _OTHER.format(at=at)
+    place = f"{place}.link[{at}].other.identifier"
     named = link["other"].get("identifier", {})
     for name in ("system", "value"):
         if name not in named:
@@ -68,12 +67,17 @@ def read_survivor(patient: Json, domain: Domain) -> PatientId:
     return PatientId(checked_value(named["value"], place), root)
 
 
-def placed(error: Refused, *, unknown: Meaning = Meaning.UNKNOWN_KEY) -> Refused:
+def placed(
+    error: Refused,
+    *,
+    unknown: Meaning = Meaning.UNKNOWN_KEY,
+    taken: Meaning = Meaning.DUPLICATE_IN_REGISTRY,
+) -> Refused:
     """A refusal of the index in the words of FHIR.
 
-    `unknown` is what an unknown identifier means; one that was merged, removed or is in use is a conflict.
+    `unknown` is what an unknown identifier means, `taken` one that was merged, removed or is in use.
     """
-    meanings = {Meaning.UNKNOWN_KEY: unknown, Meaning.DUPLICATE_KEY: Meaning.DUPLICATE_IN_REGISTRY}
+    meanings = {Meaning.UNKNOWN_KEY: unknown, Meaning.DUPLICATE_KEY: taken}
     return Refused(*(_placed(each, meanings) for each in error.problems))
 
 
@@ -81,5 +85,5 @@ def _placed(problem: Problem, meanings: dict[Meaning, Meaning]) -> Problem:
     return replace(
         problem,
         meaning=meanings.get(problem.meaning, problem.meaning),
-        location=PLACES.get(problem.location or ""),
+        location=PLACES.get(problem.location or "", problem.location),
     )

@@ -396,10 +396,29 @@ def person_raw(house: House, transaction: AnyTransaction) -> Raw:
         ("GET", "/Patient"): lambda: fhir(house, "/Patient", f"identifier={system}%7C{PATIENT}"),
         ("GET", "/Patient/{id}"): lambda: fhir(house, f"/Patient/{int(str(keys[0][0])):x}"),
         ("POST", "/Patient/$match"): lambda: resource_raw(house, "POST", binding.path, "", fresh),
+        ("POST", "/$process-message"): lambda: resource_raw(
+            house, "POST", binding.path, "", patient_message(fresh)
+        ),
     }[binding.method, binding.path]()
 
 
-PERSON_IN_FHIR = ("ITI-78", "ITI-83", "ITI-104", "ITI-119")
+def patient_message(patient: dict[str, object]) -> dict[str, object]:
+    """A feed by message (ITI-93) of a new patient."""
+    header = {
+        "resourceType": "MessageHeader",
+        "id": "1",
+        "eventUri": "urn:ihe:iti:pmir:2019:patient-feed",
+        "source": {"endpoint": "http://source.example/fhir"},
+        "destination": [{"endpoint": "https://localhost:8443/fhir"}],
+        "focus": [{"reference": "urn:uuid:3c6a3a1e-2a39-4d1c-8a4b-6f4a1f6f2d11"}],
+    }
+    told = {"resource": patient, "request": {"method": "POST", "url": "Patient"}}
+    history = {"resourceType": "Bundle", "type": "history", "entry": [told]}
+    entries = [{"resource": header}, {"fullUrl": header["focus"][0]["reference"], "resource": history}]
+    return {"resourceType": "Bundle", "type": "message", "entry": entries}
+
+
+PERSON_IN_FHIR = ("ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119")
 STORED = "2.25.4711"
 Maker = Callable[[House, AnyTransaction], Awaitable[Raw]]
 
