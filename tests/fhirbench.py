@@ -165,6 +165,30 @@ class Bench:
         **headers: str,
     ) -> Answer:
         """A request below the base, with a physician's token; a resource goes in the form of the bench."""
+        raw = self.raw(path, query, method=method, node=node, signed_in=signed_in, body=body, **headers)
+        return Answer(asyncio.run(run(raw, self.gateway.fhir, self.gateway.engine)))
+
+    def at_once(self, *requests: Raw) -> list[Answer]:
+        """Several requests at the same time."""
+
+        async def all_of_them() -> list[Sealed]:
+            engine = self.gateway.engine
+            return await asyncio.gather(*(run(each, self.gateway.fhir, engine) for each in requests))
+
+        return [Answer(each) for each in asyncio.run(all_of_them())]
+
+    def raw(
+        self,
+        path: str,
+        query: str | Mapping[str, str] | list[tuple[str, str]] = "",
+        *,
+        method: str = "GET",
+        node: str = "hospital",
+        signed_in: bool = True,
+        body: bytes | dict[str, Any] | None = None,
+        **headers: str,
+    ) -> Raw:
+        """The request that `send` sends."""
         if not isinstance(query, str):
             query = urlencode(query, quote_via=quote)
         told = {"accept": self.form["type"]} | {
@@ -175,7 +199,7 @@ class Bench:
         if isinstance(body, dict):
             told.setdefault("content-type", self.form["type"])
             body = write(body) if told["content-type"] == XML else orjson.dumps(body)
-        raw = Raw(
+        return Raw(
             method=method,
             path=f"/fhir{path}",
             query=query,
@@ -185,7 +209,6 @@ class Bench:
             peer_certificate=self.certificate(node),
             peer_host="127.0.0.1",
         )
-        return Answer(asyncio.run(run(raw, self.gateway.fhir, self.gateway.engine)))
 
     def feed(self, resource: dict[str, Any], **more: Any) -> Answer:
         """A conditional update under the first identifier."""

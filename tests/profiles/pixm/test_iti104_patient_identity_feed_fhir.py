@@ -246,6 +246,17 @@ def test_two_identifiers_of_one_domain_are_one_too_many(bench: Bench) -> None:
     assert bench.feed(told).status == 201
 
 
+def test_the_same_patient_told_many_times_at_once_is_one(bench: Bench) -> None:
+    query = {"identifier": token(HOSPITAL, "H-1")}
+    body = patient(HOSPITAL, "H-1")
+    requests = [bench.raw("/Patient", query, method="PUT", body=body) for _ in range(8)]
+    answers = bench.at_once(*requests)
+    seen = sorted(each.status for each in answers)
+    assert set(seen) <= {200, 201, 503}, [each.body for each in answers]
+    assert seen.count(201) == 1
+    assert bench.search(("family", "schmit")).json["total"] == 1
+
+
 def test_the_audit_tells_what_was_done(bench: Bench) -> None:
     created = bench.feed(patient(NATIONAL, "1970051700019"))
     updated = bench.feed(patient(NATIONAL, "1970051700019", gender="male"))
