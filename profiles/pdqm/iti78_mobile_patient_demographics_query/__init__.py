@@ -120,11 +120,9 @@ async def _with_merged(
     call: Call[Search], services: Services, found: tuple[Person, ...]
 ) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
     """Where an identifier was merged into another: its Patient, inactive, and who took its place (6c)."""
-    merged = [
-        person
-        for each in call.request.named
-        if (person := await services.index.resolve(call, each)) is not None and person.replaced_by is not None
-    ]
+    asked = [await services.index.resolve(call, each) for each in call.request.named]
+    asked += [await services.index.person(call, each) for each in call.request.keys]
+    merged = [each for each in asked if each is not None and each.replaced_by is not None]
     if not merged:
         return found, ()
     gone = {each.key for each in merged}

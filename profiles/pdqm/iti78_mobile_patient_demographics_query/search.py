@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from gateway.declare.bindings import FhirRequest
@@ -29,6 +30,7 @@ _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _POINTER = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 Pairs = Sequence[tuple[str, str]]
+T = TypeVar("T")
 
 _REFUSED = MappingProxyType(
     {
@@ -49,14 +51,16 @@ class Search:
 
     A person is found who fits one of `queries`. `telecoms`: one of each group must be held, with its system.
     `systems` are the domains chosen, by OID, None for one that is not known; None for no choice. `named` are
-    the identifiers asked for, where nothing else is. `pointer` asks for the next page of an earlier search.
-    `applied` are the parameters that count, for the self link; `received` all that came, for the audit.
+    the identifiers asked for, and `keys` the logical ids, where nothing else is. `pointer` asks for the next
+    page of an earlier search. `applied` are the parameters that count, for the self link; `received` all that
+    came, for the audit.
     """
 
     queries: tuple[DemographicsQuery, ...] = ()
     telecoms: tuple[tuple[tuple[str, str], ...], ...] = ()
     systems: tuple[str | None, ...] | None = None
     named: tuple[PatientId, ...] = ()
+    keys: tuple[int, ...] = ()
     pointer: str | None = None
     count: int
     applied: Pairs
@@ -92,7 +96,8 @@ def read(request: FhirRequest, domain: Domain) -> Search:
         queries=() if asked.nobody else tuple(_queries(asked)),
         telecoms=tuple(asked.telecoms),
         systems=tuple(each for group in asked.domains for each in group) if asked.domains else None,
-        named=_named(asked, {name for name, _ in given}),
+        named=_alone("identifier", asked.identifiers, given),
+        keys=_alone("_id", asked.persons, given),
         count=count,
         applied=(*given, (COUNT, str(count))),
         received=received,
@@ -160,7 +165,6 @@ def _queries(asked: Asked) -> list[DemographicsQuery]:
     return queries
 
 
-def _named(asked: Asked, names: set[str]) -> tuple[PatientId, ...]:
-    """The identifiers, where they alone are asked for: one of them may have been merged into another."""
-    alone = names == {"identifier"} and len(asked.identifiers) == 1
-    return asked.identifiers[0] if alone else ()
+def _alone(name: str, groups: Sequence[tuple[T, ...]], given: Pairs) -> tuple[T, ...]:
+    """The alternatives of a parameter, where it alone is asked for: one may have been merged into another."""
+    return groups[0] if {each for each, _ in given} == {name} and len(groups) == 1 else ()

@@ -296,6 +296,8 @@ def test_a_merged_patient_is_read_as_inactive(merged: Bench) -> None:
     ended = merged.search(("identifier", token(HOSPITAL, "H-1"))).resources[0]
     read = merged.send(f"/Patient/{ended['id']}")
     assert (read.status, read.json["active"]) == (200, False)
+    by_id = merged.search(("_id", ended["id"]))
+    assert [each["active"] for each in by_id.resources] == [False, True]
     survivor = merged.follow(f"{BASE}/{read.json['link'][0]['other']['reference']}")
     assert survivor.json["identifier"][0]["value"] == "H-2"
 
