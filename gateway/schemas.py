@@ -133,13 +133,24 @@ def _path(name: str) -> Path:
     return _paths()[name]
 
 
+def text(name: str) -> str:
+    """A published table that is no XML, such as "r4-elements"; Defect when there is none."""
+    path = next(iter(_folder().rglob(f"{name}.txt")), None)
+    if path is None:
+        raise Defect(f"no table is published under the name {name}")
+    return path.read_text("utf-8")
+
+
 @cache
 def _paths() -> Mapping[str, Path]:
     """Every published schema by the name of its file."""
+    return {path.stem: path for path in sorted(_folder().rglob("*.xsd"))}
+
+
+def _folder() -> Path:
     package = Path(__file__).parent
     checkout = package.parent / "schemas"
-    folder = checkout if checkout.is_dir() else package / "_schemas"
-    return {path.stem: path for path in sorted(folder.rglob("*.xsd"))}
+    return checkout if checkout.is_dir() else package / "_schemas"
 
 
 def _refusal(entry: etree._LogEntry) -> SchemaInvalid:

@@ -5,14 +5,17 @@ from profiles.fhirbase.profile import profile_over
 from profiles.mhd.profile import PROFILE as MHD
 from profiles.pam.profile import PROFILE as PAM
 from profiles.pdq.profile import PROFILE as PDQ
+from profiles.pdqm.profile import PROFILE as PDQM
 from profiles.pdqv3.profile import PROFILE as PDQV3
 from profiles.pix.profile import PROFILE as PIX
+from profiles.pixm.profile import PROFILE as PIXM
 from profiles.pixv3.profile import PROFILE as PIXV3
+from profiles.pmir.profile import PROFILE as PMIR
 from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, PIXV3, PDQV3, XCPD, MHD)
+_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

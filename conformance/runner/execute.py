@@ -166,7 +166,9 @@ class Run:
             exchange.request = put(text, exchange.values)
             content = exchange.request.encode()
             content = fhir_client.with_new_ids(content) if case.renew_unique_ids else content
-        return fhir_client.send(self._links.http, base, case, content)
+        url = into_text(fhir_client.pattern(case, content), exchange.values)
+        self._feed_fixed(case, f"{url} {exchange.request}")
+        return fhir_client.send(self._links.http, base, case, content, url)
 
     def _soap(self, case: Case, exchange: _Exchange, url: str) -> Answer:
         text, _ = _read(case)

@@ -7,19 +7,36 @@ from urllib.parse import quote, urljoin
 
 import httpx
 import orjson
-from answer import NO_ANSWER, Answer, parse
+from answer import NO_ANSWER, Answer, local, parse
 from cases import Case
 from lxml import etree
 from substitute import fresh_oid
 
 JSON = "application/fhir+json"
 FHIR = "{http://hl7.org/fhir}"
+USUAL = {
+    "ITI-83": "[base]/Patient/$ihe-pix",
+    "ITI-93": "[base]/$process-message",
+    "ITI-119": "[base]/Patient/$match",
+}
 UNIQUE = (("DocumentReference", "masterIdentifier"), ("List", "identifier"))
 
 
-def send(client: httpx.Client, base: str, case: Case, content: bytes | None) -> Answer:
-    """One request as the case describes it: method, URL pattern with `[base]`, content type."""
-    url = str(case.request.get("url", "[base]")).replace("[base]", base.rstrip("/"))
+def pattern(case: Case, content: bytes | None) -> str:
+    """The URL pattern of a case, or the usual one of its transaction.
+
+    SYSTEM|VALUE stands for the first identifier of the resource that is sent.
+    """
+    found = str(case.request.get("url") or USUAL.get(case.transaction, "[base]"))
+    held = _resource(content or b"").get("identifier") or ()
+    for each in held[:1] if "SYSTEM|VALUE" in found else ():
+        found = found.replace("SYSTEM|VALUE", f"{each.get('system')}|{each.get('value')}")
+    return found
+
+
+def send(client: httpx.Client, base: str, case: Case, content: bytes | None, url: str) -> Answer:
+    """One request as the case describes it: method, content type; `url` has `[base]` for the base."""
+    url = url.replace("[base]", base.rstrip("/"))
     headers = {"Accept": str(case.request.get("accept", JSON))}
     if content is not None:
         headers["Content-Type"] = str(case.request.get("contentType", JSON))
@@ -28,9 +45,13 @@ def send(client: httpx.Client, base: str, case: Case, content: bytes | None) -> 
     except httpx.HTTPError as error:
         return Answer(status=NO_ANSWER, detail=f"{type(error).__name__}: {error}")
     resource = _resource(response.content)
+    payload = parse(response.content) if "xml" in response.headers.get("content-type", "") else None
+    if payload is not None:
+        resource = {"resourceType": local(payload)}
     return Answer(
         status=f"HTTP {response.status_code}",
         http_status=response.status_code,
+        payload=payload,
         resource=resource,
         location=_location(base, response.headers.get("location", ""), resource),
         detail=_issues(resource),

@@ -10,7 +10,7 @@ from answer import Answer, first, parse
 from cases import Case
 from memory import Memory
 from mllp_client import field_of, with_segment_ends
-from target import Capabilities, is_mllp
+from target import REST, Capabilities, is_mllp
 
 PATIENT_SCHEMES = (
     "urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427",
@@ -24,7 +24,9 @@ UNKNOWN_IDS = frozenset(
     {"XDSDocumentUniqueIdError", "XDSUnknownRepositoryId", "UnresolvedReferenceException", "204"}
 )
 REFUSALS = frozenset({"AE", "AR", "CE", "CR"})
-POSITIVE = frozenset({"Success", "AA", "CA"})
+SOURCE_IDENTIFIER = re.compile(r"sourceIdentifier\W(?:[^|]*\W)?urn:oid:(?P<root>[\d.]+)\|(?P<value>[\w.-]+)")
+POSITIVE = frozenset({"Success", "AA", "CA", "HTTP 200"})
+UNKNOWN_ISSUES = frozenset({"not-found", "code-invalid"})
 
 
 def fixed_patients(case: Case, text: str) -> list[str]:
@@ -33,6 +35,9 @@ def fixed_patients(case: Case, text: str) -> list[str]:
         return []
     if case.transaction == "ITI-45":
         return _asked_for(text) if set(case.statuses) == {"AA"} else []
+    if case.transaction == "ITI-83":
+        asked = SOURCE_IDENTIFIER.search(text) if "HTTP 200" in case.statuses else None
+        return [f"{asked['value']}^^^&{asked['root']}&ISO"] if asked else []
     found = [_attribute(tag, "value") for tag in IDENTIFIER.findall(text) if _scheme(tag) in PATIENT_SCHEMES]
     found += QUERY_PATIENT.findall(text)
     patients = dict.fromkeys(unescape(value).strip() for value in found)
@@ -60,6 +65,8 @@ def excuse(
         return None
     if is_mllp(case):
         return _foreign_domain(case, request, capabilities) if answer.status in REFUSALS else None
+    if case.transaction in REST:
+        return _foreign_identifier(answer)
     if answer.status == "Fault":
         return _expired_assertion(request)
     codes = {problem.code for problem in answer.problems if problem.is_error}
@@ -93,6 +100,14 @@ def _domains(message: str) -> set[str]:
             components = repetition.split("^")
             found |= set((components[3] if len(components) > 3 else "").split("&")[:2])  # noqa: PLR2004
     return found - {""}
+
+
+def _foreign_identifier(answer: Answer) -> str | None:
+    """An identifier in the request that nobody assigned here, or of a domain that is not known."""
+    issues = [each for each in answer.resource.get("issue") or () if each.get("code") in UNKNOWN_ISSUES]
+    if not issues or answer.resource.get("resourceType") != "OperationOutcome":
+        return None
+    return f"its identifiers belong to another installation: {issues[0].get('diagnostics') or ''}"
 
 
 def _expired_assertion(request: str) -> str | None:

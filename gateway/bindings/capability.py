@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from gateway.bindings.fhirrequest import JSON
+from gateway.bindings.fhirrequest import JSON, XML
 from gateway.declare.bindings import Fhir
 from gateway.declare.transaction import AnyTransaction
 
 _RESOURCE = re.compile(r"/(?P<type>[A-Z][A-Za-z]*)(?P<instance>/\{id\})?")
-_OPERATION = re.compile(r"/\$(?P<name>[a-z-]+)")
+_OPERATION = re.compile(r"(?:/(?P<type>[A-Z][A-Za-z]*))?/\$(?P<name>[a-z-]+)")
 _SECURITY_TYPES = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _SECURITY = (
     "Mutual TLS between enrolled systems (IHE ITI-19) and a SAML assertion as Bearer token "
@@ -24,6 +24,24 @@ _SECURITY = (
 _TYPE_INTERACTIONS = MappingProxyType({"GET": "search-type", "POST": "create"})
 _INSTANCE_INTERACTIONS = MappingProxyType(
     {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+)
+# What a resource whose interaction names it by a search can do beside (FHIR R4 CapabilityStatement).
+_CONDITIONAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "create": {"conditionalCreate": True},
+        "update": {"conditionalUpdate": True},
+        "delete": {"conditionalDelete": "single"},
+    }
+)
+_ORDER = (
+    "type",
+    "supportedProfile",
+    "interaction",
+    "conditionalCreate",
+    "conditionalUpdate",
+    "conditionalDelete",
+    "searchParam",
+    "operation",
 )
 
 
@@ -38,7 +56,7 @@ def capability_statement(transactions: Iterable[AnyTransaction], base: str, at: 
         "software": {"name": "Passerelle"},
         "implementation": {"description": "IHE gateway of a shared health record", "url": base},
         "fhirVersion": "4.0.1",
-        "format": [JSON],
+        "format": [JSON, XML],
         "rest": [
             {
                 "mode": "server",
@@ -46,7 +64,7 @@ def capability_statement(transactions: Iterable[AnyTransaction], base: str, at: 
                     "service": [{"coding": [{"system": _SECURITY_TYPES, "code": "IUA"}]}],
                     "description": _SECURITY,
                 },
-                "resource": _resources(transactions),
+                "resource": _resources(transactions, base),
                 **_operations(transactions, base),
             }
         ],
@@ -54,29 +72,50 @@ def capability_statement(transactions: Iterable[AnyTransaction], base: str, at: 
 
 
 def _operations(transactions: Iterable[AnyTransaction], base: str) -> dict[str, Any]:
-    """Operations on the whole system; their definitions have names, but are not served."""
-    found = [
-        {
-            "name": match["name"],
-            "definition": f"{base}/OperationDefinition/{match['name']}",
-            "documentation": f"{each.code} {each.title} ({each.section}), {each.binding.method}",
-        }
-        for each in transactions
-        if isinstance(each.binding, Fhir) and (match := _OPERATION.fullmatch(each.binding.path))
-    ]
+    """Operations on the whole system."""
+    found = _operations_of("", transactions, base)
     return {"operation": found} if found else {}
 
 
-def _resources(transactions: Iterable[AnyTransaction]) -> list[dict[str, Any]]:
+def _operations_of(kind: str, transactions: Iterable[AnyTransaction], base: str) -> list[dict[str, Any]]:
+    """Operations on a resource type, each once; those without a definition of IHE have a name of ours."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in transactions:
+        binding = each.binding
+        match = _OPERATION.fullmatch(binding.path) if isinstance(binding, Fhir) else None
+        if match is None or not isinstance(binding, Fhir) or (match["type"] or "") != kind:
+            continue
+        told = found.setdefault(
+            match["name"],
+            {
+                "name": match["name"],
+                "definition": binding.definition or f"{base}/OperationDefinition/{match['name']}",
+                "documentation": f"{each.code} {each.title} ({each.section})",
+            },
+        )
+        told["documentation"] += f", {binding.method}"
+    return list(found.values())
+
+
+def _resources(transactions: Iterable[AnyTransaction], base: str) -> list[dict[str, Any]]:
     resources: dict[str, dict[str, Any]] = {}
     for kind, code, transaction, binding in _interactions(transactions):
-        resource = resources.setdefault(kind, {"type": kind, "interaction": []})
+        resource = resources.setdefault(kind, {"type": kind, "supportedProfile": [], "interaction": []})
+        resource["supportedProfile"] += [
+            each for each in binding.profiles if each not in resource["supportedProfile"]
+        ]
         resource["interaction"].append(
             {"code": code, "documentation": f"{transaction.code} {transaction.title} ({transaction.section})"}
         )
+        resource |= _CONDITIONAL.get(code, {}) if binding.conditional else {}
         if binding.parameters:
             resource["searchParam"] = [{"name": name, "type": form} for name, form in binding.parameters]
-    return [resources[kind] for kind in sorted(resources)]
+    for kind, resource in resources.items():
+        resource["operation"] = _operations_of(kind, transactions, base)
+    return [
+        {name: resources[kind][name] for name in _ORDER if resources[kind].get(name)}
+        for kind in sorted(resources)
+    ]
 
 
 def _interactions(
@@ -88,6 +127,7 @@ def _interactions(
         match = _RESOURCE.fullmatch(binding.path) if isinstance(binding, Fhir) else None
         if match is None or not isinstance(binding, Fhir):
             continue
-        codes = _INSTANCE_INTERACTIONS if match["instance"] else _TYPE_INTERACTIONS
+        of_instance = match["instance"] or (binding.conditional and binding.method != "POST")
+        codes = _INSTANCE_INTERACTIONS if of_instance else _TYPE_INTERACTIONS
         if binding.method in codes:
             yield match["type"], codes[binding.method], transaction, binding

@@ -1,4 +1,7 @@
-"""FHIR R4 REST over HTTPS in JSON (FHIR R4 http, ITI TF-2 Appendix Z): opens, proves, seals, refuses."""
+"""FHIR R4 REST over HTTPS in JSON and XML (FHIR R4 http, ITI TF-2 Appendix Z): opens, proves, seals, refuses.
+
+Transactions see JSON only: what comes or goes as XML is turned here.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
-from gateway.bindings import fhirfault
+from gateway.bindings import fhirfault, fhirtypes, fhirxml
 from gateway.bindings.fhirrequest import (
+    ANY_JSON,
+    ANY_XML,
     FORM,
     JSON,
-    PLAIN_JSON,
+    XML,
     Parameters,
     accepts,
-    accepts_json,
+    accepts_resource,
     bearer_assertion,
     check_body_type,
+    media_type_of,
+    named_format,
     read_parameters,
     strict,
     wanted_type,
+    wants_xml,
 )
 from gateway.config import Limits
+from gateway.crypto import safejson
 from gateway.crypto.httpsig import Request, sign_response_of
 from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Content, Fhir, FhirReply, FhirRequest, Octets, Proven, Raw, Sealed
@@ -35,6 +45,8 @@ from gateway.errors import Malformed, Meaning, Problem, Refused, TooLarge, Trans
 from gateway.record.people import Node
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_RESOURCES = (*ANY_JSON, *ANY_XML)
+_FIRST_REFUSAL = 400
 _FOR_THE_BINDING = frozenset({"_format", "_pretty"})
 _BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 _MEMBER = rf"\s*[a-z*][a-z0-9_.*-]*=:{_BASE64}:\s*"
@@ -56,6 +68,7 @@ class Envelope:
     digest: bytes
     request: Request
     variables: dict[str, str] = field(default_factory=dict)
+    """Of the path; set when it is matched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,39 +117,55 @@ class FhirForm:
         return path.removeprefix(prefix)
 
     def match(self, envelope: Envelope, catalogue: Catalogue) -> AnyTransaction:
-        """By method and path, with the media types that are declared; without any, both are FHIR JSON."""
+        """By method and path, with the media types that are declared; without any, both are resources."""
         transaction, variables = catalogue.find_fhir(envelope.method, envelope.path)
         binding = transaction.binding
         takes, gives = (binding.takes, binding.gives) if isinstance(binding, Fhir) else (None, None)
-        if takes:
-            _check_body(envelope.body, envelope.content_type, (takes,), self.limits.media_bytes)
-        else:
-            _check_body(envelope.body, envelope.content_type, (JSON, PLAIN_JSON), self.limits.fhir_bytes)
+        expected, most = (
+            ((takes,), self.limits.media_bytes) if takes else (_RESOURCES, self.limits.fhir_bytes)
+        )
+        _check_body(envelope.body, envelope.content_type, expected, most)
         if not _accepted(envelope.accept, gives):
-            text = f"the answer is {gives or JSON}, which is not accepted"
+            text = f"the answer is {gives or f'{JSON} or {XML}'}, which is not accepted"
             raise Refused(Problem(Meaning.NOT_ACCEPTABLE, text, "Accept"))
         envelope.variables.update(variables)
         return transaction
 
     def prove(self, envelope: Envelope, node: Node, now: datetime) -> Proven:  # noqa: ARG002 - all forms look alike
-        """The request as it is, protected by TLS; its token is the assertion."""
+        """The request as it is, protected by TLS, its resource read; its token is the assertion."""
+        holds_resource = media_type_of(envelope.content_type) in _RESOURCES
+        body, resource = self._read(envelope) if holds_resource else (envelope.body, None)
         return Proven(
             payload=FhirRequest(
                 variables=envelope.variables,
                 parameters=envelope.parameters,
-                body=envelope.body,
+                body=body,
                 accept=envelope.accept,
                 base=self.base,
                 strict=envelope.strict,
+                resource=resource,
             ),
             assertion=bearer_assertion(envelope.authorization),
             digest=envelope.digest,
         )
 
+    def _read(self, envelope: Envelope) -> tuple[bytes, dict[str, Any] | None]:
+        """The body as JSON, and the resource in it."""
+        if not envelope.body:
+            return b"", None
+        limits = self.limits
+        if media_type_of(envelope.content_type) in ANY_XML:
+            resource = fhirxml.read(envelope.body, size=limits.fhir_bytes, depth=limits.fhir_depth)
+            fhirtypes.check(resource)
+            return orjson.dumps(resource), resource
+        resource = safejson.parse(envelope.body, limits.fhir_depth)
+        fhirtypes.check(resource)
+        return envelope.body, resource
+
     def seal(
         self,
         reply: FhirReply,
-        _transaction: AnyTransaction,
+        transaction: AnyTransaction,
         envelope: Envelope,
         now: datetime,
         trace_id: str,
@@ -144,25 +173,31 @@ class FhirForm:
     ) -> Sealed:
         """The reply, signed together with the request it answers (RFC 9421)."""
         headers = {**fhirfault.retry_headers(reply.status), **reply.headers}
-        return self._sealed(
-            reply.status, reply.media_type, reply.content, headers, envelope.request, now, trace_id
-        )
+        media_type, content = reply.media_type, reply.content
+        gives = transaction.binding.gives if isinstance(transaction.binding, Fhir) else None
+        # A document of the type of a resource leaves as it was stored.
+        if gives is None or reply.status >= _FIRST_REFUSAL:
+            media_type, content = _as_wanted(media_type, content, envelope.accept, envelope.content_type)
+        return self._sealed(reply.status, media_type, content, headers, envelope.request, now, trace_id)
 
     def fault(
         self,
         error: Exception,
         raw: Raw,
-        _envelope: Envelope | None,
+        envelope: Envelope | None,
         now: datetime,
         trace_id: str,
         to: str | None = None,  # noqa: ARG002 - all forms look alike
     ) -> Sealed:
-        """An OperationOutcome for any exception, whatever the caller accepts."""
+        """An OperationOutcome for any exception: as XML where that is wanted, else as JSON."""
         form = fhirfault.form_of(error, url_too_long=self._too_long(raw))
         outcome = fhirfault.operation_outcome([fhirfault.issue_of(form, error, trace_id)])
         headers = fhirfault.headers_of(form, error)
-        content = Octets(orjson.dumps(outcome))
-        return self._sealed(form.status, JSON, content, headers, _request(raw), now, trace_id)
+        accept = envelope.accept if envelope else named_format(raw.query) or raw.headers.get("accept", "")
+        media_type, content = _as_wanted(
+            JSON, Octets(orjson.dumps(outcome)), accept, raw.headers.get("content-type", "")
+        )
+        return self._sealed(form.status, media_type, content, headers, _request(raw), now, trace_id)
 
     def _sealed(
         self,
@@ -188,6 +223,13 @@ class FhirForm:
         return Sealed(status=status, headers=told, pieces=(piece,), sha256=digest)
 
 
+def _as_wanted(media_type: str, content: Content, accept: str, content_type: str) -> tuple[str, Content]:
+    """A resource in JSON as XML, where the caller wants that."""
+    if media_type != JSON or not isinstance(content, Octets) or not wants_xml(accept, content_type):
+        return media_type, content
+    return XML, Octets(fhirxml.write(orjson.loads(content.data)) if content.data else b"")
+
+
 def _digest(content: Content) -> bytes:
     running = hashlib.sha256()
     for chunk in content.chunks():
@@ -205,7 +247,7 @@ def _check_body(body: bytes, content_type: str, expected: tuple[str, ...], most:
 def _accepted(accept: str, gives: str | None) -> bool:
     """Whether the answer may come; what a Binary holds is compared once it is known (Binary 2.31.5)."""
     if gives is None:
-        return accepts_json(accept)
+        return accepts_resource(accept)
     return gives == "*/*" or accepts(accept, gives)
 
 

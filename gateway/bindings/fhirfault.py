@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,17 +14,22 @@ _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _METHOD = 400, 401, 403, 40
 _NOT_ACCEPTABLE, _TOO_LARGE, _URI_TOO_LONG, _UNSUPPORTED = 406, 413, 414, 415
 _INTERNAL, _UNAVAILABLE = 500, 503
 RETRY_SECONDS = 5
+_FHIRPATH = re.compile(r"[A-Z][A-Za-z]+(?:\.[a-z][A-Za-z]*(?:\[\d+\])?(?:\.ofType\(\w+\))?)+")
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One issue of an OperationOutcome. `code` is of FHIR's issue-type, `standard` a code of the profile."""
+    """One issue of an OperationOutcome. `code` is of FHIR's issue-type, `standard` a code of the profile.
+
+    `location` is a FHIRPath, or the name of a parameter or header. `diagnostics` is a standard's wording.
+    """
 
     code: str
     text: str
     location: str | None = None
     standard: str | None = None
     warning: bool = False
+    diagnostics: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ _FORMS: tuple[tuple[type[Exception], FaultForm], ...] = (
     (errors.TooComplex, FaultForm(_BAD_REQUEST, "too-costly")),
     (errors.MediaTypeUnsupported, FaultForm(_UNSUPPORTED, "not-supported")),
     (errors.Malformed, FaultForm(_BAD_REQUEST, "structure")),
+    (errors.SchemaInvalid, FaultForm(_BAD_REQUEST, "structure")),
     (errors.TransactionUnknown, FaultForm(_NOT_FOUND, "not-found")),
     (errors.MethodRefused, FaultForm(_METHOD, "not-supported")),
     (
@@ -126,6 +133,10 @@ def _issue(issue: Issue) -> dict[str, Any]:
         "code": issue.code,
         "details": details,
     }
+    if issue.diagnostics:
+        written["diagnostics"] = issue.diagnostics
     if issue.location:
-        written["location"] = [issue.location]
+        # `location` is deprecated where a FHIRPath tells the same (FHIR R4 OperationOutcome).
+        path = _FHIRPATH.fullmatch(issue.location) is not None
+        written["expression" if path else "location"] = [issue.location]
     return written

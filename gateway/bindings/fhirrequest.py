@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from lxml import etree
 
@@ -23,12 +23,16 @@ from gateway.errors import (
 
 JSON = "application/fhir+json"
 PLAIN_JSON = "application/json"
+XML = "application/fhir+xml"
+ANY_JSON = (JSON, PLAIN_JSON)
+ANY_XML = (XML, "application/xml", "text/xml")
 FORM = "application/x-www-form-urlencoded"
-_SHORT_FORMATS = MappingProxyType({"json": JSON, "xml": "application/fhir+xml"})
+_SHORT_FORMATS = MappingProxyType({"json": JSON, "xml": XML})
 _VERSION = "4.0"
 _TOKEN_PARAMETER = "access_token"  # noqa: S105 - the name of a parameter (RFC 6750 2.2, 2.3)
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_FORMAT = re.compile(r"(?:^|&)_format=(?P<value>[^&]*)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BEARER = re.compile(r"(?i:bearer) +(?P<token>[A-Za-z0-9_-]+)")
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
@@ -74,6 +78,11 @@ def _ascii(body: bytes) -> str:
 # --- media types ---------------------------------------------------------------------------------
 
 
+def media_type_of(content_type: str) -> str:
+    """The media type of a Content-Type without its parameters."""
+    return _media(content_type)[0]
+
+
 def check_body_type(content_type: str, expected: tuple[str, ...]) -> None:
     """A body is of one of the types expected, in UTF-8 where it is text. Else MediaTypeUnsupported."""
     kind, parameters = _media(content_type)
@@ -96,8 +105,13 @@ def wanted_type(accept: str, parameters: Parameters) -> str:
 
 def accepts(accept: str, media_type: str) -> bool:
     """Whether an Accept header takes a media type (RFC 9110 12.5.1); without a header everything is taken."""
+    return _weight(accept, media_type)[0] > 0
+
+
+def _weight(accept: str, media_type: str) -> tuple[float, int]:
+    """How much a media type is wanted, and how narrowly it was named: 2 by name, 1 by main type, 0 by */*."""
     if not accept.strip():
-        return True
+        return 1.0, 0
     wanted = media_type.partition(";")[0].strip().lower()
     main = wanted.partition("/")[0]
     names = {"*/*": 0, f"{main}/*": 1, wanted: 2}
@@ -106,12 +120,27 @@ def accepts(accept: str, media_type: str) -> bool:
         rank = names.get(name, -1)
         if rank >= best and rank >= 0 and parameters.get("fhirversion", _VERSION) == _VERSION:
             best, quality = rank, _quality(parameters)
-    return quality > 0
+    return quality, best
 
 
-def accepts_json(accept: str) -> bool:
-    """Whether FHIR JSON may be answered; `application/json` asks for it too."""
-    return accepts(accept, JSON) or accepts(accept, PLAIN_JSON)
+def accepts_resource(accept: str) -> bool:
+    """Whether a FHIR resource may be answered, as JSON or as XML; the general media types ask for it too."""
+    return any(accepts(accept, each) for each in (*ANY_JSON, *ANY_XML))
+
+
+def wants_xml(accept: str, content_type: str) -> bool:
+    """Whether a resource is better answered as XML; where both are as good, in the form of the request."""
+    as_json = max(_weight(accept, each) for each in ANY_JSON)
+    as_xml = max(_weight(accept, each) for each in ANY_XML)
+    if as_json == as_xml:
+        return media_type_of(content_type) in ANY_XML
+    return as_xml > as_json
+
+
+def named_format(query: str) -> str | None:
+    """What `_format` says in a query that may not be readable otherwise."""
+    match = _FORMAT.search(query)
+    return wanted_type("", (("_format", unquote_plus(match["value"])),)) if match else None
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -45,6 +45,7 @@ class Partner:
 _WRITE = ("ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92")
 _READ = ("ITI-18", "ITI-43", "ITI-67", "ITI-68")
 _ASK = ("ITI-9", "ITI-21", "ITI-22")
+_IDENTITIES_IN_FHIR = ("ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119")
 TEST_PARTNERS = (
     Partner(
         name="hospital",
@@ -67,6 +68,7 @@ TEST_PARTNERS = (
             "ITI-92",
             *_READ,
             *_ASK,
+            *_IDENTITIES_IN_FHIR,
         ),
     ),
     Partner(

@@ -37,8 +37,10 @@ class Soap:
 class Fhir:
     """A FHIR R4 interaction. `path` is relative to the base; `{name}` marks a variable segment.
 
-    `parameters` are the search parameters it takes, each with its FHIR type, for the capability statement.
+    `parameters` are the search parameters it takes, each with its FHIR type, `profiles` the canonical URLs of
+    the profiles it supports, `definition` that of its operation: all for the capability statement.
     `takes` and `gives` are the media types of bodies that are no resources; "*/*" is the type of a document.
+    `conditional`: the query names the resource that is written (FHIR R4 http 3.1.0.4.3).
     """
 
     method: str
@@ -46,6 +48,9 @@ class Fhir:
     parameters: tuple[tuple[str, str], ...] = ()
     takes: str | None = None
     gives: str | None = None
+    profiles: tuple[str, ...] = ()
+    definition: str | None = None
+    conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,11 @@ class SoapReply:
 
 @dataclass(frozen=True, slots=True)
 class FhirRequest:
-    """What a FHIR codec decodes: path variables, search parameters in order, body, wanted type."""
+    """What a FHIR codec decodes: path variables, search parameters in order, body, wanted type.
+
+    `resource` is what the body holds, checked against the elements of FHIR R4; a body that came as XML stands
+    in `body` as JSON.
+    """
 
     variables: Mapping[str, str]
     parameters: Sequence[tuple[str, str]]
@@ -124,6 +133,7 @@ class FhirRequest:
     accept: str
     base: str
     strict: bool = False
+    resource: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

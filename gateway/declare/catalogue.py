@@ -111,4 +111,5 @@ def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+    """A variable segment is no name of an operation, nor of `_search` or `_history`."""
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/$_][^/]*)", re.escape(path)))

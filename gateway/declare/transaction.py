@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from gateway.declare.actions import Action
 from gateway.declare.bindings import Binding
-from gateway.declare.events import AuditEvent
+from gateway.declare.events import AuditEvent, EventAction
 from gateway.declare.notification import Notification
 from gateway.declare.services import Services
 from gateway.errors import Problem
@@ -95,6 +95,8 @@ class Answer:
     """What the request changed in the index of patients; the commit stage tells subscribers."""
     patients: tuple[PatientId, ...] = ()
     """Patients that the answer tells of, and the request did not name; for the audit of a query."""
+    action: EventAction | None = None
+    """What was done, for the audit, where only the handler can tell: create or update."""
 
 
 RequestT = TypeVar("RequestT")

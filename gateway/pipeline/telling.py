@@ -126,16 +126,17 @@ def _transaction_facts(
     source, destination = (here, replace(peer, is_requestor=True)) if event.from_responder else (peer, here)
     human = principal if principal is not None and principal.kind is not SubjectKind.NODE else None
     emergency = verdict is not None and "audit-emergency" in verdict.leading.obligations
+    made: Answer | None = x.known("result")
     return AuditFacts(
         event=event.received,
         type=event.type,
-        action=event.received_action,
+        action=(made.action if made is not None else None) or event.received_action,
         at=x.at,
         outcome=Outcome.SUCCESS,
         source=source,
         destination=destination,
         audit_source=engine.audit_source,
-        objects=tuple(_objects(transaction, target, verdict, x.known("result"))),
+        objects=tuple(_objects(transaction, target, verdict, made)),
         human=human_of(human) if human else None,
         purpose=human.purpose if human else None,
         more_types=(events.EMERGENCY_STARTED,) if emergency else (),

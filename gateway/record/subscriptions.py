@@ -14,7 +14,7 @@ TRANSACTION: Final = "ITI-94"
 
 @unique
 class Status(Enum):
-    """Of a subscription. Nothing is told while it is switched off, or in error until it is asked for again."""
+    """Of a subscription. Nothing is told while it is off, or in error until it is asked for again."""
 
     ACTIVE = "active"
     OFF = "off"

@@ -54,6 +54,27 @@ def test_what_excuses_a_soap_case(answer: Answer, text: str, excused: bool) -> N
     assert judged(answer, text, "Failure") is None
 
 
+def test_patients_that_a_cross_reference_query_asks_for() -> None:
+    asked = case("a", transaction="ITI-83")
+    object.__setattr__(asked, "expected", {"status": ["HTTP 200"]})
+    in_url = "[base]/Patient/$ihe-pix?sourceIdentifier=urn:oid:1.2|X-1&targetSystem=urn:oid:1.3"
+    assert fixed_patients(asked, in_url) == ["X-1^^^&1.2&ISO"]
+    in_body = '{"name": "sourceIdentifier", "valueString": "urn:oid:1.2|X-1"}'
+    assert fixed_patients(asked, in_body) == ["X-1^^^&1.2&ISO"]
+    object.__setattr__(asked, "expected", {"status": ["HTTP 404"]})
+    assert fixed_patients(asked, in_url) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "excused"), [("not-found", True), ("code-invalid", True), ("invalid", False)]
+)
+def test_what_excuses_a_rest_case(code: str, excused: bool) -> None:  # noqa: FBT001
+    issue = {"code": code, "diagnostics": "targetSystem not found"}
+    answer = Answer(status="HTTP 404", resource={"resourceType": "OperationOutcome", "issue": [issue]})
+    assert (judged(answer, "", "HTTP 200", "ITI-83") is not None) is excused
+    assert judged(answer, "", "HTTP 404", "ITI-83") is None
+
+
 @pytest.mark.parametrize(
     ("status", "patient", "excused"),
     [

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
+import orjson
 import pytest
 from lxml import etree
 
@@ -444,6 +445,63 @@ def xcpd(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
     return "soap", write_soap(house, transaction, [body], partner="tester", role="node:tester")
 
 
+def resource_raw(house: House, method: str, path: str, query: str = "", resource: object = None) -> Raw:
+    """A FHIR request whose body is a resource."""
+    raw = fhir(house, path, query)
+    headers = {**raw.headers, "content-type": "application/fhir+json"} if resource else raw.headers
+    return replace(raw, method=method, headers=headers, body=orjson.dumps(resource) if resource else b"")
+
+
+def person_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """PIXm and PDQm about the first known patient; a feed tells of a new one, a removal ends the other."""
+    binding, system = transaction.binding, f"urn:oid:{house.settings.domain.affinity_oid}"
+    fresh = {
+        "resourceType": "Patient",
+        "identifier": [{"system": system, "value": "FRESH"}],
+        "name": [{"family": "TEST", "given": ["CONTRACT"]}],
+        "birthDate": "1970-01-01",
+    }
+    told = [{"name": "sourceIdentifier", "valueString": f"{system}|{PATIENT}"}]
+    keys = house._query(f"SELECT person FROM patient WHERE extension = '{PATIENT}'")  # noqa: S608
+    return {
+        ("GET", "/Patient/$ihe-pix"): lambda: fhir(
+            house, binding.path, f"sourceIdentifier={system}%7C{PATIENT}"
+        ),
+        ("POST", "/Patient/$ihe-pix"): lambda: resource_raw(
+            house, "POST", binding.path, "", {"resourceType": "Parameters", "parameter": told}
+        ),
+        ("PUT", "/Patient"): lambda: resource_raw(
+            house, "PUT", "/Patient", f"identifier={system}%7CFRESH", fresh
+        ),
+        ("DELETE", "/Patient"): lambda: resource_raw(
+            house, "DELETE", "/Patient", f"identifier={system}%7C{OTHER}"
+        ),
+        ("GET", "/Patient"): lambda: fhir(house, "/Patient", f"identifier={system}%7C{PATIENT}"),
+        ("GET", "/Patient/{id}"): lambda: fhir(house, f"/Patient/{int(str(keys[0][0])):x}"),
+        ("POST", "/Patient/$match"): lambda: resource_raw(house, "POST", binding.path, "", fresh),
+        ("POST", "/$process-message"): lambda: resource_raw(
+            house, "POST", binding.path, "", patient_message(fresh)
+        ),
+    }[binding.method, binding.path]()
+
+
+def patient_message(patient: dict[str, object]) -> dict[str, object]:
+    """A feed by message (ITI-93) of a new patient."""
+    header = {
+        "resourceType": "MessageHeader",
+        "id": "1",
+        "eventUri": "urn:ihe:iti:pmir:2019:patient-feed",
+        "source": {"endpoint": "http://source.example/fhir"},
+        "destination": [{"endpoint": "https://localhost:8443/fhir"}],
+        "focus": [{"reference": "urn:uuid:3c6a3a1e-2a39-4d1c-8a4b-6f4a1f6f2d11"}],
+    }
+    told = {"resource": patient, "request": {"method": "POST", "url": "Patient"}}
+    history = {"resourceType": "Bundle", "type": "history", "entry": [told]}
+    entries = [{"resource": header}, {"fullUrl": header["focus"][0]["reference"], "resource": history}]
+    return {"resourceType": "Bundle", "type": "message", "entry": entries}
+
+
+PERSON_IN_FHIR = ("ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119")
 STORED = "2.25.4711"
 Maker = Callable[[House, AnyTransaction], Awaitable[Raw]]
 
@@ -505,6 +563,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-30": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
         "ITI-31": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
         **dict.fromkeys(("ITI-9", "ITI-21", "ITI-22"), lambda: ("hl7v2", hl7_query(house, transaction))),
+        **{code: lambda: ("fhir", person_raw(house, transaction)) for code in PERSON_IN_FHIR},
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()
 

@@ -29,6 +29,7 @@ def test_the_wheel_has_two_packages(names: set[str]) -> None:
     "name",
     [
         "gateway/_schemas/ihe/xdsb.xsd",
+        "gateway/_schemas/fhir/r4-elements.txt",
         "gateway/_config/affinity/documents.toml",
         "gateway/_config/matching/model.toml",
         "gateway/_config/policy/matrix.toml",

@@ -1,5 +1,6 @@
 """The FHIR form alone: limits, media types, what is proven, and replies that are bound to their request."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -166,13 +167,14 @@ def test_a_search_by_post_is_the_search_by_get(form: FhirForm, catalogue: Catalo
         ("application/fhir+json; fhirVersion=4.0", True),
         ("application/fhir+xml, application/json;q=0.1", True),
         ("application/fhir+json;fhirVersion=5.0", False),
-        ("application/fhir+xml", False),
+        ("application/fhir+xml", True),
+        ("application/xml", True),
         ("application/fhir+json;q=0", False),
         ("text/html", False),
         ("*/*;q=x", False),
     ],
 )
-def test_only_json_is_answered(form: FhirForm, catalogue: Catalogue, accept: str, taken: bool) -> None:  # noqa: FBT001
+def test_json_and_xml_are_answered(form: FhirForm, catalogue: Catalogue, accept: str, taken: bool) -> None:  # noqa: FBT001
     if taken:
         assert matched(form, catalogue, raw(accept=accept))[0] == "GET /Thing"
         return
@@ -187,7 +189,7 @@ def test_only_json_is_answered(form: FhirForm, catalogue: Catalogue, accept: str
         ("_format=json", "text/html", True),
         ("_format=application/fhir+json", "application/fhir+xml", True),
         ("_format=application/fhir%2Bjson", "", True),
-        ("_format=xml", "application/fhir+json", False),
+        ("_format=xml", "text/html", True),
         ("_format=ttl", "", False),
     ],
 )
@@ -243,6 +245,64 @@ def test_what_is_proven(form: FhirForm) -> None:
     assert (proven.assertion, proven.message_id, len(proven.digest)) == (None, None, 32)
 
 
+PATIENT = b'{"resourceType":"Patient","active":true,"name":[{"given":["Anna"]}]}'
+IN_XML = (
+    b'<Patient xmlns="http://hl7.org/fhir"><active value="true"/><name><given value="Anna"/></name></Patient>'
+)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/fhir+json", PATIENT),
+        ("application/json; charset=utf-8", PATIENT),
+        ("application/fhir+xml", IN_XML),
+        ("text/xml", IN_XML),
+    ],
+)
+def test_a_resource_is_read_once_and_always_json(form: FhirForm, content_type: str, body: bytes) -> None:
+    envelope = form.open(raw(method="POST", body=body, content_type=content_type))
+    proven = form.prove(envelope, None, None)  # type: ignore[arg-type]
+    assert proven.payload.resource == orjson.loads(PATIENT)
+    assert orjson.loads(proven.payload.body) == orjson.loads(PATIENT)
+    assert proven.digest == hashlib.sha256(body).digest()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "error"),
+    [
+        ("application/fhir+json", b"[]", errors.SchemaInvalid),
+        ("application/fhir+json", b"{", errors.Malformed),
+        ("application/fhir+json", IN_XML, errors.Malformed),
+        (
+            "application/fhir+json",
+            b'{"resourceType":"Patient","active":true,"active":false}',
+            errors.Malformed,
+        ),
+        ("application/fhir+json", b'{"resourceType":"Thing"}', errors.SchemaInvalid),
+        ("application/fhir+json", b'{"resourceType":"Patient","active":"true"}', errors.SchemaInvalid),
+        ("application/fhir+json", b"[" * 65 + b"]" * 65, errors.Malformed),
+        ("application/fhir+json", b"[" * 100_000, errors.Malformed),
+        ("application/fhir+xml", PATIENT, errors.Malformed),
+        ("application/fhir+xml", b"<!DOCTYPE Patient>" + IN_XML, errors.Malformed),
+        ("application/fhir+xml", IN_XML.replace(b"true", b"yes"), errors.SchemaInvalid),
+        ("application/fhir+xml", IN_XML.replace(b"fhir", b"other"), errors.SchemaInvalid),
+    ],
+)
+def test_bodies_that_are_no_resource(
+    form: FhirForm, content_type: str, body: bytes, error: type[Exception]
+) -> None:
+    envelope = form.open(raw(method="POST", body=body, content_type=content_type))
+    with pytest.raises(error):
+        form.prove(envelope, None, None)  # type: ignore[arg-type]
+
+
+def test_a_body_that_is_no_resource_is_left_as_it_is(form: FhirForm) -> None:
+    envelope = form.open(raw("/$in", method="POST", body=b"zip", content_type="application/zip"))
+    payload = form.prove(envelope, None, None).payload  # type: ignore[arg-type]
+    assert (payload.body, payload.resource) == (b"zip", None)
+
+
 # --- seal and fault ------------------------------------------------------------------------------
 
 
@@ -261,6 +321,62 @@ def test_replies_are_bound_to_their_request(
         200, sealed.headers, b"{}", request, lambda _: x509.load_der_x509_certificate(ours.der), now
     )
     assert len(keyid) == 64
+
+
+def test_an_answer_as_xml_is_signed_as_it_leaves(
+    form: FhirForm, identity: Callable[..., Any], now: datetime
+) -> None:
+    envelope = form.open(raw(accept="application/fhir+xml"))
+    reply = FhirReply(200, "application/fhir+json", Octets(PATIENT))
+    sealed = form.seal(reply, declared("GET", "/Thing"), envelope, now, TRACE)
+    body = b"".join(sealed.pieces)
+    assert sealed.headers["content-type"] == "application/fhir+xml"
+    assert body.endswith(IN_XML)
+    ours = identity("p256", "gateway")
+    verify_response(
+        200,
+        sealed.headers,
+        body,
+        Request("GET", f"{BASE}/Thing", {}),
+        lambda _: x509.load_der_x509_certificate(ours.der),
+        now,
+    )
+
+
+def test_a_document_leaves_as_it_was_stored_and_its_refusal_as_wanted(form: FhirForm, now: datetime) -> None:
+    envelope = form.open(raw("/Binary/7", accept="application/fhir+xml, */*;q=0.1"))
+    binary = declared("GET", "/Binary/{id}", gives="*/*")
+    stored = form.seal(FhirReply(200, "application/fhir+json", Octets(PATIENT)), binary, envelope, now, TRACE)
+    assert (b"".join(stored.pieces), stored.headers["content-type"]) == (PATIENT, "application/fhir+json")
+    outcome = b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found"}]}'
+    refused = form.seal(
+        FhirReply(404, "application/fhir+json", Octets(outcome)), binary, envelope, now, TRACE
+    )
+    assert refused.headers["content-type"] == "application/fhir+xml"
+    assert b'<code value="not-found"/>' in b"".join(refused.pieces)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "xml"),
+    [
+        ("", {"accept": "application/fhir+xml"}, True),
+        ("_format=xml", {"accept": "application/fhir+json"}, True),
+        ("_format=json", {"accept": "application/fhir+xml"}, False),
+        ("a=%zz&_format=xml", {}, True),
+        ("", {"content_type": "application/fhir+xml"}, True),
+        ("", {"accept": "text/html"}, False),
+    ],
+)
+def test_faults_come_in_the_form_that_is_wanted(
+    form: FhirForm,
+    now: datetime,
+    query: str,
+    headers: dict[str, str],
+    xml: bool,  # noqa: FBT001
+) -> None:
+    sealed = form.fault(errors.Malformed("x"), raw(query=query, **headers), None, now, TRACE)
+    assert b"".join(sealed.pieces).startswith(b"<?xml" if xml else b"{")
+    assert sealed.headers["content-type"] == f"application/fhir+{'xml' if xml else 'json'}"
 
 
 @pytest.mark.parametrize("signature", ["x", "sig=:A:", "sig=:AAAA:,", 'sig="AAAA"', "sig=:****:"])
@@ -291,7 +407,7 @@ def test_a_signature_that_is_none_stops_nothing(form: FhirForm, now: datetime, s
         (errors.Denied("x", reason="secret"), 403, "forbidden"),
         (errors.Busy("x"), 503, "transient"),
         (errors.Defect("secret"), 500, "exception"),
-        (errors.SchemaInvalid("x"), 400, "invalid"),
+        (errors.SchemaInvalid("x"), 400, "structure"),
         (errors.Refused(Problem(Meaning.NOT_ACCEPTABLE, "x")), 406, "not-supported"),
         (errors.Refused(Problem(Meaning.TOO_WIDE, "x")), 400, "too-costly"),
         (errors.Refused(Problem(Meaning.TOO_MANY_RESULTS, "x")), 400, "too-costly"),

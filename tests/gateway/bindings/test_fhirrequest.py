@@ -4,7 +4,15 @@ import base64
 
 import pytest
 
-from gateway.bindings.fhirrequest import accepts, accepts_json, bearer_assertion, strict, wanted_type
+from gateway.bindings.fhirrequest import (
+    accepts,
+    accepts_resource,
+    bearer_assertion,
+    named_format,
+    strict,
+    wanted_type,
+    wants_xml,
+)
 from gateway.errors import Malformed, TokenInvalid
 
 ASSERTION = b'<a:Assertion xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion" ID="_1"/>'
@@ -30,10 +38,40 @@ def test_the_most_specific_range_counts(accept: str, media_type: str, taken: boo
     assert accepts(accept, media_type) is taken
 
 
-def test_json_has_two_names() -> None:
-    assert accepts_json("application/json")
-    assert accepts_json("application/fhir+json")
-    assert not accepts_json("application/xml")
+def test_resources_have_general_names_too() -> None:
+    for name in ("application/json", "application/fhir+json", "application/fhir+xml", "text/xml", ""):
+        assert accepts_resource(name), name
+    assert not accepts_resource("text/html")
+    assert not accepts_resource("application/fhir+xml;q=0")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "xml"),
+    [
+        ("", "", False),
+        ("*/*", "", False),
+        ("*/*", "application/fhir+json", False),
+        ("", "application/fhir+xml; charset=utf-8", True),
+        ("*/*", "application/fhir+xml", True),
+        ("application/fhir+json", "application/fhir+xml", False),
+        ("application/fhir+xml", "application/fhir+json", True),
+        ("application/xml", "", True),
+        ("application/fhir+xml, */*", "", True),
+        ("application/fhir+json, */*", "application/fhir+xml", False),
+        ("application/fhir+xml;q=0.5, application/fhir+json", "", False),
+        ("application/fhir+xml, application/fhir+json;q=0.9", "", True),
+        ("application/fhir+xml, application/fhir+json", "", False),
+        ("text/html", "", False),
+    ],
+)
+def test_which_form_is_wanted(accept: str, content_type: str, xml: bool) -> None:  # noqa: FBT001
+    assert wants_xml(accept, content_type) is xml
+
+
+def test_the_format_of_a_query_that_cannot_be_read() -> None:
+    assert named_format("a=%zz&_format=xml") == "application/fhir+xml"
+    assert named_format("_format=application%2Ffhir%2Bjson&x") == "application/fhir+json"
+    assert named_format("x_format=xml") is None
 
 
 def test_format_twice() -> None:

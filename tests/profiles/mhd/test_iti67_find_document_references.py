@@ -330,6 +330,6 @@ def test_target_names_documents_only_without_a_patient() -> None:
 
 
 def test_refusals_are_outcomes_whatever_is_accepted(bench: Any) -> None:
-    answer = bench.find("", accept="application/fhir+xml")
+    answer = bench.find("", accept="text/turtle")
     assert (answer.status, answer.issue) == (406, "not-supported")
     assert orjson.loads(answer.body)["resourceType"] == "OperationOutcome"

@@ -93,7 +93,7 @@ def test_the_tester_needs_no_token(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        ("GET", "/Patient", 404, None),
+        ("GET", "/Practitioner", 404, None),
         ("GET", "/DocumentReference/x", 404, None),
         ("GET", "/", 404, None),
         ("GET", "/Binary/../metadata", 404, None),
@@ -123,10 +123,11 @@ def test_fhir_13_media_types(bench: Any) -> None:
     assert post("application/x-www-form-urlencoded; charset=latin1") == (415, "not-supported")
     assert post("") == (415, "not-supported")
     both = [
-        bench.send(DOCUMENTS, f"{QUERY}&_format={wanted}", accept=accept).status
+        bench.send(DOCUMENTS, f"{QUERY}&_format={wanted}", accept=accept).headers["content-type"]
         for wanted, accept in (("json", "application/fhir+xml"), ("xml", "application/fhir+json"))
     ]
-    assert both == [200, 406]
+    assert both == ["application/fhir+json", "application/fhir+xml"]
+    assert bench.send(DOCUMENTS, f"{QUERY}&_format=ttl").status == 406
 
 
 # --- the capability statement --------------------------------------------------------------------
@@ -146,7 +147,10 @@ def test_a_token_that_comes_along_is_still_checked(bench: Any) -> None:
     assert bench.send("/metadata").status == 200
     assert bench.send("/metadata", authorization="Bearer abc").status == 401
     assert bench.send("/metadata", node=None, token=None).status == 403
-    assert bench.send("/metadata", token=None, accept="application/fhir+xml").status == 406
+    assert bench.send("/metadata", token=None, accept="text/turtle").status == 406
+    answer = bench.send("/metadata", token=None, accept="application/fhir+xml")
+    assert answer.body.startswith(b"<?xml")
+    assert b'<fhirVersion value="4.0.1"/>' in answer.body
 
 
 def test_the_statement_tells_of_every_transaction(bench: Any) -> None:

@@ -1,0 +1,1 @@
+"""PDQm: patient demographics query for mobile, FHIR R4."""

@@ -1,0 +1,1 @@
+"""PIXm: patient identifier cross-reference for mobile, FHIR R4."""

@@ -1,0 +1,1 @@
+"""The FHIR resources of PMIR ↔ what the record knows."""
