@@ -91,7 +91,7 @@ class Place:
 
     def audit(self, after: int = 0) -> list[tuple[str, str, int]]:
         found = self.rows("SELECT message, outcome FROM audit ORDER BY id")[after:]
-        return [
+        told = [
             (
                 re.search(r'<EventID csd-code="([^"]+)"', message)[1],  # type: ignore[index]
                 re.search(r'<EventTypeCode csd-code="([^"]+)"', message)[1],  # type: ignore[index]
@@ -99,6 +99,8 @@ class Place:
             )
             for message, outcome in found
         ]
+        # A worker tells that it has started when it has, which may be after it is asked for the first time.
+        return [each for each in told if each[1] != "110120"]
 
     async def until(self, reached: Callable[[], object]) -> None:
         """Waits for what the server writes."""
