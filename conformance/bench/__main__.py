@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import identity
 import large
 from load import Load, Measured
-from messages import KINDS, Workshop
+from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
 from report import show, write_json
 
@@ -34,7 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=8.0, help="measured time for each kind")
     parser.add_argument("--database", default="", help="postgresql://… instead of SQLite")
     parser.add_argument("--size", type=int, default=1024, help="MiB of the document of --only large")
-    parser.add_argument("--identities", type=int, default=100_000, help="in the index, for --only identity")
+    parser.add_argument("--identities", type=int, default=100_000, help="in the index of patients")
     parser.add_argument("--queries", type=int, default=500, help="of each kind, for --only identity")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -65,8 +66,11 @@ def main() -> int:
                 )
             return 0
         patients = populate(settings, workshop.pattern, options.entries)
+        kinds = options.only.split(",")
+        if OF_PERSONS.intersection(kinds):
+            workshop = replace(workshop, people=identity.populated(settings, options.identities))
         measured: list[Measured] = []
-        for kind in options.only.split(","):
+        for kind in kinds:
             with serving(config, workers=options.workers) as server:
                 load = Load(settings, workshop, server.pid, options.clients, options.seconds)
                 measured.append(load.run(kind, patients))

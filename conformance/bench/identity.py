@@ -65,6 +65,20 @@ def run(settings: Settings, options: argparse.Namespace) -> None:
         write_json(options.json, figures)
 
 
+def populated(settings: Settings, identities: int) -> list[Sampled]:
+    """Fills the index once; gives people to ask for, who have an identifier in two domains."""
+    gateway = compose(settings)
+    mpi = gateway.engine.services.index.mpi
+    root = next(iter(mpi.domain.identities))
+    people = [each for each in sample(mpi, identities) if int(each.id.extension.partition("-")[2]) % 2]
+    try:
+        if not asyncio.run(gateway.engine.services.index.known(people[0].id)):
+            fill(mpi, settings.database.url, identities, root)
+    finally:
+        asyncio.run(gateway.close())
+    return people
+
+
 def measure(settings: Settings, identities: int, queries: int) -> list[Figures]:
     """Fills an empty index once, and asks every kind of query of people drawn from it."""
     gateway = compose(settings)

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
-from messages import Wire, Workshop
+from messages import OF_PERSONS, Wire, Workshop
 
 from gateway.config import Settings
 
 PROCESSES = 2
 WARM_UP = 1.0
-FASTEST = {"iti18": 260, "iti41": 120, "iti43": 260, "adt": 600}
+FASTEST = {"iti18": 260, "iti41": 120, "iti43": 260, "adt": 600, "pix": 900, "pdq": 700}
 """Messages made ahead for each connection and second; a client that runs out tells so."""
 
 
@@ -108,7 +108,7 @@ class Load:
         results.put(_drive(links, wires, time.perf_counter() + WARM_UP + self.seconds + 0.3))
 
     def _connect(self, kind: str) -> ssl.SSLSocket:
-        port = self.settings.server.mllp_port if kind == "adt" else self.settings.server.port
+        port = self.settings.server.mllp_port if kind in OF_PERSONS else self.settings.server.port
         raw = socket.create_connection(("127.0.0.1", port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.workshop.acting.identity.context().wrap_socket(raw, server_hostname="localhost")

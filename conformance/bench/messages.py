@@ -9,15 +9,20 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from identities import People, Sampled
+
 from gateway.cli.partner import Acting
 from gateway.client import queries, xds
 from gateway.client.soap import SoapClient
 from gateway.config import Settings
 from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Attachment
+from gateway.record.demographics import Address, Demographics
 from gateway.record.people import Code
 
-KINDS = ("iti18", "iti41", "iti43", "adt")
+KINDS = ("iti18", "iti41", "iti43", "adt", "pix", "pdq")
+OF_PERSONS = frozenset({"adt", "pix", "pdq"})
+"""Kinds over MLLP that work on the index of patients."""
 DOCUMENT_SIZE = 35 * 1024
 ACTIONS = {
     "iti18": "urn:ihe:iti:2007:RegistryStoredQuery",
@@ -44,6 +49,7 @@ class Workshop:
     fed: tuple[str, ...]
     stored: tuple[str, ...]
     pattern: str
+    people: Sequence[Sampled] = ()
 
     @classmethod
     def open(cls, settings: Settings, patients: int, documents: int) -> Workshop:
@@ -58,7 +64,14 @@ class Workshop:
         """`count` different messages of a kind."""
         chance = random.Random(seed)  # noqa: S311 - choice of patients, no secret
         if kind == "adt":
-            return [self._adt(f"NEW-{seed}-{number}") for number in range(count)]
+            people, root = People(seed), self.settings.domain.affinity_oid
+            return [
+                self._mllp(adt(f"NEW-{seed}-{number}", root, people.one()), b"MSA|AA")
+                for number in range(count)
+            ]
+        if kind in OF_PERSONS:
+            write = _pix_query if kind == "pix" else _pdq_query
+            return [self._mllp(write(chance.choice(self.people)), b"|OK") for _ in range(count)]
         assertion = self.acting.assertion()
         bodies: dict[str, Callable[[], list[bytes | Attachment]]] = {
             "iti18": lambda: [_query(self.acting.full_id(chance.choice(patients)))],
@@ -85,23 +98,48 @@ class Workshop:
         )
         return Wire(head.encode() + body, b"ResponseStatusType:Success")
 
-    def _adt(self, patient: str) -> Wire:
-        text = adt(patient, self.settings.domain.affinity_oid)
-        return Wire(b"\x0b" + text + b"\x1c\r", b"MSA|AA")
+    def _mllp(self, text: bytes, good: bytes) -> Wire:
+        return Wire(b"\x0b" + text + b"\x1c\r", good)
 
 
-def adt(patient: str, root: str) -> bytes:
+def _header(kind: str, version: str) -> str:
+    name = uuid.uuid4().hex[:20]
+    parties = "EMR|HOSPITAL|PASSERELLE|DSP|20260101120000"
+    return f"MSH|^~\\&|{parties}||{kind}|{name}|P|{version}||||||UNICODE UTF-8\r"
+
+
+def adt(patient: str, root: str, told: Demographics) -> bytes:
     """An ADT^A04 of a new patient."""
+    name, home = told.name, (told.addresses or (Address(),))[0]
+    phone = told.telecoms[0].value if told.telecoms else ""
+    called = "^".join((name.family, *name.given))
     return (
-        f"MSH|^~\\&|EMR|HOSPITAL|PASSERELLE|DSP|20260101120000||ADT^A04|{uuid.uuid4().hex[:20]}|P|2.3.1\r"
-        f"EVN|A04|20260101120000\rPID|1||{patient}^^^&{root}&ISO||BENCH^{patient}||19700101|F|||"
-        "1 RUE DU TEST^^LUXEMBOURG^^1111^LU\rPV1|1|O\r"
+        f"{_header('ADT^A04', '2.3.1')}EVN|A04|20260101120000\r"
+        f"PID|1||{patient}^^^&{root}&ISO||{called}||{told.birth_date}|{told.sex}|||"
+        f"{''.join(home.lines)}^^{home.city}^^{home.postcode}^{home.country}||{phone}\rPV1|1|O\r"
+    ).encode()
+
+
+def _pix_query(asked: Sampled) -> bytes:
+    """All other identifiers of a person who has one."""
+    return (
+        f"{_header('QBP^Q23^QBP_Q21', '2.5')}QPD|IHE PIX Query|{uuid.uuid4().hex[:16]}|"
+        f"{asked.id.extension}^^^&{asked.id.root}&ISO\rRCP|I\r"
+    ).encode()
+
+
+def _pdq_query(asked: Sampled) -> bytes:
+    """A person by family name and birth date."""
+    return (
+        f"{_header('QBP^Q22^QBP_Q21', '2.5')}QPD|IHE PDQ Query|{uuid.uuid4().hex[:16]}|"
+        f"@PID.5.1.1^{asked.told.name.family}~@PID.7^{asked.told.birth_date}\rRCP|I\r"
     ).encode()
 
 
 async def _set_up(acting: Acting, patients: Sequence[str], documents: int) -> tuple[str, ...]:
+    people = People(len(patients))
     for patient in patients:
-        answer = await acting.feed(adt(patient, acting.endpoints.patient_id_root))
+        answer = await acting.feed(adt(patient, acting.endpoints.patient_id_root, people.one()))
         if b"MSA|AA" not in answer:
             raise RuntimeError(f"feed refused: {answer!r}")
     stored = []

@@ -14,7 +14,7 @@ from load import Measured
 from rich.console import Console
 from rich.table import Table
 
-TARGETS = {"iti18": 600, "iti41": 125, "iti43": 250, "adt": 1000}
+TARGETS = {"iti18": 600, "iti41": 125, "iti43": 250, "adt": 1000, "pix": 1000, "pdq": 500}
 """Transactions a second for one worker."""
 
 
@@ -22,7 +22,8 @@ def show(measured: Sequence[Measured], options: argparse.Namespace) -> None:
     """Prints the table."""
     database = "PostgreSQL" if options.database else "SQLite"
     table = Table(
-        title=f"{options.entries:,} entries, {database}, {options.workers} worker(s), "
+        title=f"{options.entries:,} entries, {options.identities:,} identities, {database}, "
+        f"{options.workers} worker(s), "
         f"{options.clients} connections"
     )
     for name in ("kind", "tx/s", "p50 ms", "p95 ms", "p99 ms", "server CPU ms/tx", "RSS MiB", "failed"):
