@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import bindparam, delete, insert, select, text
 
 from gateway.errors import GatewayError
 from gateway.stores import tables
@@ -38,6 +38,12 @@ class AuditRow:
     decision: str | None
 
 
+_SEEN = select(tables.seen_message.c.digest, tables.seen_message.c.answer).where(
+    tables.seen_message.c.sender == bindparam("sender"),
+    tables.seen_message.c.message_id == bindparam("message_id"),
+)
+
+
 class Journal:
     """Notes audit rows in a unit of work, reads them for sealing and proof."""
 
@@ -64,11 +70,7 @@ class Journal:
 
     async def seen(self, sender: str, message_id: str) -> tuple[bytes, bytes | None] | None:
         """(digest, stored answer) of a message of this sender that was already taken."""
-        table = tables.seen_message.c
-        query = select(table.digest, table.answer).where(
-            table.sender == sender, table.message_id == message_id
-        )
-        rows = await self._database.fetch(query)
+        rows = await self._database.fetch(_SEEN, {"sender": sender, "message_id": message_id})
         return (rows[0].digest, rows[0].answer) if rows else None
 
     def remember(

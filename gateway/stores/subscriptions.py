@@ -53,7 +53,7 @@ class SubscriptionStore:
 
     async def active(self) -> Sequence[Subscription]:
         """Those that are to be told. What was opened before is not opened again while it stands."""
-        rows = await self._database.fetch(_ACTIVE)
+        rows = await self._database.fetch(_ACTIVE, {})
         known = self._known
         self._known = {
             row.key: held
