@@ -94,7 +94,7 @@ def identifiers(message: Message, field: str, domain: Domain) -> tuple[PatientId
         text = "No authority configured for any of the identifiers sent"
         raise refused(Meaning.UNKNOWN_KEY, text, place(f"{paths[0]}.4"))
     found = {
-        PatientId(_extension(value, place(f"{path}.1")), root)
+        PatientId(extension(value, place(f"{path}.1")), root)
         for path, root in accepted.items()
         if (value := message.value(f"{path}.1"))
     }
@@ -108,7 +108,7 @@ def identifiers(message: Message, field: str, domain: Domain) -> tuple[PatientId
 def known_identifier(message: Message, path: str, domain: Domain) -> PatientId | None:
     """A CX, if it is of a known domain and has a value."""
     root, value = _known_root(message, path, domain), message.value(f"{path}.1")
-    return PatientId(_extension(value, place(f"{path}.1")), root) if root is not None and value else None
+    return PatientId(extension(value, place(f"{path}.1")), root) if root is not None and value else None
 
 
 def _known_root(message: Message, path: str, domain: Domain) -> str | None:
@@ -132,7 +132,7 @@ def _authority(message: Message, path: str, domain: Domain) -> str | None:
     return oid or by_name
 
 
-def _extension(value: str, location: str) -> str:
+def extension(value: str, location: str) -> str:
     """Registered documents name patients by CX text, where an identifier cannot hold delimiters."""
     if len(value) > _LONGEST_ID or not _ID.fullmatch(value):
         raise refused(
