@@ -5,8 +5,10 @@ from gateway.record.people import Code
 
 NEW, PREVIOUS = "newPatientId", "previousPatientId"
 LOCAL, SUBSUMED = "localPatientId", "subsumedPatientId"
-IDENTIFIER_TYPE = "urn:ihe:iti:xpid:2017:patientIdentifierType"
-"""Detail of a patient in the audit: which of the four it is."""
+"""What an identifier is to the message, as the audit has it."""
+
+BEGINS, ENDS = "1", "14"
+"""ParticipantObjectDataLifeCycle: origination, logical deletion (RFC 3881 5.5.3)."""
 
 
 def content_type(domain: Domain) -> Code:

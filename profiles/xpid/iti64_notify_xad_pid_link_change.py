@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.declare.actions import Action
 from gateway.declare.bindings import Hl7Reply, Hl7v2
-from gateway.declare.events import EventAction, patient_event
+from gateway.declare.events import EventAction, ObjectKind, patient_event
 from gateway.declare.services import Services
 from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Transaction
 from gateway.errors import Defect, Meaning, Problem
@@ -56,14 +56,18 @@ def refuse(problems: tuple[Problem, ...]) -> Hl7Reply:
 
 
 def target(change: LinkChange) -> Target:
-    """All identifiers of the message, each with what it is."""
-    told = {
-        change.new: codes.NEW,
-        change.previous: codes.PREVIOUS,
-        change.local: codes.LOCAL,
-        change.subsumed: codes.SUBSUMED,
-    }
-    return Target(patients=tuple(each for each in told if each is not None), message_id=change.message_id)
+    """All identifiers of the message, each with what it is and whether it begins or ends there."""
+    moves = change.new != change.previous
+    local = codes.BEGINS if change.subsumed is not None else None
+    meant: list[tuple[PatientId, str, str | None]] = [
+        (change.local, codes.LOCAL, local),
+        (change.new, codes.NEW, codes.BEGINS if moves else None),
+        (change.previous, codes.PREVIOUS, codes.ENDS if moves else None),
+    ]
+    if change.subsumed is not None:
+        meant.insert(1, (change.subsumed, codes.SUBSUMED, codes.ENDS))
+    patients = tuple(dict.fromkeys(each for each, _, _ in meant))
+    return Target(patients=patients, message_id=change.message_id, meant=tuple(meant))
 
 
 async def handle(call: Call[LinkChange], services: Services) -> Changed:
@@ -287,7 +291,10 @@ TRANSACTION: Transaction[LinkChange, Any] = Transaction(
     actors=Actors("Patient Identifier Cross-reference Manager", "Document Registry"),
     binding=Hl7v2(message="ADT", triggers=("A43",), structure="ADT_A43", version="2.5"),
     action=Action.PATIENT_FEED,
-    audit=patient_event(_CODE, _TITLE, EventAction.UPDATE),
+    audit=replace(
+        patient_event(_CODE, _TITLE, EventAction.UPDATE),
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.SUBMISSION_SET}),
+    ),
     codec=Codec(decode=read_change, encode=encode, refuse=refuse),
     target=target,
     handle=handle,
