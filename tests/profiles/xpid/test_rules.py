@@ -1,5 +1,8 @@
 """What an A43 may say, and where it is refused."""
 
+import warnings
+from typing import Any
+
 import pytest
 
 from gateway.bindings.hl7v2 import read_message
@@ -67,3 +70,17 @@ def test_what_is_refused(pid: str, mrg: str, meaning: Meaning, place: str) -> No
         read(pid, mrg)
     found = refused.value.problems[0]
     assert (found.meaning, found.location) == (meaning, place)
+
+
+def test_the_message_has_the_structure_it_names() -> None:
+    """The library takes the one space that PID-5 has to be for nothing; with a letter all is well."""
+    text = (
+        "MSH|^~\\&|2.999.4.1|HOSP|REG|DOM|20261122||ADT^A43^ADT_A43|1|P|2.5\rEVN||20261122\r"
+        f"PID|||{X1}~{L1}||X|\rMRG|{X2}\r"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        parser: Any = pytest.importorskip("hl7apy.parser")
+        parsed = parser.parse_message(text)
+        assert parsed.name == "ADT_A43"
+        assert parsed.validate()
