@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from gateway.bindings.hl7v2 import Message
 from gateway.errors import Meaning, Problem, Refused
@@ -52,6 +53,7 @@ def require_event(message: Message) -> None:
         raise refused(Meaning.REQUIRED_FIELD, "EVN-2 is missing", "EVN^1^2")
 
 
+@lru_cache(maxsize=1_024)
 def place(path: str) -> str:
     """The location in ERR of a path: PID[2]-5[3].1 is PID^2^5^3^1; one without repetition names the field."""
     segment, _, rest = path.partition("-")
