@@ -36,7 +36,13 @@ def told(record: Any) -> Told:
         work = UnitOfWork()
         asking = record.asking(work)
         services = Services(
-            record.registry, record.repository, record.patients, record.domain, record.index, record.visits
+            registry=record.registry,
+            repository=record.repository,
+            patients=record.patients,
+            domain=record.domain,
+            index=record.index,
+            subscriptions=record.subscriptions,
+            visits=record.visits,
         )
         call = Call(
             request=change,
