@@ -15,7 +15,8 @@ from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
+from profiles.xpid.profile import PROFILE as XPID
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR)
+_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

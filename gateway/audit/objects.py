@@ -33,6 +33,7 @@ TRACE_ID = Code(
     "XrequestId", "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "X-Request-Id"
 )
 
+IDENTIFIER_TYPE_DETAIL = "urn:ihe:iti:xpid:2017:patientIdentifierType"
 REPOSITORY_DETAIL = "Repository Unique ID"
 HOME_DETAIL = "ihe:homeCommunityID"
 QUERY_HOME_DETAIL = "urn:ihe:iti:xca:2010:homeCommunityId"
@@ -58,9 +59,13 @@ class AuditObject:
     life_cycle: str | None = None
 
 
-def patient_object(patient: PatientId | str, details: Details = ()) -> AuditObject:
+def patient_object(
+    patient: PatientId | str, details: Details = (), *, life_cycle: str | None = None
+) -> AuditObject:
     """The patient, as CX `id^^^&oid&ISO`; feeds add the message id as Detail MSH-10 or II."""
-    return AuditObject(str(patient), PATIENT_NUMBER, _PERSON, _PATIENT, details=details)
+    return AuditObject(
+        str(patient), PATIENT_NUMBER, _PERSON, _PATIENT, details=details, life_cycle=life_cycle
+    )
 
 
 def submission_set_object(

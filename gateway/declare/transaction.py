@@ -80,6 +80,8 @@ class Target:
     message_id: str | None = None
     message_id_type: str = "MSH-10"
     """What the message id is called in the audit of a feed: MSH-10, or II in HL7 v3."""
+    meant: tuple[tuple[PatientId, str, str | None], ...] = ()
+    """What each patient identifier is to the message, and its life cycle in the audit (ITI TF-2 3.64.5)."""
 
 
 @dataclass(frozen=True, kw_only=True)

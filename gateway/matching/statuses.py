@@ -6,8 +6,8 @@ NEVER = frozenset({"FICT", "ANOM", "CACH", "USUR", "INVA", "DESA"})
 """Nobody: fictitious, anonymous, hidden, usurped, invalidated, deactivated. Neither linked nor reviewed."""
 REVIEWED = frozenset({"DOUT", "DPOT", "DOUA", "COLP", "COLV"})
 """Doubtful, possible or confirmed duplicate, possible or confirmed collision: a person decides each link."""
-PROVED_ONLY = frozenset({"PROV"})
-"""Entered without proof: linked by a national number that agrees, not by likeness."""
+PROVED_ONLY = frozenset({"PROV", "AL"})
+"""Entered without proof, or under an alias: linked by a national number that agrees, not by likeness."""
 HOMONYM = frozenset({"HOMD", "HOMA"})
 """Another person of these names and this date is known, or presumed: linked with support only."""
 MOTHER_ONLY = frozenset({"FILI"})

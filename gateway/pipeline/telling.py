@@ -8,6 +8,7 @@ from dataclasses import replace
 from gateway.audit.alerts import security_alert, user_authentication
 from gateway.audit.objects import (
     DELETED,
+    IDENTIFIER_TYPE_DETAIL,
     SUBMISSION_SET_NODE,
     UNKNOWN_OBJECT,
     AuditObject,
@@ -161,7 +162,12 @@ def _objects(
     if target is not None:
         details = ((target.message_id_type, target.message_id),) if target.message_id else ()
         named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ()), *made.patients))
-        if ObjectKind.PATIENT in event.objects:
+        if target.meant:
+            yield from (
+                patient_object(patient, (*details, (IDENTIFIER_TYPE_DETAIL, kind)), life_cycle=life)
+                for patient, kind, life in target.meant
+            )
+        elif ObjectKind.PATIENT in event.objects:
             yield from (patient_object(patient, details) for patient in named)
         if ObjectKind.SUBMISSION_SET in event.objects:
             kind = event.type if event.media else SUBMISSION_SET_NODE

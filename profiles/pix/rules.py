@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from gateway.bindings.hl7v2 import Message
 from gateway.errors import Meaning, Problem, Refused
@@ -52,6 +53,7 @@ def require_event(message: Message) -> None:
         raise refused(Meaning.REQUIRED_FIELD, "EVN-2 is missing", "EVN^1^2")
 
 
+@lru_cache(maxsize=1_024)
 def place(path: str) -> str:
     """The location in ERR of a path: PID[2]-5[3].1 is PID^2^5^3^1; one without repetition names the field."""
     segment, _, rest = path.partition("-")
@@ -94,7 +96,7 @@ def identifiers(message: Message, field: str, domain: Domain) -> tuple[PatientId
         text = "No authority configured for any of the identifiers sent"
         raise refused(Meaning.UNKNOWN_KEY, text, place(f"{paths[0]}.4"))
     found = {
-        PatientId(_extension(value, place(f"{path}.1")), root)
+        PatientId(extension(value, place(f"{path}.1")), root)
         for path, root in accepted.items()
         if (value := message.value(f"{path}.1"))
     }
@@ -108,7 +110,7 @@ def identifiers(message: Message, field: str, domain: Domain) -> tuple[PatientId
 def known_identifier(message: Message, path: str, domain: Domain) -> PatientId | None:
     """A CX, if it is of a known domain and has a value."""
     root, value = _known_root(message, path, domain), message.value(f"{path}.1")
-    return PatientId(_extension(value, place(f"{path}.1")), root) if root is not None and value else None
+    return PatientId(extension(value, place(f"{path}.1")), root) if root is not None and value else None
 
 
 def _known_root(message: Message, path: str, domain: Domain) -> str | None:
@@ -132,7 +134,7 @@ def _authority(message: Message, path: str, domain: Domain) -> str | None:
     return oid or by_name
 
 
-def _extension(value: str, location: str) -> str:
+def extension(value: str, location: str) -> str:
     """Registered documents name patients by CX text, where an identifier cannot hold delimiters."""
     if len(value) > _LONGEST_ID or not _ID.fullmatch(value):
         raise refused(

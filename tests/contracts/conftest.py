@@ -348,6 +348,17 @@ def hl7_query(house: House, transaction: AnyTransaction) -> Raw:
     return house.peer(Raw(body=text.encode(), target="mllp"), "hospital")
 
 
+def link_change(house: House, control: str = "", partner: str = "tester") -> Raw:
+    """ITI-64: the documents that PATIENT has under the same identifier go to OTHER."""
+    root = house.settings.domain.affinity_oid
+    text = (
+        f"MSH|^~\\&|2.999.4.1|HOSPITAL|PASSERELLE|DSP|20260101120000||ADT^A43^ADT_A43"
+        f"|{control or uuid.uuid4().hex[:20]}|P|2.5\rEVN||20260101120000\r"
+        f"PID|||{OTHER}^^^&{root}&ISO~{PATIENT}^^^&{root}&ISO|| |\rMRG|{PATIENT}^^^&{root}&ISO\r"
+    )
+    return house.peer(Raw(body=text.encode(), target="mllp"), partner)
+
+
 def fhir(house: House, path: str, query: str = "", *, with_token: bool = True) -> Raw:
     base = f"{house.settings.server.public_url}/fhir"
     headers = {"accept": "*/*"}
@@ -561,6 +572,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-55": lambda: xcpd(house, transaction),
         "ITI-56": lambda: xcpd(house, transaction),
         "ITI-30": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
+        "ITI-64": lambda: ("hl7v2", link_change(house)),
         "ITI-31": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
         **dict.fromkeys(("ITI-9", "ITI-21", "ITI-22"), lambda: ("hl7v2", hl7_query(house, transaction))),
         **{code: lambda: ("fhir", person_raw(house, transaction)) for code in PERSON_IN_FHIR},
@@ -1064,6 +1076,7 @@ def words() -> SimpleNamespace:
         c14n=c14n,
         part_of=part_of,
         hl7=hl7,
+        link_change=link_change,
         fhir=fhir,
         medium=medium,
         zipped=zipped,

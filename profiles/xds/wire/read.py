@@ -102,6 +102,11 @@ def read_entry(extrinsic: etree._Element, problems: Problems) -> DocumentEntry:
     return _entry(_carrier(extrinsic, problems, {}), problems)
 
 
+def read_folder(package: etree._Element, problems: Problems) -> Folder:
+    """One rim:RegistryPackage of a Folder that stands alone, as in a stored fragment."""
+    return _folder(_carrier(package, problems, {}), problems)
+
+
 def _stray_labels(objects: etree._Element) -> dict[str, set[str]]:
     """Labelling classifications beside the packages they label (ITI TF-3 4.2.1)."""
     labels: dict[str, set[str]] = {}

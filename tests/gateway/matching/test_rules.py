@@ -226,7 +226,15 @@ def test_nothing_is_misspelt_where_no_names_are_known(person: Person, model: Mat
 
 @pytest.mark.parametrize(
     ("status", "linked"),
-    [("", True), ("VALI", True), ("IDVER", True), ("HOMA", True), ("PROV", False), ("DPOT", False)],
+    [
+        ("", True),
+        ("VALI", True),
+        ("IDVER", True),
+        ("HOMA", True),
+        ("PROV", False),
+        ("AL", False),
+        ("DPOT", False),
+    ],
 )
 def test_who_is_entered_without_proof_is_linked_by_number_only(
     between: Between, status: str, *, linked: bool

@@ -129,3 +129,30 @@ def test_a_removed_identifier_leaves_its_person(index: Any, told: Any, ids: Ids)
     assert not index.record.run(index.record.index.known(ids("city:1")))
     index.do("undo", index.last(ids("city:1")))
     assert index.together(ids("city:1"), ids("valley:7"))
+
+
+@pytest.mark.parametrize("method", ["merge_or_rename", "rename_if_known"])
+def test_an_unknown_identifier_has_nothing_to_end(index: Any, ids: Ids, method: str) -> None:
+    index.feed(NOTHING, ids("city:2"))
+    before = index.state()
+    for survivor in ("city:2", "city:8"):
+        told = PatientMerge(survivor=ids(survivor), subsumed=ids("city:9"), message_id="1")
+        assert index.do(method, told) == ()
+    assert index.state() == before
+
+
+@pytest.mark.parametrize("method", ["merge_or_rename", "rename_if_known"])
+def test_an_unknown_survivor_takes_the_place(index: Any, told: Any, ids: Ids, method: str) -> None:
+    index.feed(told.anna, ids("city:1"))
+    index.do(method, PatientMerge(survivor=ids("city:9"), subsumed=ids("city:1"), message_id="1"))
+    assert index.held(ids("city:1")).identity.head == index.held(ids("city:9")).identity.key
+    assert index.held(ids("city:9")).told == index.held(ids("city:1")).told
+
+
+def test_what_is_known_is_merged_and_not_renamed(index: Any, ids: Ids) -> None:
+    for each in ("city:1", "city:2"):
+        index.feed(NOTHING, ids(each))
+    pair = PatientMerge(survivor=ids("city:2"), subsumed=ids("city:1"), message_id="1")
+    assert refusal(index, "do", "rename_if_known", pair) == (Meaning.DUPLICATE_KEY, "survivor")
+    index.do("merge_or_rename", pair)
+    assert index.held(ids("city:1")).identity.merged
