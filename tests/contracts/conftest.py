@@ -46,6 +46,9 @@ from gateway.record.people import Code
 from gateway.stores.migrate import upgrade
 
 PATIENT, OTHER = "CONTRACT-1", "CONTRACT-2"
+TOLD_AT = "https://localhost:9/told"
+"""Where the tester may be told of changed patients; nobody listens there."""
+
 RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 FIND = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 FIND_MANY = "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f"
@@ -56,6 +59,8 @@ APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("contracts") / "home"
     create(home, "integration")
+    tester = home / "nodes/tester.toml"
+    tester.write_text(tester.read_text().replace("reply_to = []", f'reply_to = ["{TOLD_AT}"]'))
     settings = load_settings(home / "passerelle.toml")
     upgrade(settings.database.url)
     return settings
@@ -496,6 +501,29 @@ def person_raw(house: House, transaction: AnyTransaction) -> Raw:
     }[binding.method, binding.path]()
 
 
+def subscription_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """ITI-94 of the tester; what is read, changed or ended was asked for before."""
+    asked = {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "contact": [{"system": "phone", "value": "+352 621 000 000"}],
+        "reason": "to know patients",
+        "criteria": "Patient",
+        "channel": {"type": "message", "endpoint": TOLD_AT, "payload": "application/fhir+json"},
+    }
+
+    def raw(method: str, path: str) -> Raw:
+        made = resource_raw(house, method, path, "", asked if method in {"POST", "PUT"} else None)
+        headers = {name: value for name, value in made.headers.items() if name != "authorization"}
+        return house.peer(replace(made, headers=headers), "tester")
+
+    if transaction.binding.method == "POST":
+        return raw("POST", "/Subscription")
+    answer = asyncio.run(house.call("fhir", raw("POST", "/Subscription")))
+    made = orjson.loads(b"".join(answer.pieces))
+    return raw(transaction.binding.method, f"/Subscription/{made['id']}")
+
+
 def patient_message(patient: dict[str, object]) -> dict[str, object]:
     """A feed by message (ITI-93) of a new patient."""
     header = {
@@ -576,6 +604,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-31": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
         **dict.fromkeys(("ITI-9", "ITI-21", "ITI-22"), lambda: ("hl7v2", hl7_query(house, transaction))),
         **{code: lambda: ("fhir", person_raw(house, transaction)) for code in PERSON_IN_FHIR},
+        "ITI-94": lambda: ("fhir", subscription_raw(house, transaction)),
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()
 
