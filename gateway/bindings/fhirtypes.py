@@ -108,10 +108,39 @@ def _check_object(value: Any, shape: Shape, place: str) -> None:
         if name == _TYPE and shape.is_resource:
             continue
         element = shape.elements.get(name.removeprefix("_"))
-        if element is None or (name.startswith("_") and not element.primitive):
+        if element is None or (name.startswith("_") and not _has_companion(element, shape)):
             raise SchemaInvalid(f"an element that {shape.name} does not have in FHIR R4", location=place)
         _check_element(content, element, f"{place}.{element.name}", companion=name.startswith("_"))
+        if element.many and element.primitive:
+            _check_places(value, element, f"{place}.{element.name}")
     _check_presence(value, shape, place)
+
+
+def is_attribute(element: Element, shape: Shape) -> bool:
+    """The id of what is no resource, and the url of an extension: attributes in XML (FHIR R4 xml 2.6.1)."""
+    return not shape.is_resource and (
+        element.name == "id" or (shape.name == "Extension" and element.name == "url")
+    )
+
+
+def _has_companion(element: Element, shape: Shape) -> bool:
+    """Whether a value may have an id and extensions: ids, what XML has as attribute and XHTML have none."""
+    return (
+        element.primitive
+        and element.name != "id"
+        and element.type != XHTML
+        and not is_attribute(element, shape)
+    )
+
+
+def _check_places(holder: Json, element: Element, place: str) -> None:
+    """Values and companions stand beside each other, and none is without both (FHIR R4 json 2.6.2.3)."""
+    values, companions = holder.get(element.name), holder.get(f"_{element.name}")
+    listed = [each for each in (values, companions) if isinstance(each, list)]
+    if len({len(each) for each in listed}) > 1:
+        raise SchemaInvalid("values and their companions are not of one number", location=place)
+    if any(all(each is None for each in pair) for pair in zip(*listed, strict=True)):
+        raise SchemaInvalid("null where neither a value nor its companion stands", location=place)
 
 
 def _check_presence(value: Json, shape: Shape, place: str) -> None:

@@ -14,6 +14,7 @@ from gateway.bindings.fhirtypes import (
     Element,
     Shape,
     children,
+    is_attribute,
     primitives,
     resource_shape,
     shapes,
@@ -50,18 +51,11 @@ def _fill(at: etree._Element, shape: Shape, content: Json) -> None:
     for element in children(shape):
         if element.name not in names:
             continue
-        if _is_attribute(element, shape):
+        if is_attribute(element, shape):
             at.set(element.name, _legal(content[element.name]))
         else:
             for value, companion in _pairs(content, element):
                 _append(at, element, value, companion)
-
-
-def _is_attribute(element: Element, shape: Shape) -> bool:
-    """The id of what is no resource, and the url of an extension (FHIR R4 xml 2.6.1)."""
-    return not shape.is_resource and (
-        element.name == "id" or (shape.name == "Extension" and element.name == "url")
-    )
 
 
 def _pairs(content: Json, element: Element) -> Iterator[tuple[Any, Any]]:
@@ -136,13 +130,13 @@ def _object(
         if name in more:
             continue
         element = shape.elements.get(str(name))
-        if element is None or not _is_attribute(element, shape):
+        if element is None or not is_attribute(element, shape):
             raise SchemaInvalid(f"an attribute that {shape.name} does not have", location=place)
         found[element.name] = value
     _check_bare(at, place)
     for child in at.iterchildren(etree.Element):
         element = shape.elements.get(_name(child, place))
-        if element is None or _is_attribute(element, shape):
+        if element is None or is_attribute(element, shape):
             raise SchemaInvalid(f"an element that {shape.name} does not have in FHIR R4", location=place)
         _take(found, child, element, f"{place}.{element.name}")
     return found
