@@ -57,26 +57,28 @@ class Delimiters:
         """The text with delimiters in place of their escape sequences (HL7 v2.5 2.7.1)."""
         if self.escape not in text:
             return text
-        marks = self._by_letter()
+        marks = _letters(self)
         pattern = re.compile(f"{re.escape(self.escape)}([FSRTE]){re.escape(self.escape)}")
         return pattern.sub(lambda match: marks[match[1]], text)
 
     def escaped(self, text: str) -> str:
         """The text fit to stand in a component: escape sequences for delimiters, one line."""
-        letters = {mark: letter for letter, mark in self._by_letter().items()}
-        line = " ".join(text.splitlines())
-        return "".join(
-            f"{self.escape}{letters[each]}{self.escape}" if each in letters else each for each in line
-        )
+        return " ".join(text.splitlines()).translate(_escapes(self)) if text else text
 
-    def _by_letter(self) -> dict[str, str]:
-        return {
-            "F": self.field,
-            "S": self.component,
-            "R": self.repetition,
-            "T": self.subcomponent,
-            "E": self.escape,
-        }
+
+def _letters(marks: Delimiters) -> dict[str, str]:
+    return {
+        "F": marks.field,
+        "S": marks.component,
+        "R": marks.repetition,
+        "T": marks.subcomponent,
+        "E": marks.escape,
+    }
+
+
+@lru_cache(maxsize=64)
+def _escapes(marks: Delimiters) -> dict[int, str]:
+    return {ord(mark): f"{marks.escape}{letter}{marks.escape}" for letter, mark in _letters(marks).items()}
 
 
 STANDARD = Delimiters()
