@@ -1107,6 +1107,7 @@ def words() -> SimpleNamespace:
         hl7=hl7,
         link_change=link_change,
         fhir=fhir,
+        write_soap=write_soap,
         medium=medium,
         zipped=zipped,
         import_raw=import_raw,
