@@ -165,7 +165,7 @@ class Talk:
         """The persons that v2, v3 and FHIR find, each as the set of its identifiers."""
         criteria = "~".join(f"@PID.{IN_V2[name]}^{text}" for name, text in wanted.items())
         v2 = self.v2("QBP^Q22^QBP_Q21", "2.5", f"QPD|IHE PDQ Query|t|{criteria}\rRCP|I\r")
-        asked = "".join(IN_V3[name](text) for name, text in wanted.items() if name in IN_V3)
+        asked = "".join(write(wanted[name]) for name, write in IN_V3.items() if name in wanted)
         if {"family", "given"} & wanted.keys():
             parts = "".join(
                 f"<{name}>{wanted[name]}</{name}>" for name in ("given", "family") if name in wanted
@@ -176,6 +176,7 @@ class Talk:
             parts = "".join(f"<{tag}>{wanted[name]}</{tag}>" for name, tag in tags.items() if name in wanted)
             asked += parameter("patientAddress", f"<value>{parts}</value>")
         v3 = self.v3("ITI-47", "PRPA_IN201305UV02", query("PRPA_TE201305UV02", asked))
+        assert code_of(v3) in {"OK", "NF"}, etree.tostring(v3)
         told = self.fhir("/Patient", "_count=200&" + "&".join(IN_FHIR[name](t) for name, t in wanted.items()))
         assert told["resourceType"] == "Bundle", told
         resources = [each["resource"] for each in told.get("entry", ())]
