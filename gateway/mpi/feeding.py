@@ -17,6 +17,7 @@ from gateway.matching import (
     judge,
     overlay,
 )
+from gateway.matching.blocks import Wanted
 from gateway.mpi.changes import Changes
 from gateway.mpi.context import IDENTIFIER, Asking, Mpi, refused, source
 from gateway.mpi.questions import URGENT, ask
@@ -35,6 +36,7 @@ class Told:
     held: Held | None
     demographics: Demographics
     traits: Traits
+    wanted: Wanted
 
 
 async def feed(mpi: Mpi, call: Asking, told: PatientFeed) -> tuple[PersonChange, ...]:
@@ -90,7 +92,8 @@ async def _read(mpi: Mpi, asked: PatientId, feed: PatientFeed, sent: Demographic
         raise refused(Meaning.DUPLICATE_KEY, "the identifier was removed and is not used again", IDENTIFIER)
     stored = held.told if held is not None else NOTHING
     told = (complete(sent) if feed.whole else feed.beside(sent, stored)).over(stored)
-    return Told(asked, held, told, mpi.matcher.traits(told, asked))
+    traits = mpi.matcher.traits(told, asked)
+    return Told(asked, held, told, traits, mpi.matcher.wanted(traits))
 
 
 async def _first(mpi: Mpi, changes: Changes, one: Told) -> int:
@@ -106,7 +109,7 @@ async def _first(mpi: Mpi, changes: Changes, one: Told) -> int:
 async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
     """A new identity: of a person who is known, or the first of a new one."""
     key = mpi.store.new_key()
-    assignment = await _match(mpi, changes, one.traits, key)
+    assignment = await _match(mpi, changes, one, key)
     person = assignment.person if assignment.person is not None else key
     identity = Identity(key=key, head=key, person=person, id=one.id)
     judgement = assignment.judgement if assignment.person is not None else None
@@ -120,17 +123,17 @@ async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
 
 
 def _store(mpi: Mpi, changes: Changes, key: int, one: Told) -> None:
-    rows, packed = mpi.matcher.rows(one.traits, one.demographics), mpi.matcher.pack(one.traits)
+    rows = mpi.matcher.rows(one.traits, one.demographics, one.wanted)
+    packed = mpi.matcher.pack(one.traits)
     mpi.store.create(changes.call.work, changes.now(key), one.demographics, packed, rows, changes.call.at)
     changes.rows(rows)
 
 
 async def _match(
-    mpi: Mpi, changes: Changes, traits: Traits, key: int, *, apart: frozenset[int] = frozenset()
+    mpi: Mpi, changes: Changes, one: Told, key: int, *, apart: frozenset[int] = frozenset()
 ) -> Assignment:
     """Who this is. What is read to say so is guarded: nobody like this may come meanwhile."""
-    wanted = mpi.matcher.wanted(traits)
-    keys = await mpi.store.like(wanted)
+    keys = await mpi.store.like(one.wanted)
     held = await mpi.store.persons_of(keys, mpi.most)
     changes.see(held)
     clusters: dict[int, list[Traits]] = {}
@@ -140,7 +143,7 @@ async def _match(
             continue
         clusters.setdefault(identity.person, []).append(mpi.matcher.held(each))
     assignment = assign(
-        traits,
+        one.traits,
         clusters,
         mpi.matcher.model,
         await mpi.population(),
@@ -149,7 +152,7 @@ async def _match(
     )
     if assignment.person is not None and _frozen(changes, assignment.person):
         assignment = replace(assignment, person=None)
-    changes.count(wanted, len(keys))
+    changes.count(one.wanted, len(keys))
     return assignment
 
 
@@ -186,7 +189,7 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
         return identity.person
     before = mpi.matcher.held(held)
     old = mpi.matcher.rows(before, held.told)
-    new = mpi.matcher.rows(one.traits, one.demographics)
+    new = mpi.matcher.rows(one.traits, one.demographics, one.wanted)
     changes.rows(new - old, old - new)
     mpi.store.change(
         changes.call.work,
@@ -208,7 +211,7 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
     if others:
         await _still_fits(mpi, changes, one.traits, identity, others)
         return identity.person
-    return await _rematch(mpi, changes, one.traits, identity)
+    return await _rematch(mpi, changes, one, identity)
 
 
 def _overlaid(mpi: Mpi, changes: Changes, identity: Identity, *, alone: bool) -> int:
@@ -232,12 +235,12 @@ async def _still_fits(
         await _ask_once(mpi, changes, identity.key, identity.person, "changed", contradicting)
 
 
-async def _rematch(mpi: Mpi, changes: Changes, traits: Traits, identity: Identity) -> int:
+async def _rematch(mpi: Mpi, changes: Changes, one: Told, identity: Identity) -> int:
     """A person of one identity may now be found to be another who is known."""
     if identity.state is State.FROZEN:
         return identity.person
     apart = await _apart(mpi, identity.key)
-    assignment = await _match(mpi, changes, traits, identity.key, apart=apart)
+    assignment = await _match(mpi, changes, one, identity.key, apart=apart)
     _ask_all(mpi, changes, identity.key, assignment.reviews, await mpi.reviews.open_about([identity.key], []))
     if assignment.person is None or assignment.judgement is None:
         return identity.person

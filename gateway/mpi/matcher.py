@@ -46,9 +46,9 @@ class Matcher:
         """Whom a person is compared with."""
         return wanted_of(traits, self.secret)
 
-    def rows(self, traits: Traits, told: Demographics) -> frozenset[Row]:
-        """All that a person can be found by."""
-        found = rows_of(wanted_of(traits, self.secret))
+    def rows(self, traits: Traits, told: Demographics, wanted: Wanted | None = None) -> frozenset[Row]:
+        """All that a person can be found by; `wanted` is whom it is compared with, if known."""
+        found = rows_of(wanted or wanted_of(traits, self.secret))
         known = {each.token for each in found}
         others = finding_tokens(told, self.secret, self.dialling) - known
         return found | {Row(token, Marks()) for token in others}

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol, cast
 
 import asyncpg
@@ -80,7 +81,9 @@ def async_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
-def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
+def _write_all(
+    connection: Connection, units: Sequence[UnitOfWork], holds: Callable[[Check], bool] | None = None
+) -> None:
     """The same sequence for both databases; PostgreSQL runs it inside SQLAlchemy's greenlet bridge.
 
     First what is added, the rows of all units together; then changes that must find what they expect; then
@@ -98,9 +101,13 @@ def _write_all(connection: Connection, units: Sequence[UnitOfWork]) -> None:
         if isinstance(step, Write) and not (step.rows and step.expect is None):
             _change(connection, step)
     for step in steps:
-        if isinstance(step, Check) and connection.execute(step.query, step.values).first() is None:
+        if isinstance(step, Check) and not (holds or partial(_holds, connection))(step):
             raise step.otherwise
     _write_journal(connection, units)
+
+
+def _holds(connection: Connection, check: Check) -> bool:
+    return connection.execute(check.query, check.values).first() is not None
 
 
 def _take_locks(connection: Connection, units: Sequence[UnitOfWork]) -> None:
@@ -171,6 +178,7 @@ class SqliteDatabase:
         self._connection = self._read.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
         self._preparer = Preparer(self._read.dialect)
+        self._checks = Preparer(self._write.dialect)
 
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
         """All rows of a query. One with values is one that comes often, and is prepared."""
@@ -203,9 +211,16 @@ class SqliteDatabase:
     def _apply(self, units: Sequence[UnitOfWork]) -> None:
         try:
             with self._write.connect() as connection, connection.begin():
-                _write_all(connection, units)
+                _write_all(connection, units, partial(self._check, connection))
         except (OperationalError, IntegrityError) as error:
             raise _as_refusal(error) from error
+
+    def _check(self, connection: Connection, check: Check) -> bool:
+        """With prepared text where the check is one that comes often."""
+        if check.values is None:
+            return _holds(connection, check)
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        return bool(self._checks.prepare(check.query, check.values).run(driver, check.values))
 
     async def close(self) -> None:
         """Closes both connections and the writer."""
