@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
 
 from gateway.crypto import envelope
 from gateway.errors import Busy, Defect, ReplyUndeliverable
@@ -210,14 +210,25 @@ def _due() -> Select[Any]:
     order = (_C.node, _C.address, _C.key)
     first = select(_C.key).order_by(*order).limit(1).subquery()
     heads = select(first.c.key).cte("heads", recursive=True)
-    here, there = _TABLE.alias("here"), _TABLE.alias("there")
-    following = (
-        select(there.c.key)
-        .where(tuple_(there.c.node, there.c.address) > tuple_(here.c.node, here.c.address))
-        .order_by(there.c.node, there.c.address, there.c.key)
+    here = _TABLE.alias("here")
+    same = _TABLE.alias("same_node")
+    other = _TABLE.alias("other_node")
+    # Two seeks in the index: a comparison of both columns at once would read all that waits in a lane.
+    next_address = (
+        select(same.c.key)
+        .where(same.c.node == here.c.node, same.c.address > here.c.address)
+        .order_by(same.c.address, same.c.key)
         .limit(1)
         .scalar_subquery()
     )
+    next_node = (
+        select(other.c.key)
+        .where(other.c.node > here.c.node)
+        .order_by(other.c.node, other.c.address, other.c.key)
+        .limit(1)
+        .scalar_subquery()
+    )
+    following = func.coalesce(next_address, next_node)
     heads = heads.union_all(select(following).select_from(heads.join(here, here.c.key == heads.c.key)))
     return (
         select(_C.key, _C.node, _C.address)

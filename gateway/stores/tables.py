@@ -373,6 +373,7 @@ audit_checkpoint = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+_A_REPLY = text("about IS NULL")
 outbox = Table(
     "outbox",
     METADATA,
@@ -391,5 +392,6 @@ outbox = Table(
     Column("body", LargeBinary, nullable=False),
     Column("about", LargeBinary),
     Index("outbox_order", "node", "address", "key"),
+    Index("outbox_replies", "node", sqlite_where=_A_REPLY, postgresql_where=_A_REPLY),
     comment="Replies that leave later, and notifications (`about` is set); sealed under keys of their own.",
 )

@@ -11,3 +11,5 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("outbox", sa.Column("about", sa.LargeBinary(), nullable=True))
+    replies = sa.text("about IS NULL")
+    op.create_index("outbox_replies", "outbox", ["node"], sqlite_where=replies, postgresql_where=replies)
