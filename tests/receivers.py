@@ -218,6 +218,10 @@ class Place:
         ]
         return [each for each in found if each[1] not in _NOT_TOLD]
 
+    def started(self) -> int:
+        """How many workers have told the audit that they started."""
+        return sum('csd-code="110120"' in message for (message,) in self.rows("SELECT message FROM audit"))
+
     def audited(self) -> int:
         return len(self.rows("SELECT id FROM audit"))
 

@@ -39,6 +39,8 @@ DELIVERED, NODE, MESSAGE = (
 )
 RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
 PARTNERS = ("hospital", "pharmacy")
+STARTED = "SELECT count(*) FROM audit WHERE message LIKE '%csd-code=\"110120\"%'"
+"""Every worker tells the audit that it has started, the last one after the first is ready."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ class Place:
 
     def audit(self, after: int = 0) -> list[tuple[str, str, int]]:
         found = self.rows("SELECT message, outcome FROM audit ORDER BY id")[after:]
-        told = [
+        return [
             (
                 re.search(r'<EventID csd-code="([^"]+)"', message)[1],  # type: ignore[index]
                 re.search(r'<EventTypeCode csd-code="([^"]+)"', message)[1],  # type: ignore[index]
@@ -99,8 +101,6 @@ class Place:
             )
             for message, outcome in found
         ]
-        # A worker tells that it has started when it has, which may be after it is asked for the first time.
-        return [each for each in told if each[1] != "110120"]
 
     async def until(self, reached: Callable[[], object]) -> None:
         """Waits for what the server writes."""
@@ -181,6 +181,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server, with two workers."""
     found = Place(prepare(tmp_path_factory.mktemp("later") / "home", CHANGES))
     with serving(found.config, workers=2):
+        asyncio.run(found.until(lambda: found.rows(STARTED) == [(2,)]))
         yield found
 
 

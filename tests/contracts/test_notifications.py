@@ -29,6 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server, with two workers."""
     found = Place(prepare(tmp_path_factory.mktemp("notified") / "home", CHANGES), ENTRY)
     with serving(found.config, workers=2):
+        asyncio.run(found.until(lambda: found.started() == 2))
         yield found
 
 
