@@ -141,9 +141,12 @@ def _values(name: str, raw: Sequence[str], parameter: Parameter, *, several: boo
 
 
 def _items(name: str, text: str, *, several: bool) -> Iterator[str]:
-    """A list in parentheses for what may have several values, a plain value for the others."""
+    """A list in parentheses for what may have several values, a plain value for the others.
+
+    A list of one is taken for a single value, which it cannot be mistaken for; senders write it.
+    """
     text = text.strip()
-    if not several:
+    if not several and not (text.startswith("(") and _LIST.fullmatch(text)):
         if text.startswith("("):
             raise _count(name, "a list in parentheses, expected a single value")
         yield _unquoted(text)

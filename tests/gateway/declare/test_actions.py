@@ -27,10 +27,12 @@ def test_what_writes() -> None:
         "rights:change",
         "mandate:give",
         "patient:feed",
+        "patient:link",
         "audit:record",
     }
 
 
 def test_what_needs_the_record_of_one_patient() -> None:
     free = {action.value for action in Action if not action.of_record}
-    assert free == {"patient:feed", "patient:query", "audit:record", "audit:read", "metadata:read"}
+    of_persons = {"patient:feed", "patient:query", "patient:link"}
+    assert free == of_persons | {"audit:record", "audit:read", "metadata:read"}

@@ -536,7 +536,7 @@ def errors(request: Request) -> frozenset[str]:
 def _form_errors(slot: Slot, number: str) -> set[str]:
     form = PARAMETERS[slot.name][2]
     found = set()
-    if number == "1" and (slot.listed or len(slot.values) > 1):
+    if number == "1" and len(slot.values) != 1:
         found.add(NUMBER)
     if number != "1" and not slot.listed:
         found.add(GENERAL)
