@@ -81,7 +81,7 @@ TEST_PARTNERS = (
         name="pharmacy",
         organisation="2.999.2.3",
         organisation_name="Test Pharmacy",
-        transactions=_READ,
+        transactions=(*_READ, "ITI-78"),
     ),
     Partner(
         name="patient-portal",

@@ -38,6 +38,8 @@ PLAY: tuple[_Part, ...] = (
         "A record comes together",
         (
             ("Test Hospital registers the patient Léonie Thilges", scenes.register_patient),
+            ("Test Laboratory knows her under a number of its own", scenes.known_elsewhere),
+            ("Test Hospital asks which identifiers belong to her", scenes.cross_referenced),
             ("Dr Anne Weber (Test Hospital) sends the discharge letter", scenes.send_discharge),
             (
                 "Dr Anne Weber (Test Hospital) sends a confidential psychiatric letter",
@@ -50,6 +52,7 @@ PLAY: tuple[_Part, ...] = (
     (
         "Who sees what",
         (
+            ("Marc Muller (pharmacist) finds the patient", scenes.pharmacist_finds_patient),
             (
                 "Marc Muller (pharmacist) asks for the documents and sees the prescription",
                 scenes.pharmacist_queries,

@@ -1,4 +1,4 @@
-"""The scenes in which a record comes together and is read (ITI-8, ITI-41, ITI-18, ITI-43, ITI-67, ITI-68)."""
+"""The scenes in which a record comes together and is read (ITI-8, 9, 41, 18, 43, 67, 68, 78)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ CLINIC = Partner(
     organisation="2.999.2.6",
     organisation_name="Test Clinic",
     transactions=("ITI-18", "ITI-43"),
+)
+_LABORATORY_A04 = (
+    "MSH|^~\\&|LIS|LABO-DEMO|PASSERELLE|REGISTRY|20261102083000||ADT^A04^ADT_A01|DEMO-L-77|P|2.3.1\r"
+    "EVN|A04|20261102083000\rPID|1||L-77^^^&2.999.2.2.7&ISO||THILGES^LEONIE||19520317|F|||"
+    "12 rue du Vieux Moulin^^Exempleville^^L-0000||^PRN^PH^^352^^000007\rPV1|1|O\r"
+)
+_PIX_QUERY = (
+    "MSH|^~\\&|KIS|HOPITAL-DEMO|PASSERELLE|REGISTRY|20261102083100||QBP^Q23^QBP_Q21|DEMO-PIX|P|2.5\r"
+    "QPD|IHE PIX Query|demo|{asked}\rRCP|I\r"
 )
 _TAKEN_UP_SECONDS = 5.0
 _POLL_SECONDS = 0.1
@@ -69,6 +78,32 @@ async def register_patient(cast: Cast) -> Notes:
     answer = await cast.hospital.acting.feed(message)
     expect(b"\rMSA|AA|" in answer, f"the acknowledgement is {answer!r}")
     return (f"HL7 v2 ADT^A01 over MLLP/TLS, patient {cast.papers.patient}; acknowledged with AA",)
+
+
+async def known_elsewhere(cast: Cast) -> Notes:
+    """The laboratory tells of the same person under a number of its own; matching says who she is."""
+    answer = await cast.laboratory.acting.feed(_LABORATORY_A04.encode())
+    expect(b"\rMSA|AA" in answer, f"the acknowledgement is {answer!r}")
+    return ("HL7 v2 ADT^A04, number L-77 of the laboratory, her name without accents, another telephone",)
+
+
+async def cross_referenced(cast: Cast) -> Notes:
+    """ITI-9: which other identifiers belong to the patient."""
+    asked = cast.hospital.acting.full_id(cast.papers.patient)
+    answer = (await cast.hospital.acting.feed(_PIX_QUERY.format(asked=asked).encode())).decode()
+    found = next((line for line in answer.split("\r") if line.startswith("PID|")), "")
+    expect("L-77^^^TEST-LIS&2.999.2.2.7&ISO" in found, f"the answer is {answer!r}")
+    return ("ITI-9: L-77 of the laboratory; the two were linked by name, birth date and address",)
+
+
+async def pharmacist_finds_patient(cast: Cast) -> Notes:
+    """ITI-78, by name and birth date."""
+    url = f"{cast.pharmacist.acting.endpoints.fhir}/Patient"
+    bundle = (await cast.pharmacist.get(url, family="Thilges", birthdate="1952-03-17")).json()
+    (entry,) = bundle["entry"]
+    found = [each["value"] for each in entry["resource"]["identifier"]]
+    expect(found[0] == cast.papers.patient, f"{found} was found")
+    return (f"ITI-78 with family name and birth date: one person, {' and '.join(found)}",)
 
 
 async def send_discharge(cast: Cast) -> Notes:

@@ -82,7 +82,7 @@ def test_integration_is_ready_to_start(settings: Settings) -> None:
             *READ,
         },
         "laboratory": {"ITI-8", "ITI-41"},
-        "pharmacy": READ,
+        "pharmacy": {*READ, "ITI-78"},
         "patient-portal": READ,
         "audit-source": {"ITI-20"},
         "tester": {"*"},
