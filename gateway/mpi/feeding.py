@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from gateway.errors import Meaning
 from gateway.matching import (
     Assignment,
-    Judgement,
     ReviewReason,
     Traits,
     Zone,
@@ -25,7 +24,6 @@ from gateway.record.demographics import NOTHING, Demographics, complete
 from gateway.record.patients import Identity, PatientFeed, PersonChange, State
 from gateway.record.people import PatientId
 from gateway.stores.identities import Held
-from gateway.stores.reviews import Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ async def _create(mpi: Mpi, changes: Changes, one: Told) -> int:
     _store(mpi, changes, key, one)
     if assignment.person is not None:
         changes.hold(each.key for each in changes.of_person(person) if each.key != key)
-    _ask_all(mpi, changes, key, assignment.reviews)
+    await _ask_all(mpi, changes, key, assignment.reviews, fresh=True)
     return person
 
 
@@ -160,22 +158,12 @@ def _frozen(changes: Changes, person: int) -> bool:
     return any(each.state is State.FROZEN for each in changes.of_person(person))
 
 
-def _ask_all(
-    mpi: Mpi, changes: Changes, key: int, reasons: Sequence[ReviewReason], known: Sequence[Review] = ()
+async def _ask_all(
+    mpi: Mpi, changes: Changes, key: int, reasons: Sequence[ReviewReason], *, fresh: bool = False
 ) -> None:
-    """Leaves to people what matching does not settle; a question that stands is not asked again."""
-    asked = {(each.patient, each.person, each.kind) for each in known}
-    for reason in reasons:
-        if (key, reason.person, reason.kind) not in asked:
-            ask(mpi, changes, key, reason.person, reason.kind, explain(reason.judgement))
-
-
-async def _ask_once(
-    mpi: Mpi, changes: Changes, key: int, person: int, kind: str, judgement: Judgement
-) -> None:
-    known = await mpi.reviews.open_about([key], [])
-    if not any((each.patient, each.person, each.kind) == (key, person, kind) for each in known):
-        ask(mpi, changes, key, person, kind, explain(judgement))
+    """Leaves to people what matching does not settle."""
+    for each in reasons:
+        await ask(mpi, changes, key, each.person, each.kind, explain(each.judgement), fresh=fresh)
 
 
 # --- known identities ----------------------------------------------------------------------------
@@ -207,20 +195,20 @@ async def _change(mpi: Mpi, changes: Changes, one: Told, held: Held) -> int:
         return identity.person
     others = [each for each in members if not each.identity.merged and each.identity.key != identity.key]
     if overlay(before, one.traits, mpi.matcher.model, await mpi.population()):
-        return _overlaid(mpi, changes, identity, alone=not others)
+        return await _overlaid(mpi, changes, identity, alone=not others)
     if others:
         await _still_fits(mpi, changes, one.traits, identity, others)
         return identity.person
     return await _rematch(mpi, changes, one, identity)
 
 
-def _overlaid(mpi: Mpi, changes: Changes, identity: Identity, *, alone: bool) -> int:
+async def _overlaid(mpi: Mpi, changes: Changes, identity: Identity, *, alone: bool) -> int:
     """One person's data were written over another's: nobody is linked to it until people have looked."""
     decision = {"rule": "overlay"}
     person = identity.person if alone else changes.alone(identity.key)
     changes.move(changes.chain(identity.key), decision, person=person)
     changes.move([identity.key], decision, state=State.FROZEN)
-    ask(mpi, changes, identity.key, identity.person, "overlay", decision, URGENT)
+    await ask(mpi, changes, identity.key, identity.person, "overlay", decision, URGENT)
     return person
 
 
@@ -232,7 +220,7 @@ async def _still_fits(
     found = (judge(traits, mpi.matcher.held(each), mpi.matcher.model, population) for each in others)
     contradicting = next((each for each in found if each.zone is Zone.NONE), None)
     if contradicting is not None:
-        await _ask_once(mpi, changes, identity.key, identity.person, "changed", contradicting)
+        await ask(mpi, changes, identity.key, identity.person, "changed", explain(contradicting))
 
 
 async def _rematch(mpi: Mpi, changes: Changes, one: Told, identity: Identity) -> int:
@@ -241,7 +229,7 @@ async def _rematch(mpi: Mpi, changes: Changes, one: Told, identity: Identity) ->
         return identity.person
     apart = await _apart(mpi, identity.key)
     assignment = await _match(mpi, changes, one, identity.key, apart=apart)
-    _ask_all(mpi, changes, identity.key, assignment.reviews, await mpi.reviews.open_about([identity.key], []))
+    await _ask_all(mpi, changes, identity.key, assignment.reviews)
     if assignment.person is None or assignment.judgement is None:
         return identity.person
     changes.hold(each.key for each in changes.of_person(assignment.person))
@@ -277,7 +265,7 @@ async def _further(mpi: Mpi, changes: Changes, one: Told, person: int) -> None:
     population = await mpi.population()
     judged = [judge(one.traits, mpi.matcher.held(each), mpi.matcher.model, population) for each in first]
     if any(each.zone is Zone.NONE for each in judged) or _frozen(changes, person) or _frozen(changes, found):
-        await _ask_once(mpi, changes, one.held.identity.key, person, "same-message", judged[0])
+        await ask(mpi, changes, one.held.identity.key, person, "same-message", explain(judged[0]))
         return
     changes.move_person(found, person, decision)
     changes.hold(each.key for each in changes.of_person(person))

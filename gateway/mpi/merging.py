@@ -127,7 +127,7 @@ async def _follow(
     """
     stays = survivor.identity
     if await _said_different(mpi, [*left], [stays, *joined]):
-        _leave(mpi, changes, stays, left, None)
+        await _leave(mpi, changes, stays, left, None)
         return False
     if mpi.domain.identity_domains[stays.id.root].kind is Kind.AFFINITY:
         return True
@@ -136,7 +136,7 @@ async def _follow(
     judged = [judge(traits, mpi.matcher.held(each), mpi.matcher.model, population) for each in held]
     contradicting = next((each for each in judged if each.zone is Zone.NONE), None)
     if joined or contradicting is not None:
-        _leave(mpi, changes, stays, left, contradicting or judged[0])
+        await _leave(mpi, changes, stays, left, contradicting or judged[0])
         return False
     return True
 
@@ -149,8 +149,8 @@ async def _said_different(mpi: Mpi, some: Sequence[Identity], others: Sequence[I
     )
 
 
-def _leave(
+async def _leave(
     mpi: Mpi, changes: Changes, stays: Identity, left: Sequence[Identity], judged: Judgement | None
 ) -> None:
     told = explain(judged) if judged is not None else {"rule": "said-different"}
-    ask(mpi, changes, stays.key, left[0].person, "merged-apart", told, URGENT)
+    await ask(mpi, changes, stays.key, left[0].person, "merged-apart", told, URGENT)

@@ -16,7 +16,7 @@ URGENT, USUAL = 1, 2
 """Priorities; the lower comes first."""
 
 
-def ask(
+async def ask(
     mpi: Mpi,
     changes: Changes,
     key: int,
@@ -24,8 +24,16 @@ def ask(
     kind: str,
     explanation: Mapping[str, Any],
     priority: int = USUAL,
+    *,
+    fresh: bool = False,
 ) -> None:
-    """Notes a question: is this identity one human being with that person? No patient data in it."""
+    """Notes a question: is this identity one human being with that person? No patient data in it.
+
+    A question that stands is not asked again; of a `fresh` identity nothing was asked.
+    """
+    known = [] if fresh else await mpi.reviews.open_about([key], [])
+    if any((each.patient, each.person, each.kind) == (key, person, kind) for each in known):
+        return
     review = Review(
         key=mpi.store.new_key(),
         kind=kind,

@@ -156,3 +156,14 @@ def test_what_is_known_is_merged_and_not_renamed(index: Any, ids: Ids) -> None:
     assert refusal(index, "do", "rename_if_known", pair) == (Meaning.DUPLICATE_KEY, "survivor")
     index.do("merge_or_rename", pair)
     assert index.held(ids("city:1")).identity.merged
+
+
+def test_a_question_that_stands_is_not_asked_again(index: Any, told: Any, ids: Ids) -> None:
+    """Nor does it keep the same merge from being made once more, after it was undone."""
+    for person, number in ((told.anna, 1), (told.bruno, 2)):
+        index.feed(person, ids(f"city:{number}"))
+        index.feed(person, ids(f"valley:{number}"))
+    for _ in range(2):
+        index.merge(ids("city:2"), ids("city:1"))
+        index.do("undo", index.last(ids("city:1")))
+    assert [each.kind for each in index.reviews()] == ["merged-apart"]
