@@ -114,7 +114,7 @@ async def _done(mpi: Mpi, events: Sequence[Event]) -> tuple[Done, ...]:
             decision=next((each.decision for each in own if each.decision), None),
             moves=tuple(_move(each, names) for each in own),
         )
-        for key, own in operations.items()
+        for key, own in sorted(operations.items())
     )
 
 
