@@ -1,4 +1,4 @@
-"""IDV-1 Find Identity Reviews: the queue of questions, and one of them with both sides. A transaction of ours."""
+"""IDV-1 Find Identity Reviews: the queue, and one question with both sides; a transaction of ours."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def write_task(question: Question, domain: Domain, base: str) -> dict[str, Any]:
 
 def _task(review: Review, *, with_reasons: bool) -> dict[str, Any]:
     notes, outputs = list(_notes(review, with_reasons=with_reasons)), list(_outputs(review))
-    last = max(filter(None, (review.created_at, review.proposed_at, review.decided_at)))
+    last = review.decided_at or review.proposed_at or review.created_at
     return {
         "resourceType": "Task",
         "id": f"{review.key:x}",

@@ -13,9 +13,8 @@ import pytest
 from gateway.client.token import issue_assertion
 from gateway.crypto.keys import load_signer
 from gateway.record.people import Code
-from tests.fhirbench import AFFINITY, HOSPITAL, LABORATORY, NOW, Answer, Bench, Template, patient
+from tests.fhirbench import AFFINITY, HOSPITAL, LABORATORY, NOW, Answer, Bench, Template, patient, template
 from tests.fhirbench import standing as standing_bench
-from tests.fhirbench import template
 
 NODE = "tester"
 HOME = {"line": ["12, rue de la Gare"], "city": "Esch", "postalCode": "L-4040"}

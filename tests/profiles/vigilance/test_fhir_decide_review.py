@@ -117,5 +117,5 @@ def test_there_must_be_a_question(desk: Desk) -> None:
 def test_in_xml(desk: Desk) -> None:
     task = desk.only()["id"]
     answer = desk.send("GET", f"/Task/{task}", accept="application/fhir+xml")
-    assert answer.body.startswith(b"<Task")
+    assert b'<Task xmlns="http://hl7.org/fhir">' in answer.body
     assert answer.json["contained"][0]["resourceType"] == "Patient"
