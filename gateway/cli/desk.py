@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from textwrap import fill
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ _STATES = {
     "completed": "decided",
     "cancelled": "obsolete",
 }
+_WIDTH = 80
 _BESIDE = 2
 """So many identities of the person stand beside the one that is asked about."""
 
@@ -42,10 +44,11 @@ def show_reviews(tasks: Sequence[Json]) -> None:
 def show_review(task: Json) -> None:
     """A question: why it is asked, what was said, and both sides."""
     print(f"{task['id']}  {_STATES[task['status']]}, {task['priority']}, {_code(task['code'])}")
-    print(task["description"])
+    print(fill(task["description"], _WIDTH))
     print("\n".join(f"  {part}" for part in task["input"][0]["valueString"].split("; ")))
     for note in task.get("note", ()):
-        print(f"{note['time'][:16].replace('T', ' ')}  {note['authorString']} {note['text']}")
+        said = f"{note['time'][:16].replace('T', ' ')}  {note['authorString']} {note['text']}"
+        print(fill(said, _WIDTH, subsequent_indent="  "))
     subject, *others = task["contained"]
     for beside in _groups(others) or [()]:
         sides = (subject, *beside)
@@ -71,7 +74,7 @@ def show_history(operations: Sequence[Json]) -> None:
     rows = (
         (
             each["id"],
-            each["recorded"][:16].replace("T", " "),
+            each["recorded"][:16].replace("T", "\n"),
             f"{_code(each['activity'])}\n{_why(each)}".strip(),
             each["agent"][0]["who"]["display"],
             "\n".join(_moves(each)),
@@ -158,7 +161,7 @@ def _why(operation: Json) -> str:
 def _moves(operation: Json) -> Iterator[str]:
     """Each identity with the person it came from, and the one it went to or the identifier it ended in."""
     before = {
-        _named(each["what"]["identifier"]): each["what"]["reference"]
+        _named(each["what"]["identifier"]): _person(each["what"])
         for each in operation.get("entity", ())
         if "identifier" in each["what"]
     }
@@ -166,8 +169,12 @@ def _moves(operation: Json) -> Iterator[str]:
         name = _named(each["identifier"])
         ended = [_named(one["valueIdentifier"]) for one in each.get("extension", ())]
         if ended:
-            yield f"{name} → {ended[0]}"
-        elif before.get(name) == each["reference"]:
+            yield f"{name}\n  into {ended[0]}"
+        elif before.get(name) == _person(each):
             yield name
         else:
-            yield f"{name}: {before.get(name, 'new')} → {each['reference']}"
+            yield f"{name}\n  from {before.get(name, 'nobody')}\n  to   {_person(each)}"
+
+
+def _person(reference: Json) -> str:
+    return str(reference["reference"]).removeprefix("Patient/")

@@ -100,12 +100,13 @@ def explained(explanation: str) -> str:
     if "odds" in told:
         parts.append(f"odds {told['odds']:+.2f} bits")
     bits = told.get("bits", {})
-    parts += [f"{name} level {level} ({bits.get(name, 0):+.2f})" for name, level in _levels(told)]
+    levels: dict[str, int] = told.get("levels", {})
+    parts += [f"{name} {_level(each)} ({bits.get(name, 0):+.2f})" for name, each in levels.items()]
     if told.get("vetoes"):
         parts.append(f"against it: {', '.join(told['vetoes'])}")
     return "; ".join(parts)
 
 
-def _levels(told: dict[str, Any]) -> list[tuple[str, int]]:
-    levels: dict[str, int] = told.get("levels", {})
-    return list(levels.items())
+def _level(level: int) -> str:
+    """0 is the best there is of every trait (docs/matching.md)."""
+    return "equal" if level == 0 else f"level {level}"
