@@ -101,7 +101,7 @@ def decide(
 def history(
     who: Annotated[
         str,
-        typer.Argument(help="Identifier (id^^^&OID&ISO, system|value, or the id alone) or Patient/<id>."),
+        typer.Argument(help="id^^^&OID&ISO, system|value, Patient/<id>, or an id of the affinity domain."),
     ],
     config: ConfigFile = _DEFAULT,
     partner: DeskPartner = _PARTNER,
@@ -123,9 +123,8 @@ def undo(
 ) -> None:
     """Take an operation back: every identity is what it was before, or nothing is changed."""
     done = asyncio.run(_acting(config, partner, user).undo(operation, reason))
-    print(
-        f"operation {operation} is undone, by operation {done['id']}: {len(done['target'])} identities moved"
-    )
+    print(f"operation {operation} is undone, by operation {done['id']}")
+    print(f"{len(done['target'])} identities moved")
 
 
 @app.command()

@@ -62,7 +62,7 @@ def run(config: Path, *arguments: str) -> str:
     """What a command that succeeds writes; no line is wider than the terminal."""
     done = passerelle("identity", *arguments, "--config", config)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-    assert max(map(len, done.stdout.splitlines())) <= 110
+    assert max(map(len, done.stdout.splitlines())) <= 80
     return done.stdout
 
 
@@ -78,20 +78,24 @@ def test_two_people_decide_and_a_third_undoes(config: Path) -> None:
     assert "possible-match" in queue
     assert "1 reviews" in queue
     assert not [each for each in PATIENT_DATA if each in queue]
-    assert max(map(len, queue.splitlines())) <= 80
-    number = re.findall(r"^([0-9a-f]{12,16}) ", queue, re.MULTILINE)[0]
+    number = re.findall(r"^ ([0-9a-f]{12,16}) ", queue, re.MULTILINE)[0]
 
     shown = run(config, "review", number)
-    for each in ("CITY", "VALLEY", "Schmit Anna Marie", "Schmit Anne", "1980-12-24", "rule "):
+    for each in (
+        "CITY",
+        "VALLEY",
+        "Schmit Anna",
+        "Schmit Anne",
+        "1980-12-24",
+        "rule twin",
+        "family equal (+",
+    ):
         assert each in shown
-    assert max(len(each) for each in shown.splitlines()[2:]) <= 80
 
     proposed = run(config, "decide", number, "same", "--reason", "the mother says so")
     assert "same is proposed; another person must confirm it" in proposed
     assert "somebody else must" in refused(config, "decide", number, "same", "--reason", "x")
-    assert "same proposed" in run(config, "reviews", "--state", "proposed").replace(
-        "proposed same", "same proposed"
-    )
+    assert "proposed same" in run(config, "reviews", "--state", "proposed")
     decided = run(config, "decide", number, "same", "--reason", "passport seen", "--as", "id.wagner")
     operation = re.findall(r"decided: same; operation ([0-9a-f]+)", decided)[0]
     assert "0 reviews" in run(config, "reviews")
@@ -101,14 +105,13 @@ def test_two_people_decide_and_a_third_undoes(config: Path) -> None:
     history = run(config, "history", f"2^^^&{VALLEY}&ISO")
     for each in (operation, "review", "id.wagner", "VALLEY 2", "said-same"):
         assert each in history
-    assert max(map(len, history.splitlines())) <= 80
 
-    undone = run(config, "undo", operation, "--reason", "another day of birth", "--as", "third")
+    undone = run(config, "undo", operation, "--reason", "confused", "--as", "third")
     assert re.fullmatch(
-        rf"operation {operation} is undone, by operation [0-9a-f]+: 1 identities moved\n", undone
+        rf"operation {operation} is undone, by operation [0-9a-f]+\n1 identities moved\n", undone
     )
     assert "undone already" in refused(config, "undo", operation, "--reason", "x")
-    assert "another day of birth" in run(config, "history", f"urn:oid:{VALLEY}|2")
+    assert "confused" in run(config, "history", f"urn:oid:{VALLEY}|2")
     assert "0 operations" in run(config, "history", "NOBODY")
 
     log = (config.parent / "server.log").read_text(encoding="utf-8")
@@ -116,7 +119,7 @@ def test_two_people_decide_and_a_third_undoes(config: Path) -> None:
 
 
 def test_who_has_not_the_right_partner_is_refused(config: Path) -> None:
-    assert "not enrolled" in refused(config, "reviews", "--partner", "pharmacy") or True
+    assert "may not make this request" in refused(config, "reviews", "--partner", "pharmacy")
 
 
 def test_the_index_is_renewed_in_place(config: Path) -> None:
