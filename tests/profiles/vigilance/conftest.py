@@ -73,6 +73,10 @@ class Desk:
         assert answer.status == 200, answer.body
         return answer.resources
 
+    def kinds(self, *operations: dict[str, Any]) -> list[str]:
+        """What Provenances tell of."""
+        return [each["activity"]["coding"][0]["code"] for each in operations]
+
     def told(self, answer: Answer) -> Any:
         """The one audit row of an exchange."""
         (row,) = self.bench.audit(answer)
@@ -133,3 +137,13 @@ def desk(empty: Desk) -> Desk:
     empty.feed(LABORATORY, "2", name=[{"family": "Schmit", "given": ["Anne"]}], **told)
     assert not empty.together()
     return empty
+
+
+@pytest.fixture
+def linked(desk: Desk) -> Desk:
+    """Two people have decided that the two are one."""
+    task = desk.only()["id"]
+    for who in ("eve", "adam"):
+        assert desk.decide(task, who).status == 200
+    assert desk.together()
+    return desk
