@@ -11,12 +11,13 @@ from profiles.pix.profile import PROFILE as PIX
 from profiles.pixm.profile import PROFILE as PIXM
 from profiles.pixv3.profile import PROFILE as PIXV3
 from profiles.pmir.profile import PROFILE as PMIR
+from profiles.vigilance.profile import PROFILE as VIGILANCE
 from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 from profiles.xpid.profile import PROFILE as XPID
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR)
+_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, VIGILANCE)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

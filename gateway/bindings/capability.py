@@ -13,7 +13,7 @@ from gateway.declare.bindings import Fhir
 from gateway.declare.transaction import AnyTransaction
 
 _RESOURCE = re.compile(r"/(?P<type>[A-Z][A-Za-z]*)(?P<instance>/\{id\})?")
-_OPERATION = re.compile(r"(?:/(?P<type>[A-Z][A-Za-z]*))?/\$(?P<name>[a-z-]+)")
+_OPERATION = re.compile(r"(?:/(?P<type>[A-Z][A-Za-z]*)(?:/\{id\})?)?/\$(?P<name>[a-z-]+)")
 _SECURITY_TYPES = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _SECURITY = (
     "Mutual TLS between enrolled systems (IHE ITI-19) and a SAML assertion as Bearer token "
@@ -78,7 +78,7 @@ def _operations(transactions: Iterable[AnyTransaction], base: str) -> dict[str, 
 
 
 def _operations_of(kind: str, transactions: Iterable[AnyTransaction], base: str) -> list[dict[str, Any]]:
-    """Operations on a resource type, each once; those without a definition of IHE have a name of ours."""
+    """Operations on a resource type or on one, each once; those IHE does not define have a name of ours."""
     found: dict[str, dict[str, Any]] = {}
     for each in transactions:
         binding = each.binding

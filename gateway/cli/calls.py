@@ -31,11 +31,12 @@ def token(
         str, typer.Option(help="Partner whose key the assertion names; empty: bearer.")
     ] = "hospital",
     patient: Annotated[str, typer.Option(help="Only for this patient (id^^^&OID&ISO).")] = "",
+    person: Annotated[str, typer.Option(help="Another person than the usual one of the role.")] = "",
 ) -> None:
     """Print a signed test assertion (integration only)."""
     from gateway.cli.partner import Acting  # noqa: PLC0415
 
-    acting = Acting.of(config, partner or "hospital", role)
+    acting = Acting.of(config, partner or "hospital", role, person)
     print(acting.assertion(patient or None, bearer=not partner).decode())
 
 

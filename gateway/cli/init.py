@@ -91,6 +91,12 @@ TEST_PARTNERS = (
         bearer_allowed=True,
     ),
     Partner(
+        name="identity-desk",
+        organisation="2.999.2.6",
+        organisation_name="Test Identity Desk",
+        transactions=("IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-78"),
+    ),
+    Partner(
         name="audit-source",
         organisation="2.999.2.5",
         organisation_name="Test Audit Source",

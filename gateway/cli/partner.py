@@ -15,6 +15,7 @@ from gateway.bindings.unpack import OpenSink
 from gateway.cli.endpoints import endpoints_of
 from gateway.cli.settings import load_settings
 from gateway.client import xcpd, xds
+from gateway.client.identity import IdentityClient, Resource
 from gateway.client.media import MediaClient
 from gateway.client.mllp import MllpClient
 from gateway.client.session import Endpoints, Identity
@@ -33,7 +34,10 @@ PERSONS = {
     "laboratory": ("lab.schmit", "Claire Schmit"),
     "nurse": ("nurse.klein", "Paul Klein"),
     "patient": ("patient", "Patient"),
+    "identity-manager": ("id.thill", "Marie Thill"),
 }
+"""Who acts by default in a role; anybody else can be named, where two must act."""
+
 _TREATMENT = Code("TREAT", "2.16.840.1.113883.5.8", "treatment")
 _LOINC = "2.16.840.1.113883.6.1"
 _MIME = {".xml": "text/xml", ".pdf": "application/pdf", ".txt": "text/plain"}
@@ -48,14 +52,16 @@ class Acting:
     identity: Identity
     partner: str
     role: str
+    person: str = ""
+    """Another person than the usual one of the role."""
 
     @classmethod
-    def of(cls, config: Path, partner: str, role: str) -> Acting:
+    def of(cls, config: Path, partner: str, role: str, person: str = "") -> Acting:
         """From a configuration file; SettingsInvalid where there is no test issuer or no such partner."""
-        return cls.at(load_settings(config), partner, role)
+        return cls.at(load_settings(config), partner, role, person)
 
     @classmethod
-    def at(cls, settings: Settings, partner: str, role: str) -> Acting:
+    def at(cls, settings: Settings, partner: str, role: str, person: str = "") -> Acting:
         """From settings."""
         if settings.environment != "integration":
             raise SettingsInvalid(
@@ -63,14 +69,14 @@ class Acting:
             )
         told = endpoints_of(settings)
         endpoints = Endpoints(**{name: told[name] for name in Endpoints.__slots__})
-        return cls(settings, endpoints, Identity.in_folder(settings.folder, partner), partner, role)
+        return cls(settings, endpoints, Identity.in_folder(settings.folder, partner), partner, role, person)
 
     def assertion(self, patient: str | None = None, *, bearer: bool = False) -> bytes:
         """A test assertion for the person, bound to the partner's certificate unless it is a bearer one."""
         told = self.settings.assertions
         if told.test_issuer_key is None or told.test_issuer_certificate is None:
             raise SettingsInvalid("this installation has no test issuer of assertions")
-        subject, name = PERSONS.get(self.role, (self.role, self.role.title()))
+        subject, name = self._who()
         node = load_node(self.settings.nodes.directory / f"{self.partner}.toml")
         identity = patient_id(patient) if patient else None
         return issue_assertion(
@@ -87,6 +93,11 @@ class Acting:
             confirmation=None if bearer else self._certificate(),
             now=datetime.now(UTC),
         )
+
+    def _who(self) -> tuple[str, str]:
+        """Subject and name of the person."""
+        usual = PERSONS.get(self.role, (self.role, self.role.title()))
+        return usual if self.person in {"", usual[0]} else (self.person, self.person)
 
     def _role(self) -> Code:
         policy = load_policy(self.settings.policy.directory, environment=self.settings.environment)
@@ -131,7 +142,7 @@ class Acting:
         """Provides one document, under ids that make a repetition the same submission."""
         code, _, scheme = class_code.partition("^^")
         node = load_node(self.settings.nodes.directory / f"{self.partner}.toml")
-        subject, name = PERSONS.get(self.role, (self.role, self.role))
+        subject, name = self._who()
         document = xds.Document(
             large=content,
             unique_id=unique_id,
@@ -203,6 +214,44 @@ class Acting:
             http=http,
             base=self.endpoints.fhir,
             assertion=assertion,
+            server_certificates=frozenset(_certificates(self.settings.signing.certificate)),
+        )
+
+    async def reviews(self, statuses: Sequence[str]) -> list[Resource]:
+        """Tasks of some statuses."""
+        async with self.identity.http() as http:
+            return await self._desk(http).reviews(statuses)
+
+    async def review(self, number: str) -> Resource:
+        """One Task with both sides."""
+        async with self.identity.http() as http:
+            return await self._desk(http).review(number)
+
+    async def decide(self, number: str, outcome: str, reason: str) -> Resource:
+        """What this person says of a review."""
+        async with self.identity.http() as http:
+            return await self._desk(http).decide(number, outcome, reason)
+
+    async def history(self, who: str) -> list[Resource]:
+        """The operations of a person: by CX, `system|value`, id of the affinity domain, or Patient/<id>."""
+        asked = who if "|" in who or who.startswith("Patient/") else self._token(who)
+        async with self.identity.http() as http:
+            return await self._desk(http).history(asked)
+
+    async def undo(self, operation: str, reason: str) -> Resource:
+        """Takes an operation back."""
+        async with self.identity.http() as http:
+            return await self._desk(http).undo(operation, reason)
+
+    def _token(self, patient: str) -> str:
+        identity = patient_id(self.full_id(patient))
+        return f"urn:oid:{identity.root}|{identity.extension}"
+
+    def _desk(self, http: httpx.AsyncClient) -> IdentityClient:
+        return IdentityClient(
+            http=http,
+            base=self.endpoints.fhir,
+            assertion=self.assertion(),
             server_certificates=frozenset(_certificates(self.settings.signing.certificate)),
         )
 

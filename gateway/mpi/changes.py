@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -132,6 +132,13 @@ class Changes:
                 event = self.mpi.store.new_key()
                 self.mpi.history.moved(self.call.work, self.operation, event, before, after, text)
         return tuple(self._changed())
+
+    def moves(self) -> Iterator[tuple[Identity, Identity, Decision | None]]:
+        """Identities that were there and become another state of themselves, with why."""
+        for key, after in sorted(self._after.items()):
+            before = self._before[key]
+            if before is not None and before != after:
+                yield before, after, self._decisions.get(key)
 
     def hold(self, keys: Iterable[int]) -> None:
         """Identities that nobody may move meanwhile, since somebody leans on them."""

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.mpi import feeding, grading, linking, lookup, merging, reading, reviewing, search, undoing
+from gateway.mpi import (
+    feeding,
+    grading,
+    linking,
+    lookup,
+    merging,
+    reading,
+    remembering,
+    reviewing,
+    search,
+    undoing,
+)
 from gateway.mpi.context import Asking, Mpi
 from gateway.mpi.lookup import CrossReference
 from gateway.mpi.query import DemographicsQuery
-from gateway.mpi.reviewing import Outcome, Question
+from gateway.mpi.remembering import Done, TakenBack
+from gateway.mpi.reviewing import Outcome, Question, Said
 from gateway.record.demographics import Demographics
 from gateway.record.patients import PatientFeed, PatientMerge, Person, PersonChange
 from gateway.record.people import PatientId
-from gateway.stores.identity_history import Event
 from gateway.stores.reviews import Review, ReviewState
 
 
@@ -67,9 +78,17 @@ class PatientIndex:
         """See `undoing.undo`."""
         return (await undoing.undo(self.mpi, call, operation)).finish()
 
-    async def history(self, call: Asking, key: int) -> tuple[Event, ...]:
-        """What happened to the identities of a person, by person key; see `reviewing.history`."""
-        return await reviewing.history(self.mpi, call, key)
+    async def take_back(self, call: Asking, operation: int, reason: str) -> TakenBack:
+        """See `remembering.take_back`."""
+        return await remembering.take_back(self.mpi, call, operation, reason)
+
+    async def history(self, call: Asking, asked: int | PatientId) -> tuple[Done, ...]:
+        """What happened to the identities of a person; see `remembering.history`."""
+        return await remembering.history(self.mpi, call, asked)
+
+    async def operation(self, call: Asking, key: int) -> Done | None:
+        """See `remembering.operation`."""
+        return await remembering.operation(self.mpi, call, key)
 
     async def reviews(
         self, call: Asking, states: Sequence[ReviewState], after: int, most: int
@@ -81,7 +100,7 @@ class PatientIndex:
         """See `reviewing.question`."""
         return await reviewing.question(self.mpi, call, key)
 
-    async def decide(self, call: Asking, key: int, outcome: Outcome, reason: str) -> tuple[PersonChange, ...]:
+    async def decide(self, call: Asking, key: int, outcome: Outcome, reason: str) -> Said:
         """See `reviewing.decide`."""
         return await reviewing.decide(self.mpi, call, key, outcome, reason)
 

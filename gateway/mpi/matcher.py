@@ -38,6 +38,11 @@ class Matcher:
         found = unpack_traits(packed) if packed is not None else None
         return self.traits(held.told, held.identity.id) if found is None else found
 
+    def current(self, held: Held) -> bool:
+        """Whether the traits of a stored identity are there, in today's form."""
+        packed = held.traits
+        return packed is not None and unpack_traits(packed) is not None
+
     def pack(self, traits: Traits) -> bytes:
         """Traits as they are stored."""
         return pack_traits(traits)

@@ -7,7 +7,7 @@ makes a proposal of his own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 
 from gateway.errors import Meaning
@@ -15,9 +15,8 @@ from gateway.mpi.changes import Changes
 from gateway.mpi.context import TARGET, Asking, Mpi, refused
 from gateway.record.demographics import Demographics
 from gateway.record.patients import Identity, PersonChange, State
-from gateway.record.people import SubjectKind
+from gateway.record.people import PatientId, SubjectKind
 from gateway.stores.identities import Held
-from gateway.stores.identity_history import Event
 from gateway.stores.reviews import Review, ReviewState
 
 
@@ -46,31 +45,46 @@ class Question:
     subject: Side
     person: tuple[Side, ...]
 
+    @property
+    def identifiers(self) -> tuple[PatientId, ...]:
+        """Of everybody whom the question is about."""
+        return tuple(each.identity.id for each in (self.subject, *self.person))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What somebody's word has come to: the question as it stands now, and the persons who changed."""
+
+    question: Question
+    changes: tuple[PersonChange, ...] = ()
+
 
 async def listed(
     mpi: Mpi, call: Asking, states: Iterable[ReviewState], after: int, most: int
 ) -> tuple[Review, ...]:
     """Reviews in some states in the order they came, from a key on; without anything about the persons."""
-    _worker(call)
+    worker(call)
     return tuple(await mpi.reviews.listed(states, after, most))
 
 
 async def question(mpi: Mpi, call: Asking, key: int) -> Question | None:
     """One review with all that is needed to decide it."""
-    _worker(call)
+    worker(call)
     review = await mpi.reviews.find(key)
-    if review is None:
-        return None
+    return await _question(mpi, review) if review is not None else None
+
+
+async def _question(mpi: Mpi, review: Review) -> Question:
     subject, others = await _sides(mpi, review)
     return Question(review=review, subject=_side(subject), person=tuple(_side(each) for each in others))
 
 
-async def decide(mpi: Mpi, call: Asking, key: int, outcome: Outcome, reason: str) -> tuple[PersonChange, ...]:
+async def decide(mpi: Mpi, call: Asking, key: int, outcome: Outcome, reason: str) -> Said:
     """Proposes an outcome, or confirms what somebody else has proposed; only then it takes effect.
 
     Refused when there is no such review, it was decided, or the same person says it again.
     """
-    _worker(call)
+    worker(call)
     review = await mpi.reviews.find(key)
     if review is None:
         raise refused(Meaning.UNKNOWN_KEY, "there is no such review", TARGET)
@@ -78,28 +92,30 @@ async def decide(mpi: Mpi, call: Asking, key: int, outcome: Outcome, reason: str
         raise refused(Meaning.DUPLICATE_KEY, "the review was decided already", TARGET)
     by = call.principal.subject
     if review.proposed != outcome.value:
-        mpi.reviews.propose(call.work, review, outcome.value, by, reason, call.at)
-        return ()
+        said = mpi.reviews.propose(call.work, review, outcome.value, by, reason, call.at)
+        return Said(question=await _question(mpi, said))
     if review.proposed_by == by:
         raise refused(
             Meaning.NOT_PERMITTED, "who proposed an outcome cannot confirm it; somebody else must", TARGET
         )
+    asked = await _question(mpi, review)
     changes = await _put_into_effect(mpi, call, review, outcome, reason)
-    state = ReviewState.DECIDED if changes is not None else ReviewState.OBSOLETE
-    mpi.reviews.decide(
+    decided = mpi.reviews.decide(
         call.work,
         review,
         outcome.value,
         by,
         reason,
         call.at,
-        state=state,
+        state=ReviewState.DECIDED if changes is not None else ReviewState.OBSOLETE,
         operation=changes.operation.key if changes is not None else None,
     )
-    return changes.finish() if changes is not None else ()
+    return Said(
+        question=replace(asked, review=decided), changes=changes.finish() if changes is not None else ()
+    )
 
 
-def _worker(call: Asking) -> None:
+def worker(call: Asking) -> None:
     """Only a decision for somebody who works the queue gives both; a system cannot be one of four eyes."""
     if not (call.scope.unrestricted and call.scope.persons):
         raise PermissionError("this scope does not allow work on reviews")
@@ -160,13 +176,3 @@ def _say(
         mpi.history.assert_pair(
             changes.call.work, changes.operation, mpi.store.new_key(), pair, same=same, reason=reason
         )
-
-
-async def history(mpi: Mpi, call: Asking, person: int) -> tuple[Event, ...]:
-    """Every change of the identities of a person, in order, with those that left it since."""
-    if not (call.scope.unrestricted and call.scope.persons):
-        raise PermissionError("this scope does not allow to see the history of persons")
-    members = await mpi.store.members([person])
-    events = await mpi.history.of_patients(each.identity.key for each in members)
-    left = await mpi.history.of_person(person)
-    return tuple({each.key: each for each in sorted([*events, *left], key=lambda one: one.key)}.values())

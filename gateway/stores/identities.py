@@ -95,6 +95,12 @@ OTHERS = 2
 _HAVING = tuple(_having(number) for number in range(OTHERS + 1))
 _ROWS_OF_TOKENS = _rows_of_tokens()
 _ALL = _ROWS.where(_SHOWN).order_by(_P.key).limit(bindparam("most"))
+_FOLLOWING = _ROWS.where(_P.key > bindparam("after")).order_by(_P.key).limit(bindparam("most"))
+_RENEW = (
+    update(tables.patient)
+    .where(_P.key == bindparam("b_key"), _P.version == bindparam("b_version"))
+    .values(traits=bindparam("b_traits"))
+)
 _POPULATION = select(func.count().label("count")).where(_P.head == _P.key)
 _INSERT = insert(tables.patient)
 _INSERT_KEY = insert(tables.record_key)
@@ -232,6 +238,18 @@ class IdentityStore:
         """The first identities by key that are neither merged nor removed."""
         return [self._held(row) for row in await self._database.fetch(_ALL, {"most": most})]
 
+    async def following(self, after: int, most: int) -> list[Held]:
+        """The next identities by key, merged and removed ones too."""
+        given = {"after": after, "most": most}
+        return [self._held(row) for row in await self._database.fetch(_FOLLOWING, given)]
+
+    async def rows_between(self, first: int, last: int) -> dict[int, frozenset[Row]]:
+        """The rows of identities by key. They are ordered by token: this passes over all there are."""
+        found: dict[int, set[Row]] = {}
+        for row in await self._database.fetch(patient_tokens.BETWEEN, {"first": first, "last": last}):
+            found.setdefault(row.patient_key, set()).add(patient_tokens.read(row))
+        return {key: frozenset(rows) for key, rows in found.items()}
+
     async def population(self) -> int:
         """Number of identities that were not merged into another."""
         return int((await self._database.fetch(_POPULATION))[0][0])
@@ -314,6 +332,20 @@ class IdentityStore:
             "b_at": millis(at),
         }
         work.write(_CHANGE, row, expect=1, otherwise=changed)
+        patient_tokens.change(work, key, added, dropped, changed)
+
+    def renew(
+        self, work: UnitOfWork, held: Held, traits: bytes, *, added: Iterable[Row], dropped: Iterable[Row]
+    ) -> None:
+        """Notes other traits and rows of demographics that stay what they are."""
+        key = held.identity.key
+        changed = Outdated("the patient was changed by another message")
+        row = {
+            "b_key": key,
+            "b_version": held.identity.version,
+            "b_traits": seal_text(held.record_key, _traits_context(key), traits),
+        }
+        work.write(_RENEW, row, expect=1, otherwise=changed)
         patient_tokens.change(work, key, added, dropped, changed)
 
     def move(self, work: UnitOfWork, before: Identity, after: Identity) -> None:

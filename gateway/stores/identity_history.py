@@ -27,6 +27,11 @@ _ABOUT = select(tables.patient_assertion).where(
     or_(_A.first.in_(bindparam("keys", expanding=True)), _A.second.in_(bindparam("others", expanding=True)))
 )
 _OF_OPERATION = select(tables.patient_event).where(_E.operation == bindparam("operation")).order_by(_E.key)
+_OF_OPERATIONS = (
+    select(tables.patient_event)
+    .where(_E.operation.in_(bindparam("operations", expanding=True)))
+    .order_by(_E.key)
+)
 _OF_PATIENTS = (
     select(tables.patient_event).where(_E.patient_key.in_(bindparam("keys", expanding=True))).order_by(_E.key)
 )
@@ -121,6 +126,10 @@ class IdentityHistory:
     async def of_operation(self, operation: int) -> list[Event]:
         """The events of one operation, in order."""
         return _events(await self._database.fetch(_OF_OPERATION, {"operation": operation}))
+
+    async def of_operations(self, operations: Iterable[int]) -> list[Event]:
+        """The events of some operations, in order."""
+        return _events(await self._database.fetch(_OF_OPERATIONS, {"operations": sorted(set(operations))}))
 
     async def of_patients(self, keys: Iterable[int]) -> list[Event]:
         """Everything that happened to some identities, in order."""

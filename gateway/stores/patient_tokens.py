@@ -22,6 +22,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy import Row as DatabaseRow
 
 from gateway.errors import Defect, GatewayError, Outdated
 from gateway.matching.blocks import ABSENT, DIRECT, NAMED, Marks, Row, Wanted
@@ -56,6 +57,8 @@ def _as_many() -> Select[Any]:
 
 LIKE = select(_like().c.patient_key.label("key"))
 """Record keys of identities that may be the same person, for `values` of whom to look for."""
+BETWEEN = select(tables.patient_token).where(_T.patient_key.between(bindparam("first"), bindparam("last")))
+"""The rows of identities whose record keys lie between two."""
 _AS_MANY = _as_many()
 _INSERT = insert(tables.patient_token)
 _DROP = delete(tables.patient_token).where(
@@ -66,6 +69,11 @@ _MARK = (
     .where(_T.token == bindparam("b_token"), _T.patient_key == bindparam("b_key"))
     .values({name: bindparam(f"b_{name}") for name in Marks._fields})
 )
+
+
+def read(row: DatabaseRow[Any]) -> Row:
+    """A stored row."""
+    return Row(row.token, Marks(*(getattr(row, name) for name in Marks._fields)))
 
 
 def add(work: UnitOfWork, key: int, rows: Iterable[Row]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, unique
 from typing import Any
@@ -130,9 +130,17 @@ class ReviewStore:
 
     def propose(
         self, work: UnitOfWork, review: Review, outcome: str, by: str, reason: str, at: datetime
-    ) -> None:
-        """Notes what one person says; a second must confirm it."""
+    ) -> Review:
+        """Notes what one person says, which a second must confirm; gives the review as it will be."""
         self._settle(work, _PROPOSE, review, b_outcome=outcome, b_by=by, b_reason=reason, b_at=millis(at))
+        return replace(
+            review,
+            state=ReviewState.PROPOSED,
+            proposed=outcome,
+            proposed_by=by,
+            proposed_at=millis(at),
+            proposed_reason=reason,
+        )
 
     def decide(
         self,
@@ -145,8 +153,8 @@ class ReviewStore:
         *,
         state: ReviewState = ReviewState.DECIDED,
         operation: int | None = None,
-    ) -> None:
-        """Notes what was decided, and the operation that put it into effect."""
+    ) -> Review:
+        """Notes what was decided, and the operation that put it into effect; gives it as it will be."""
         self._settle(
             work,
             _DECIDE,
@@ -157,6 +165,15 @@ class ReviewStore:
             b_reason=reason,
             b_at=millis(at),
             b_operation=operation,
+        )
+        return replace(
+            review,
+            state=state,
+            decided=outcome,
+            decided_by=by,
+            decided_at=millis(at),
+            decided_reason=reason,
+            operation=operation,
         )
 
     def _settle(self, work: UnitOfWork, statement: Any, review: Review, **values: Any) -> None:

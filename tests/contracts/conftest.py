@@ -540,7 +540,43 @@ def patient_message(patient: dict[str, object]) -> dict[str, object]:
     return {"resourceType": "Bundle", "type": "message", "entry": entries}
 
 
+QUESTION, OPERATION = 7001, 7002
+_REVIEW = "key, kind, patient_key, person, state, priority, explanation, created_at"
+_EVENT = (
+    "key, operation, kind, at, trace_id, actor, patient_key, head_before, head_after, person_before, "
+    "person_after, state_before, state_after"
+)
+
+
+def desk_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """The desk of identity vigilance, about the first known patient: a question, and a link to be undone."""
+    ((key, person),) = house._query(f"SELECT key, person FROM patient WHERE extension = '{PATIENT}'")  # noqa: S608
+    if not house._query(f"SELECT key FROM patient_review WHERE key = {QUESTION}"):  # noqa: S608
+        asked = (QUESTION, "changed", key, person, "open", 2, '{"rule":"unlike"}', 0)
+        house.change(f"INSERT INTO patient_review ({_REVIEW}) VALUES {asked}")  # noqa: S608
+        moved = (7003, OPERATION, "link", 0, "-", "x", key, key, key, 7004, person, "active", "active")
+        house.change(f"INSERT INTO patient_event ({_EVENT}) VALUES {moved}")  # noqa: S608
+    told = {"outcome": "same", "reason": "-"} if transaction.code == "IDV-2" else {"reason": "-"}
+    parameters = [{"name": name, "valueString": text} for name, text in told.items()]
+    binding = transaction.binding
+    number = QUESTION if binding.path.startswith("/Task") else OPERATION
+    query = f"target=Patient/{int(str(person)):x}" if binding.path == "/Provenance" else ""
+    raw = resource_raw(
+        house,
+        binding.method,
+        binding.path.replace("{id}", f"{number:x}"),
+        query,
+        {"resourceType": "Parameters", "parameter": parameters} if binding.method == "POST" else None,
+    )
+    token = base64.urlsafe_b64encode(house.partner("identity-desk", "identity-manager").assertion()).rstrip(
+        b"="
+    )
+    headers = {**raw.headers, "authorization": f"Bearer {token.decode()}"}
+    return house.peer(replace(raw, headers=headers), "identity-desk")
+
+
 PERSON_IN_FHIR = ("ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119")
+DESK = ("IDV-1", "IDV-2", "IDV-3", "IDV-4")
 STORED = "2.25.4711"
 Maker = Callable[[House, AnyTransaction], Awaitable[Raw]]
 
@@ -603,6 +639,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-64": lambda: ("hl7v2", link_change(house)),
         "ITI-31": lambda: ("hl7v2", administration(house, transaction.binding.triggers[0])),
         **dict.fromkeys(("ITI-9", "ITI-21", "ITI-22"), lambda: ("hl7v2", hl7_query(house, transaction))),
+        **{code: lambda: ("fhir", desk_raw(house, transaction)) for code in DESK},
         **{code: lambda: ("fhir", person_raw(house, transaction)) for code in PERSON_IN_FHIR},
         "ITI-94": lambda: ("fhir", subscription_raw(house, transaction)),
     }

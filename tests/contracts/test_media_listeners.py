@@ -14,7 +14,7 @@ import pytest
 
 from gateway.cli.partner import Acting
 from gateway.cli.started import prepare, serving
-from gateway.client.media import MediumRefused
+from gateway.client.fhir import FhirRefused
 from gateway.client.xds import new_oid
 from gateway.config import shipped
 from gateway.declare.bindings import Octets
@@ -62,7 +62,7 @@ def take(who: Acting, medium: bytes) -> list[str]:
 
 def refused(who: Acting, medium: bytes) -> int:
     """The status; and the server goes on."""
-    with pytest.raises(MediumRefused) as told:
+    with pytest.raises(FhirRefused) as told:
         take(who, medium)
     for word in ("Traceback", ".py", "zipfile", str(who.settings.folder)):
         assert word not in told.value.detail
@@ -148,7 +148,7 @@ def test_a_medium_that_another_changed(hospital: Acting) -> None:
 
 def test_what_does_not_fit_on_a_medium_is_named_one_by_one(clinic: Acting) -> None:
     names = [send(clinic, bytes(LIMIT // 2 + number)) for number in range(2)]
-    with pytest.raises(MediumRefused, match="name those that are wanted") as told:
+    with pytest.raises(FhirRefused, match="name those that are wanted") as told:
         give(clinic)
     assert told.value.status == 400
     assert len(give(clinic, names[0])) > 0

@@ -129,7 +129,7 @@ def _perform(folder: Path, screen: Screen, *, keep: bool) -> None:
     began = time.perf_counter()
     config = prepare(folder / "system")
     settings = load_settings(config)
-    screen.passed("A configuration, a test authority and certificates for six partners are made", began)
+    screen.passed("A configuration, a test authority and certificates for seven partners are made", began)
     began = time.perf_counter()
     with serving(config):
         server = settings.server

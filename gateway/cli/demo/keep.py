@@ -17,7 +17,7 @@ def how_to_use(config: Path, settings: Settings) -> tuple[str, ...]:
     return (
         f"The server goes on at {url}, MLLP/TLS at port {settings.server.mllp_port}; Ctrl-C stops it.",
         f"Configuration  {config}",
-        f"Certificates   {clients}/ (hospital, laboratory, pharmacy, patient-portal, clinic, tester)",
+        f"Certificates   {clients}/ (hospital, laboratory, pharmacy, patient-portal, clinic, tester, …)",
         f"Server's log   {home}/server.log",
         "",
         "To try in another terminal:",

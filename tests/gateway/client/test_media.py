@@ -11,7 +11,8 @@ import httpx
 import orjson
 import pytest
 
-from gateway.client.media import MediaClient, MediumRefused
+from gateway.client.fhir import FhirRefused
+from gateway.client.media import MediaClient
 from gateway.crypto.httpsig import Request, sign_response
 from gateway.crypto.keys import Signer
 from gateway.errors import GatewayError, SignatureBroken, SignerRefused
@@ -86,7 +87,7 @@ def test_export_names_patient_and_documents(signer: Signer) -> None:
 
 def test_a_refusal_is_told_in_words(signer: Signer) -> None:
     body = outcome(issue("error", "not a ZIP archive", "ZIP"), issue("error", "second"))
-    with pytest.raises(MediumRefused, match=r"error: ZIP: not a ZIP archive; error: second") as told:
+    with pytest.raises(FhirRefused, match=r"error: ZIP: not a ZIP archive; error: second") as told:
         asked(serving(signer, 400, body, []), signer, lambda client: client.import_medium(b""))
     assert told.value.status == 400
 
@@ -106,13 +107,13 @@ def test_an_unsigned_success_is_none(signer: Signer) -> None:
 
     with pytest.raises((SignatureBroken, GatewayError)) as told:
         asked(plain, signer, lambda client: client.export_medium("P^^^&2.999.1&ISO"))
-    assert not isinstance(told.value, MediumRefused)
+    assert not isinstance(told.value, FhirRefused)
 
 
 def test_a_refusal_before_the_gateway_is_told_as_it_is(signer: Signer) -> None:
     def proxy(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(502, text="bad gateway\n")
 
-    with pytest.raises(MediumRefused, match="bad gateway") as told:
+    with pytest.raises(FhirRefused, match="bad gateway") as told:
         asked(proxy, signer, lambda client: client.import_medium(b""))
     assert told.value.status == 502

@@ -36,7 +36,7 @@ class Desk:
             reviewing.decide(self.index.mpi, call, key or self.only().key, outcome, "looked at")
         )
         self.index.record.commit(call.work)
-        return found
+        return found.changes
 
     def listed(self, *states: ReviewState) -> Any:
         wanted = states or tuple(ReviewState)

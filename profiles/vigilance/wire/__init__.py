@@ -1,0 +1,1 @@
+"""FHIR resources of identity vigilance: Task and Provenance."""
