@@ -7,10 +7,13 @@ thread. Its writes run in one writer thread, so that waiting for the disk stops 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -175,6 +178,7 @@ class SqliteDatabase:
         self._write = _sqlite_engine(url)
         event.listen(self._write, "begin", _take_write_lock)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._lock = os.open(f"{url.partition('///')[2]}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._connection = self._read.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
         self._preparer = Preparer(self._read.dialect)
@@ -210,10 +214,19 @@ class SqliteDatabase:
 
     def _apply(self, units: Sequence[UnitOfWork]) -> None:
         try:
-            with self._write.connect() as connection, connection.begin():
+            with self._turn(), self._write.connect() as connection, connection.begin():
                 _write_all(connection, units, partial(self._check, connection))
         except (OperationalError, IntegrityError) as error:
             raise _as_refusal(error) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Workers write in turn. SQLite would let one who waits sleep and look again, longer each time."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def _check(self, connection: Connection, check: Check) -> bool:
         """With prepared text where the check is one that comes often."""
@@ -228,6 +241,7 @@ class SqliteDatabase:
         self._read.dispose()
         self._writer.shutdown()
         self._write.dispose()
+        os.close(self._lock)
 
 
 def _sqlite_engine(url: str) -> Engine:
@@ -248,6 +262,7 @@ def _sqlite_engine(url: str) -> Engine:
             "cache_size=-16384",
             "temp_store=MEMORY",
             "secure_delete=ON",
+            "wal_autocheckpoint=8000",
             "case_sensitive_like=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
