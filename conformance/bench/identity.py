@@ -71,11 +71,16 @@ def populated(settings: Settings, identities: int) -> list[Sampled]:
     mpi = gateway.engine.services.index.mpi
     root = next(iter(mpi.domain.identities))
     people = [each for each in sample(mpi, identities) if int(each.id.extension.partition("-")[2]) % 2]
-    try:
-        if not asyncio.run(gateway.engine.services.index.known(people[0].id)):
-            fill(mpi, settings.database.url, identities, root)
-    finally:
-        asyncio.run(gateway.close())
+
+    async def known() -> bool:
+        """A pool belongs to the loop that opened it, so it is asked and closed in one."""
+        try:
+            return await gateway.engine.services.index.known(people[0].id)
+        finally:
+            await gateway.close()
+
+    if not asyncio.run(known()):
+        fill(mpi, settings.database.url, identities, root)
     return people
 
 
