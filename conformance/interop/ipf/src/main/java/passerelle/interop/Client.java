@@ -4,6 +4,8 @@ import java.util.Map;
 import org.apache.camel.Exchange;
 import org.apache.camel.ProducerTemplate;
 import org.apache.camel.builder.RouteBuilder;
+import org.apache.camel.component.hl7.HL7MLLPNettyDecoderFactory;
+import org.apache.camel.component.hl7.HL7MLLPNettyEncoderFactory;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.cxf.transports.http.configuration.HTTPClientPolicy;
 import org.openehealth.ipf.commons.audit.AuditContext;
@@ -14,10 +16,13 @@ final class Client implements AutoCloseable {
      * CXF throws away the body of an HTTP 400, the status of a fault of the sender (SOAP 1.2 part 2, 7.5.2.2),
      * unless it is asked not to; and it looks at no schema unless it is asked to.
      */
+    private static final Map<String, Object> FAULTS = Map.of("org.apache.cxf.transport.no_io_exceptions", true);
     private static final Map<String, Object> FAULTS_AND_SCHEMAS = Map.of(
             "org.apache.cxf.transport.no_io_exceptions", true,
             "schema-validation-enabled", "BOTH");
+    private static final String SECURE = "?secure=true&sslContextParameters=#tls&auditContext=#unaudited";
     private static final String ASTRAY = "direct:astray";
+    private static final String CONTINUED = "direct:continued";
     private static final long WAIT_MILLISECONDS = 20_000;
 
     private final DefaultCamelContext context = new DefaultCamelContext();
@@ -26,12 +31,16 @@ final class Client implements AutoCloseable {
     Client(Settings settings) throws Exception {
         context.getRegistry().bind("tls", Keys.mutualTls(settings.certificate(), settings.key(), settings.trust()));
         context.getRegistry().bind("unaudited", AuditContext.noAudit());
+        context.getRegistry().bind("hl7encoder", new HL7MLLPNettyEncoderFactory());
+        context.getRegistry().bind("hl7decoder", new HL7MLLPNettyDecoderFactory());
         context.getRegistry().bind("patience", patience());
-        context.getRegistry().bind("properties", FAULTS_AND_SCHEMAS);
+        context.getRegistry().bind("faults", FAULTS);
+        context.getRegistry().bind("faultsAndSchemas", FAULTS_AND_SCHEMAS);
         for (Transaction transaction : settings.transactions()) {
-            context.addRoutes(route(transaction, settings.base()));
+            context.addRoutes(route(transaction, uri(transaction, settings)));
         }
-        context.addRoutes(astray(settings.base()));
+        context.addRoutes(continued(settings));
+        context.addRoutes(astray(settings));
         context.start();
         template = context.createProducerTemplate();
     }
@@ -44,6 +53,16 @@ final class Client implements AutoCloseable {
     /** Sends an ITI-43 where no ITI-43 is answered, to the registry: the exception is the SOAP fault. */
     void callAstray(Object request) throws Exception {
         send(ASTRAY, request, Object.class);
+    }
+
+    /** Without validators, for messages that they have a wrong profile of. */
+    <T> T callUnvalidated(Transaction transaction, Object request, Class<T> kind) throws Exception {
+        return send("direct:unvalidated-" + transaction, request, kind);
+    }
+
+    /** ITI-47 with IPF's own continuation: fetches all parts, validates each, cancels, gives one answer. */
+    String callContinued(String request) throws Exception {
+        return send(CONTINUED, request, String.class);
     }
 
     private <T> T send(String route, Object request, Class<T> kind) throws Exception {
@@ -61,33 +80,55 @@ final class Client implements AutoCloseable {
         return policy;
     }
 
-    private static RouteBuilder route(Transaction transaction, String base) {
+    private static RouteBuilder route(Transaction transaction, String uri) {
         return new RouteBuilder() {
             @Override
             public void configure() {
                 errorHandler(noErrorHandler());
                 from("direct:" + transaction)
                         .process(transaction.requestValidator)
-                        .to(uri(transaction, base + transaction.path))
+                        .to(uri)
                         .process(transaction.responseValidator);
+                from("direct:unvalidated-" + transaction).to(uri);
             }
         };
     }
 
-    private static RouteBuilder astray(String base) {
+    private static RouteBuilder continued(Settings settings) {
         return new RouteBuilder() {
             @Override
             public void configure() {
                 errorHandler(noErrorHandler());
-                from(ASTRAY).to(uri(Transaction.ITI_43, base + Transaction.ITI_18.path));
+                from(CONTINUED)
+                        .process(Transaction.ITI_47.requestValidator)
+                        .to(uri(Transaction.ITI_47, settings)
+                                + "&supportContinuation=true&autoCancel=true&validationOnContinuation=true")
+                        .process(Transaction.ITI_47.responseValidator);
             }
         };
     }
 
-    private static String uri(Transaction transaction, String address) {
-        return transaction.component + "://" + address.replaceFirst("^https://", "")
-                + "?secure=true&sslContextParameters=#tls&auditContext=#unaudited"
-                + "&httpClientPolicy=#patience&properties=#properties";
+    private static RouteBuilder astray(Settings settings) {
+        return new RouteBuilder() {
+            @Override
+            public void configure() {
+                errorHandler(noErrorHandler());
+                from(ASTRAY).to(soap(Transaction.ITI_43, settings.base() + Transaction.ITI_18.path));
+            }
+        };
+    }
+
+    private static String uri(Transaction transaction, Settings settings) {
+        if (transaction.isHl7v2()) {
+            return transaction.component + "://" + settings.mllp() + SECURE + transaction.options();
+        }
+        return soap(transaction, settings.base() + transaction.path);
+    }
+
+    private static String soap(Transaction transaction, String address) {
+        return transaction.component + "://" + address.replaceFirst("^https://", "") + SECURE
+                + "&httpClientPolicy=#patience&properties=#"
+                + (transaction.isHl7v3() ? "faults" : "faultsAndSchemas");
     }
 
     @Override

@@ -69,6 +69,16 @@ final class Session {
         return client.call(transaction, request, kind);
     }
 
+    /** A message that IPF's validators have a wrong profile of; what IPF accepts at all is asked nevertheless. */
+    <T> T callUnvalidated(Transaction transaction, Object request, Class<T> kind) throws Exception {
+        return client.callUnvalidated(transaction, request, kind);
+    }
+
+    /** ITI-47, all parts of a long answer in one. */
+    String callContinued(String request) throws Exception {
+        return client.callContinued(request);
+    }
+
     /** An ITI-43 to the registry. */
     void callAstray(Object request) throws Exception {
         client.callAstray(request);
