@@ -67,7 +67,7 @@ def decode_cancel(payload: SoapPayload, domain: Domain) -> ContinueRequest:  # n
 
 
 def _read(message: etree._Element, status: str) -> ContinueRequest:
-    # Consumers in use send no acknowledgement, although it shall be there (3.47.4.3.2); the queryId tells enough.
+    # Consumers in use send no acknowledgement, although it shall be there; the queryId tells enough.
     expect_code(message, "acknowledgement/typeCode", {"AA"}, required=False)
     expect_code(message, "controlActProcess/code", codes.CONTINUE_TRIGGERS)
     expect_code(message, f"{_CONTINUATION}/statusCode", {status})
