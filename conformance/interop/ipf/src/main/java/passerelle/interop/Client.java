@@ -2,6 +2,7 @@ package passerelle.interop;
 
 import java.util.Map;
 import org.apache.camel.Exchange;
+import org.apache.camel.Processor;
 import org.apache.camel.ProducerTemplate;
 import org.apache.camel.builder.RouteBuilder;
 import org.apache.camel.component.hl7.HL7MLLPNettyDecoderFactory;
@@ -12,6 +13,20 @@ import org.openehealth.ipf.commons.audit.AuditContext;
 
 /** IPF as client: one Camel route for each transaction, with IPF's validators before and after the call. */
 final class Client implements AutoCloseable {
+
+    /** What IPF's validators of a transaction look at. */
+    enum Validated {
+        BOTH(true, true), REQUEST(true, false), ANSWER(false, true), NEITHER(false, false);
+
+        private final boolean request;
+        private final boolean answer;
+
+        Validated(boolean request, boolean answer) {
+            this.request = request;
+            this.answer = answer;
+        }
+    }
+
     /**
      * CXF throws away the body of an HTTP 400, the status of a fault of the sender (SOAP 1.2 part 2, 7.5.2.2),
      * unless it is asked not to; and it looks at no schema unless it is asked to.
@@ -20,6 +35,8 @@ final class Client implements AutoCloseable {
     private static final Map<String, Object> FAULTS_AND_SCHEMAS = Map.of(
             "org.apache.cxf.transport.no_io_exceptions", true,
             "schema-validation-enabled", "BOTH");
+    private static final Processor AS_IT_IS = exchange -> {
+    };
     private static final String SECURE = "?secure=true&sslContextParameters=#tls&auditContext=#unaudited";
     private static final String ASTRAY = "direct:astray";
     private static final String CONTINUED = "direct:continued";
@@ -47,7 +64,7 @@ final class Client implements AutoCloseable {
 
     /** Sends one request; the response is valid by IPF's rules, or its exception is thrown. */
     <T> T call(Transaction transaction, Object request, Class<T> kind) throws Exception {
-        return send("direct:" + transaction, request, kind);
+        return send(entrance(transaction, Validated.BOTH), request, kind);
     }
 
     /** Sends an ITI-43 where no ITI-43 is answered, to the registry: the exception is the SOAP fault. */
@@ -55,9 +72,9 @@ final class Client implements AutoCloseable {
         send(ASTRAY, request, Object.class);
     }
 
-    /** Without validators, for messages that they have a wrong profile of. */
-    <T> T callUnvalidated(Transaction transaction, Object request, Class<T> kind) throws Exception {
-        return send("direct:unvalidated-" + transaction, request, kind);
+    /** The same, with less validated: for messages that IPF's validators have a wrong profile of. */
+    <T> T call(Transaction transaction, Validated validated, Object request, Class<T> kind) throws Exception {
+        return send(entrance(transaction, validated), request, kind);
     }
 
     /** ITI-47 with IPF's own continuation: fetches all parts, validates each, cancels, gives one answer. */
@@ -85,13 +102,18 @@ final class Client implements AutoCloseable {
             @Override
             public void configure() {
                 errorHandler(noErrorHandler());
-                from("direct:" + transaction)
-                        .process(transaction.requestValidator)
-                        .to(uri)
-                        .process(transaction.responseValidator);
-                from("direct:unvalidated-" + transaction).to(uri);
+                for (Validated validated : Validated.values()) {
+                    from(entrance(transaction, validated))
+                            .process(validated.request ? transaction.requestValidator : AS_IT_IS)
+                            .to(uri)
+                            .process(validated.answer ? transaction.responseValidator : AS_IT_IS);
+                }
             }
         };
+    }
+
+    private static String entrance(Transaction transaction, Validated validated) {
+        return "direct:" + transaction + "-" + validated;
     }
 
     private static RouteBuilder continued(Settings settings) {

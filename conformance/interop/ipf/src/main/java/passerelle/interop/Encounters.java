@@ -7,6 +7,7 @@ import static passerelle.interop.Transaction.ITI_9;
 
 import ca.uhn.hl7v2.model.Message;
 import java.util.List;
+import passerelle.interop.Client.Validated;
 
 /** HL7 v2.5 over MLLP: patient identity (ITI-30), encounters (ITI-31), and demographics with visits (ITI-22). */
 final class Encounters {
@@ -49,18 +50,23 @@ final class Encounters {
     }
 
     private String link() throws Exception {
-        unvalidated(ITI_30, "ADT^A24^ADT_A24", Hl7v2.happened(), Hl7v2.person(in(affinity, first), erna),
-                Hl7v2.person(in(other, second), erna)).accepted();
+        pair("ADT^A24^ADT_A24").accepted();
         Expect.sameSet("identifiers", List.of(second + "@" + other.oid()),
                 crossReference(in(affinity, first)).queried("OK").identifiers());
         return "linked";
     }
 
     private String unlink() throws Exception {
-        unvalidated(ITI_30, "ADT^A37^ADT_A37", Hl7v2.happened(), Hl7v2.person(in(affinity, first), erna),
-                Hl7v2.person(in(other, second), erna)).accepted();
+        pair("ADT^A37^ADT_A37").accepted();
         crossReference(in(affinity, first)).queried("NF");
         return "unlinked";
+    }
+
+    /** IPF's profiles of A24 and A37 do not know the two PID as its parser has them. */
+    private Hl7v2 pair(String type) throws Exception {
+        String message = Hl7v2.message(type, "2.5", Hl7v2.happened(), Hl7v2.person(in(affinity, first), erna),
+                Hl7v2.person(in(other, second), erna));
+        return Hl7v2.of(session.call(ITI_30, Validated.ANSWER, message, Message.class));
     }
 
     private String rename() throws Exception {
@@ -132,18 +138,16 @@ final class Encounters {
         return send(ITI_9, "QBP^Q23^QBP_Q21", "QPD|IHE PIX Query|" + Person.freshId() + "|" + asked + "|", "RCP|I");
     }
 
+    /** IPF's profile of RSP^ZV2 does not know the groups as its parser has them. */
     private Hl7v2 demographics(String further) throws Exception {
-        return unvalidated(ITI_22, "QBP^ZV1^QBP_Q21", "QPD|IHE PDVQ Query|" + Person.freshId() + "|@PID.5.1.1^"
-                + erna.family() + further + "|||||" + in(affinity, ""), "RCP|I");
+        String query = "QPD|IHE PDVQ Query|" + Person.freshId() + "|@PID.5.1.1^" + erna.family() + further
+                + "|||||" + in(affinity, "");
+        return Hl7v2.of(session.call(ITI_22, Validated.REQUEST,
+                Hl7v2.message("QBP^ZV1^QBP_Q21", "2.5", query, "RCP|I"), Message.class));
     }
 
     private Hl7v2 send(Transaction transaction, String type, String... segments) throws Exception {
         return Hl7v2.of(session.call(transaction, Hl7v2.message(type, "2.5", segments), Message.class));
-    }
-
-    /** IPF's profiles of A24, A37 and RSP^ZV2 do not know the structure that its parser gives them. */
-    private Hl7v2 unvalidated(Transaction transaction, String type, String... segments) throws Exception {
-        return Hl7v2.of(session.callUnvalidated(transaction, Hl7v2.message(type, "2.5", segments), Message.class));
     }
 
     private static String in(Settings.Domain domain, String id) {

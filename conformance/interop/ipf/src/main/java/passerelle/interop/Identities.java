@@ -8,6 +8,7 @@ import ca.uhn.hl7v2.model.Message;
 import java.util.ArrayList;
 import java.util.List;
 import org.openehealth.ipf.commons.core.modules.api.ValidationException;
+import passerelle.interop.Client.Validated;
 
 /** HL7 v2 over MLLP: feed and merge (ITI-8), cross-references (ITI-9), demographics and their parts (ITI-21). */
 final class Identities {
@@ -74,7 +75,8 @@ final class Identities {
     private String feedSiblings() throws Exception {
         List<String> given = List.of("Berta", "Carla", "Dora");
         for (int at = 0; at < given.size(); at++) {
-            Person person = new Person(siblingsFamily, given.get(at), "19" + (50 + 7 * at) + "0" + (at + 1) + "11", "F");
+            String born = "19" + (50 + 7 * at) + "0" + (at + 1) + "11";
+            Person person = new Person(siblingsFamily, given.get(at), born, "F");
             feed("A04", Hl7v2.person(in(affinity, siblings.get(at)), person)).accepted();
         }
         return siblings.toString();
@@ -160,13 +162,13 @@ final class Identities {
         return found.size() + " persons";
     }
 
-    /** IPF's validator takes a QCN for a QBP. */
+    /** IPF's validators take a QCN for a QBP, and its acknowledgement for an RSP. */
     private String cancelled() throws Exception {
         String tag = Person.freshId();
         String pointer = part(tag, "").queried("OK").field("DSC", 1);
         Expect.that(!pointer.isEmpty(), "no DSC");
-        Hl7v2.of(session.callUnvalidated(ITI_21, Hl7v2.message("QCN^J01^QCN_J01", "2.5", "QID|" + tag + "|IHE PDQ Query"),
-                Message.class)).accepted();
+        String cancel = Hl7v2.message("QCN^J01^QCN_J01", "2.5", "QID|" + tag + "|IHE PDQ Query");
+        Hl7v2.of(session.call(ITI_21, Validated.NEITHER, cancel, Message.class)).accepted();
         return part(tag, pointer).refused("204", "DSC^1^1");
     }
 
@@ -198,7 +200,7 @@ final class Identities {
 
     /** IPF's profile of A40 does not know the group that its parser makes of PID and MRG. */
     private Hl7v2 merge(String survivor, String ended) throws Exception {
-        return Hl7v2.of(session.callUnvalidated(ITI_8, Hl7v2.message("ADT^A40", "2.3.1", Hl7v2.event("A40"),
+        return Hl7v2.of(session.call(ITI_8, Validated.ANSWER, Hl7v2.message("ADT^A40", "2.3.1", Hl7v2.event("A40"),
                 Hl7v2.person(in(affinity, survivor), anna), "MRG|" + in(affinity, ended)), Message.class));
     }
 

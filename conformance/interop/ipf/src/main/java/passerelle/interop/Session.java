@@ -69,9 +69,9 @@ final class Session {
         return client.call(transaction, request, kind);
     }
 
-    /** A message that IPF's validators have a wrong profile of; what IPF accepts at all is asked nevertheless. */
-    <T> T callUnvalidated(Transaction transaction, Object request, Class<T> kind) throws Exception {
-        return client.callUnvalidated(transaction, request, kind);
+    /** The same, where IPF's validators have a wrong profile of request or answer. */
+    <T> T call(Transaction transaction, Client.Validated validated, Object request, Class<T> kind) throws Exception {
+        return client.call(transaction, validated, request, kind);
     }
 
     /** ITI-47, all parts of a long answer in one. */
