@@ -9,6 +9,7 @@ PDQV3: Final = "urn:ihe:iti:pdqv3:2007"
 
 QUERY, ANSWER = "PRPA_IN201305UV02", "PRPA_IN201306UV02"
 CONTINUE, CANCEL = "QUQI_IN000003UV01", "QUQI_IN000003UV01_Cancel"
-CONTINUE_TRIGGER: Final = "PRPA_TE000003UV01"
+# The second is what the transmission of the generic interaction has for a trigger; consumers in use send it.
+CONTINUE_TRIGGERS: Final = frozenset({"PRPA_TE000003UV01", "QUQI_TE000003UV01"})
 MATCH: Final = "IHE_PDQ"
 """Code of queryMatchObservation."""

@@ -22,7 +22,7 @@ from gateway.record.domain import Domain
 from gateway.record.people import PatientId
 from profiles.pdqm.rules import key_of, refused, token_of
 from profiles.pdqm.wire.patient import write_identifier
-from profiles.pixm.codes import QUERY_DEFINITION, SOURCE, TARGET
+from profiles.pixm.codes import ANSWER_PROFILE, QUERY_DEFINITION, SOURCE, TARGET
 from profiles.pixm.errors import refuse
 
 _CODE, _TITLE = "ITI-83", "Mobile Patient Identifier Cross-reference Query"
@@ -102,14 +102,16 @@ def _is_base(system: str, base: str) -> bool:
 
 
 def encode(response: Identified, domain: Domain) -> FhirReply:
-    """A Parameters resource, empty where nothing is to be told."""
+    """A Parameters resource, without parameters where nothing is to be told."""
     told: list[dict[str, Any]] = [
         {"name": "targetIdentifier", "valueIdentifier": write_identifier(each, domain)}
         for each in response.identifiers
     ]
     if response.resource is not None:
         told.append({"name": "targetId", "valueReference": {"reference": response.resource}})
-    found = {"resourceType": "Parameters", **({"parameter": told} if told else {})}
+    found: dict[str, Any] = {"resourceType": "Parameters", "meta": {"profile": [ANSWER_PROFILE]}}
+    if told:
+        found["parameter"] = told
     return FhirReply(200, JSON, Octets(orjson.dumps(found)))
 
 

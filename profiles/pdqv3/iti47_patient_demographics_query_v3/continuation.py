@@ -17,7 +17,7 @@ from profiles.pdqv3 import codes
 from profiles.pdqv3.iti47_patient_demographics_query_v3 import pages as parts
 from profiles.pdqv3.wire.persons import subjects
 from profiles.pdqv3.wire.query import read_quantity
-from profiles.pixv3.rules import expect_code, expect_one, open_message, place, refused, under
+from profiles.pixv3.rules import expect_code, open_message, place, refused, under
 from profiles.pixv3.wire.answers import NO_TIME, Asked, Quantities, accept, query_answer, refuse_query
 from profiles.pixv3.wire.text import echo
 from profiles.pixv3.wire.wrapper import Identifier, Wrapper, read_identifier, read_wrapper
@@ -67,9 +67,9 @@ def decode_cancel(payload: SoapPayload, domain: Domain) -> ContinueRequest:  # n
 
 
 def _read(message: etree._Element, status: str) -> ContinueRequest:
-    expect_one(message, "acknowledgement")
-    expect_code(message, "acknowledgement/typeCode", {"AA"})
-    expect_code(message, "controlActProcess/code", {codes.CONTINUE_TRIGGER})
+    # Consumers in use send no acknowledgement, although it shall be there; the queryId tells enough.
+    expect_code(message, "acknowledgement/typeCode", {"AA"}, required=False)
+    expect_code(message, "controlActProcess/code", codes.CONTINUE_TRIGGERS)
     expect_code(message, f"{_CONTINUATION}/statusCode", {status})
     where = f"{_CONTINUATION}/queryId"
     query_id = read_identifier(message.find(under(where)))

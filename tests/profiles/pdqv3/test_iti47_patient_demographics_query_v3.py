@@ -333,6 +333,16 @@ def test_a_broken_continuation_is_refused(five: House, say: SimpleNamespace, nam
     assert [code for code, _ in answer.errors] == ["SYN113"]
 
 
+def test_a_continuation_may_do_without_acknowledgement(five: House, say: SimpleNamespace) -> None:
+    ask(five, say.pdq_query(say.named("Muster"), quantity=2))
+    body = say.continuation().replace('code="PRPA_TE000003UV01"', 'code="QUQI_TE000003UV01"')
+    start, end = body.index("<acknowledgement>"), body.index("</acknowledgement>")
+    answer = ask(five, body[:start] + body[end + len("</acknowledgement>") :], name=CONTINUE)
+
+    assert (answer.kind, answer.response) == ("AA", ("deliveredResponse", "OK"))
+    assert quantities(answer) == (5, 2, 1)
+
+
 def test_a_replayed_continuation_is_refused(five: House, say: SimpleNamespace) -> None:
     ask(five, say.pdq_query(say.named("Muster"), quantity=2))
     raw = five.raw("/pdq", action(CONTINUE), say.continuation())

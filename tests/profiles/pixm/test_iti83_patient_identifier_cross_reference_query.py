@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.parameters import Parameters
 
+from profiles.pixm.codes import ANSWER_PROFILE
 from tests.fhirbench import (
     AFFINITY,
     BASE,
@@ -64,7 +65,10 @@ def test_those_of_the_domains_that_are_asked_for(known: Bench) -> None:
 
 def test_a_person_without_other_identifiers(bench: Bench) -> None:
     bench.feed(patient(HOSPITAL, "H-7"))
-    assert bench.ask(token(HOSPITAL, "H-7")).json == {"resourceType": "Parameters"}
+    assert bench.ask(token(HOSPITAL, "H-7")).json == {
+        "resourceType": "Parameters",
+        "meta": {"profile": [ANSWER_PROFILE]},
+    }
 
 
 def test_the_resource_where_it_is_asked_for(known: Bench) -> None:

@@ -16,6 +16,10 @@ public final class Main {
         Settings settings = Settings.of(arguments);
         try (Client client = new Client(settings)) {
             Session session = new Session(settings, client, report);
+            new Identities(session).run();
+            new Encounters(session).run();
+            new IdentitiesV3(session).run();
+            new Discoveries(session).run();
             new Submissions(session).run();
             new Queries(session).run();
             new Retrievals(session).run();

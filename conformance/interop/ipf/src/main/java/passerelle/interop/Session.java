@@ -69,6 +69,16 @@ final class Session {
         return client.call(transaction, request, kind);
     }
 
+    /** The same, where IPF's validators have a wrong profile of request or answer. */
+    <T> T call(Transaction transaction, Client.Validated validated, Object request, Class<T> kind) throws Exception {
+        return client.call(transaction, validated, request, kind);
+    }
+
+    /** ITI-47, all parts of a long answer in one. */
+    String callContinued(String request) throws Exception {
+        return client.callContinued(request);
+    }
+
     /** An ITI-43 to the registry. */
     void callAstray(Object request) throws Exception {
         client.callAstray(request);
