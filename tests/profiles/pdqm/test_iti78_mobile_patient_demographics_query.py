@@ -405,11 +405,11 @@ def test_other_methods_on_a_patient(town: Bench) -> None:
 
 def test_who_may_not_ask_gets_one_answer_for_all(town: Bench) -> None:
     for query in ("given=lea", "given=nobody"):
-        assert town.send("/Patient", query, node="laboratory").issue[:2] == (403, "forbidden")
+        assert town.send("/Patient", query, node="patient-portal").issue[:2] == (403, "forbidden")
         assert town.send("/Patient", query, signed_in=False).issue[:2] == (401, "login")
     known = town.search(("given", "lea")).resources[0]["id"]
     for name in (known, "1"):
-        assert town.send(f"/Patient/{name}", node="laboratory").issue[:2] == (403, "forbidden")
+        assert town.send(f"/Patient/{name}", node="patient-portal").issue[:2] == (403, "forbidden")
 
 
 def test_the_audit_tells_the_query_and_who_was_found(town: Bench) -> None:
