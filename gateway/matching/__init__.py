@@ -7,7 +7,6 @@ from gateway.matching.matricule import is_matricule
 from gateway.matching.model import MatchModel, dump_model, load_model
 from gateway.matching.normalise import StopList
 from gateway.matching.packing import pack_traits, unpack_traits
-from gateway.matching.tokens import blocking_tokens
 from gateway.matching.train import estimate
 from gateway.matching.traits import Traits, traits_of
 
@@ -22,7 +21,6 @@ __all__ = [
     "Traits",
     "Zone",
     "assign",
-    "blocking_tokens",
     "compare",
     "dump_model",
     "estimate",

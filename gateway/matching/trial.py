@@ -9,22 +9,22 @@ from itertools import combinations
 from random import Random
 
 from gateway.matching.assign import Assignment, assign
+from gateway.matching.blocks import Row, rows_of, wanted_of
 from gateway.matching.model import MatchModel
-from gateway.matching.tokens import blocking_tokens
 from gateway.matching.traits import Traits
 
-_MOST_CANDIDATES, _OVERFULL, _ENOUGH = 500, 1000, 2
+_MOST_CANDIDATES = 500
 _MOST_OF_ONE_PERSON = 8
 _SECRET = b"a trial stores no tokens"
 
 
 @dataclass(slots=True)
 class Index:
-    """Identities by blocking token, each of a person; nothing is ever taken out."""
+    """Identities by the rows they are found by, each of a person; nothing is ever taken out."""
 
     traits: list[Traits] = field(default_factory=list)
     persons: list[int] = field(default_factory=list)
-    _holders: dict[int, list[int]] = field(default_factory=dict)
+    _holders: dict[int, list[tuple[int, Row]]] = field(default_factory=dict)
     _members: dict[int, list[int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -37,17 +37,18 @@ class Index:
         self.traits.append(traits)
         self.persons.append(person)
         self._members.setdefault(person, []).append(place)
-        for token in blocking_tokens(traits, _SECRET):
-            self._holders.setdefault(token, []).append(place)
+        for row in rows_of(wanted_of(traits, _SECRET)):
+            self._holders.setdefault(row.token, []).append((place, row))
 
     def near(self, traits: Traits) -> tuple[list[int], bool]:
-        """Places of the identities that share a token, most tokens first; and whether some were left out.
-
-        Tokens that more than a thousand share are left out where two others remain.
-        """
-        held = [self._holders.get(token, ()) for token in blocking_tokens(traits, _SECRET)]
-        fair = [holders for holders in held if len(holders) <= _OVERFULL]
-        shared = Counter(place for holders in (fair if len(fair) >= _ENOUGH else held) for place in holders)
+        """Places of the identities that may be the same, most rows first; and whether some were left out."""
+        wanted = wanted_of(traits, _SECRET)
+        shared = Counter(
+            place
+            for token in wanted.tokens
+            for place, row in self._holders.get(token, ())
+            if wanted.covers(row)
+        )
         ordered = [place for place, _ in shared.most_common(_MOST_CANDIDATES)]
         return ordered, len(shared) > _MOST_CANDIDATES
 

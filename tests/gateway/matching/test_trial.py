@@ -18,14 +18,14 @@ def records(count: int) -> list[tuple[int, Traits]]:
     ]
 
 
-def test_finds_who_shares_a_token_and_nobody_else() -> None:
+def test_finds_who_may_be_the_same_and_few_others() -> None:
     index = Index()
     (first, traits), *others = records(60)
     for person, each in others:
         index.add(each, person)
     index.add(traits, first)
     places, capped = index.near(traits)
-    assert index.traits[places[0]] == traits
+    assert traits in [index.traits[place] for place in places]
     assert len(places) < 30
     assert not capped
 
