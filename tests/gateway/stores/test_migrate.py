@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,11 @@ def test_versions_share_a_unique_id_and_each_is_there_once(
             add("entry", entry_of_0001(9), logical_id=None)
     finally:
         record.close()
+
+
+def test_workers_that_start_together_find_a_file_in_its_mode(tmp_path: Path) -> None:
+    """A worker that turns the file into write-ahead mode locks out another that does the same."""
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    upgrade(url)
+    with sqlite3.connect(tmp_path / "new.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
