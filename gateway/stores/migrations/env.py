@@ -29,7 +29,7 @@ def _run(url: str) -> None:
             # Counts for a new file only: a registered object with its fragment fits in one page, which
             # among a million entries saves a fifth of what a query costs.
             connection.exec_driver_sql("PRAGMA page_size=16384")
-            # Workers that start together must not each find a file to turn into this mode: one would be refused.
+            # Two workers that start together must not both find a file to turn into this mode.
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
             _migrate(connection)
