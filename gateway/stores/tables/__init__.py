@@ -1,0 +1,70 @@
+"""The tables of the record, its audit and its keys. Times are text in DTM or epoch milliseconds in UTC.
+
+Record keys are 63-bit numbers made by the application, so that a unit of work can be written in one go.
+Coded values stand as `code^^scheme`. Fragments are packed (`gateway.stores.fragments`) and carry marks
+(`gateway.stores.marks`).
+"""
+
+from gateway.stores.tables.base import METADATA
+from gateway.stores.tables.patients import (
+    continuation,
+    patient,
+    patient_assertion,
+    patient_event,
+    patient_review,
+    patient_token,
+    patient_version,
+    subscription,
+    visit,
+)
+from gateway.stores.tables.registry import (
+    association,
+    claim,
+    content,
+    entry,
+    entry_value,
+    folder,
+    package_value,
+    record_key,
+    submission_set,
+)
+from gateway.stores.tables.rights import (
+    patient_rights,
+)
+from gateway.stores.tables.trail import (
+    audit,
+    audit_checkpoint,
+    audit_leaf,
+    meta,
+    outbox,
+    seen_message,
+)
+
+__all__ = [
+    "METADATA",
+    "association",
+    "audit",
+    "audit_checkpoint",
+    "audit_leaf",
+    "claim",
+    "content",
+    "continuation",
+    "entry",
+    "entry_value",
+    "folder",
+    "meta",
+    "outbox",
+    "package_value",
+    "patient",
+    "patient_assertion",
+    "patient_event",
+    "patient_review",
+    "patient_rights",
+    "patient_token",
+    "patient_version",
+    "record_key",
+    "seen_message",
+    "submission_set",
+    "subscription",
+    "visit",
+]
