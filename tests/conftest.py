@@ -15,6 +15,7 @@ import pytest
 
 from gateway.config.settings import shipped
 from gateway.crypto.envelope import KeyTree
+from gateway.declare.services import Access
 from gateway.matching import load_model
 from gateway.mpi.context import Mpi
 from gateway.mpi.index import PatientIndex
@@ -36,8 +37,10 @@ from gateway.record.people import Code, Node, PatientId, Principal, SubjectKind
 from gateway.record.removal import plan_removal
 from gateway.record.revision import Revision, revise
 from gateway.record.submission import Admission, Standing, admit
+from gateway.rights.book import RightsBook
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
+from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.identities import IdentityStore
@@ -282,6 +285,7 @@ class Record:
         self.subscriptions = SubscriptionStore(self.database, self.keys, self.new_key)
         identities = IdentityStore(self.database, self.keys, self.new_key)
         self.visits = VisitStore(self.database, self.keys, identities)
+        self.access = Access(rights=RightsBook(ConsentStore(self.database, self.keys, self.new_key)))
         self.index = PatientIndex(
             Mpi(
                 store=identities,

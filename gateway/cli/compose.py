@@ -24,8 +24,9 @@ from gateway.crypto.keys import Signer, load_certificates, load_signer
 from gateway.crypto.safexml import XmlLimits
 from gateway.crypto.xmldsig import SignaturePolicy
 from gateway.declare.catalogue import Catalogue, build
-from gateway.declare.services import Services
+from gateway.declare.services import Access, Services
 from gateway.errors import SignerRefused
+from gateway.identity.directories import Directories
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.revocation import RevocationList
 from gateway.identity.saml import AssertionPolicy, AssertionReader
@@ -39,8 +40,10 @@ from gateway.policy.matrix import PolicySource
 from gateway.policy.model import Policy
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node, SubjectKind
+from gateway.rights.book import RightsBook
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
+from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.identities import IdentityStore
@@ -120,6 +123,7 @@ def compose(
         catalogue=catalogue(),
         nodes=nodes,
         assertions=AssertionReader(_assertion_policy(settings, policies.current())),
+        directories=Directories(),
         policies=policies,
         services=_services(settings, policies, database, keys, blobs, new_key),
         journal=Journal(database, new_key),
@@ -179,6 +183,7 @@ def _services(
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
         subscriptions=SubscriptionStore(database, keys, new_key),
         visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
+        access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
     )
 
 

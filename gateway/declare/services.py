@@ -6,11 +6,19 @@ from dataclasses import dataclass
 
 from gateway.mpi.index import PatientIndex
 from gateway.record.domain import Domain
+from gateway.rights.book import RightsBook
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visits import VisitStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What handlers need that administer access itself."""
+
+    rights: RightsBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +32,4 @@ class Services:
     index: PatientIndex
     subscriptions: SubscriptionStore
     visits: VisitStore
+    access: Access

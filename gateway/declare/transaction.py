@@ -82,6 +82,8 @@ class Target:
     """What the message id is called in the audit of a feed: MSH-10, or II in HL7 v3."""
     meant: tuple[tuple[PatientId, str, str | None], ...] = ()
     """What each patient identifier is to the message, and its life cycle in the audit (ITI TF-2 3.64.5)."""
+    also: tuple[Action, ...] = ()
+    """What the request does beside the action of its transaction; it needs a permit for each."""
 
 
 @dataclass(frozen=True, kw_only=True)

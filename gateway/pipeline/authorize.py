@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.declare.actions import Action
@@ -11,10 +12,10 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
 from gateway.policy.engine import decide as decide_one
 from gateway.policy.engine import has_profile
-from gateway.policy.rights_json import combined, from_json
-from gateway.record.access import Decision, Grant, Scope
+from gateway.record.access import Decision, Grant, Scope, Standing
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
+from gateway.rights.rights_json import combined, from_json
 from gateway.stores.search import visible
 
 NEUTRAL = "the request is not permitted"
@@ -27,21 +28,20 @@ async def decide(
 
     A refused read gets an empty scope, so that its answer does not tell a denied record from an absent one.
     """
+    standing = await engine.directories.standing(principal, at)
+    asked = _Asked(principal, action, target, standing, at)
     if not action.of_record:
-        return _without_record(principal, action, engine, at)
+        return _without_record(asked, engine)
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
         raise OtherPatient("the assertion was issued for another patient", location="resource-id")
     records = await _records(target, engine)
     if target.candidates is not None and has_profile(engine.policies.current(), principal, action):
         records += await _owners(await _matching(target.candidates, engine), engine)
-    decided = [
-        (identity, record, _ask(principal, action, identity, record, target, engine, at))
-        for identity, record in records
-    ]
+    decided = [(identity, record, _ask(asked, identity, record, engine)) for identity, record in records]
     if action.writes:
         _refuse_unknown(decided)
     if not decided:
-        decided = [(None, None, _ask(principal, action, None, None, target, engine, at))]
+        decided = [(None, None, _ask(asked, None, None, engine))]
     scope = _scope(decided)
     return Verdict(
         decisions=tuple((identity, decision) for identity, _, decision in decided),
@@ -54,9 +54,27 @@ async def decide(
 _Decided = tuple[PatientId | None, PatientRecord | None, Decision]
 
 
-def _without_record(principal: Principal, action: Action, engine: Engine, at: datetime) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is the same for every record that a request is about."""
+
+    principal: Principal
+    action: Action
+    target: Target
+    standing: Standing
+    at: datetime
+
+
+def _without_record(asked: _Asked, engine: Engine) -> Verdict:
+    action = asked.action
     decision = decide_one(
-        policy=engine.policies.current(), principal=principal, action=action, rights=None, patient=None, at=at
+        policy=engine.policies.current(),
+        principal=asked.principal,
+        action=action,
+        rights=None,
+        patient=None,
+        at=asked.at,
+        standing=asked.standing,
     )
     feeds = decision.permitted and action in {Action.PATIENT_FEED, Action.PATIENT_LINK}
     asks = decision.permitted and action in {Action.PATIENT_QUERY, Action.PATIENT_LINK}
@@ -105,27 +123,27 @@ async def _matching(candidates: Candidates, engine: Engine) -> set[int]:
     return keys
 
 
-def _ask(
-    principal: Principal,
-    action: Action,
-    identity: PatientId | None,
-    record: PatientRecord | None,
-    target: Target,
-    engine: Engine,
-    at: datetime,
-) -> Decision:
+def _ask(asked: _Asked, identity: PatientId | None, record: PatientRecord | None, engine: Engine) -> Decision:
+    """The decision on one record; where the request does more than its transaction, the first refusal."""
     rights = None
     if record is not None and not record.subsumed:
         rights = combined([from_json(each) for each in record.rights])
-    return decide_one(
-        policy=engine.policies.current(),
-        principal=principal,
-        action=action,
-        rights=rights,
-        patient=identity,
-        at=at,
-        document_class=target.classes or None,
-    )
+    decision: Decision | None = None
+    for action in (asked.action, *asked.target.also):
+        decided = decide_one(
+            policy=engine.policies.current(),
+            principal=asked.principal,
+            action=action,
+            rights=rights,
+            patient=identity,
+            at=asked.at,
+            document_class=asked.target.classes or None,
+            standing=asked.standing,
+        )
+        if not decided.permitted:
+            return decided
+        decision = decision or decided
+    return decision or decided
 
 
 def _refuse_unknown(decided: list[_Decided]) -> None:

@@ -15,6 +15,7 @@ from gateway.declare.catalogue import Catalogue
 from gateway.declare.services import Services
 from gateway.pipeline.exchange import Exchange
 from gateway.policy.model import Policy
+from gateway.record.access import Standing
 from gateway.record.people import Node, Principal, Subscriber
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
@@ -51,6 +52,14 @@ class Assertions(Protocol):
         bearer_allowed: bool,
     ) -> Principal:
         """The principal of a SAML assertion."""
+        ...
+
+
+class Directories(Protocol):
+    """The directory of each kind of subject: one function, one directory."""
+
+    async def standing(self, principal: Principal, at: datetime) -> Standing:
+        """What the directory of its kind says of a subject now."""
         ...
 
 
@@ -92,6 +101,7 @@ class Engine:
     catalogue: Catalogue
     nodes: Nodes
     assertions: Assertions
+    directories: Directories
     policies: Policies
     services: Services
     journal: Journal

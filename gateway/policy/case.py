@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gateway.declare.actions import Action
 from gateway.policy.model import Policy, Purpose, RoleRule, code_key
-from gateway.record.access import Listing, PatientRights
+from gateway.record.access import Listing, PatientRights, Standing
 from gateway.record.people import PatientId, Principal, SubjectKind
 
 ANYONE = "*"
@@ -32,6 +32,7 @@ class Case(NamedTuple):
     names: frozenset[str]
     own: bool
     emergency: bool
+    standing: Standing
 
 
 def make_case(
@@ -42,11 +43,12 @@ def make_case(
     patient: PatientId | None,
     at: datetime,
     classes: frozenset[str] | None,
+    standing: Standing,
 ) -> Case:
     """Look role and purpose up, gather the names, and see whether a patient acts in the own record."""
     role = policy.roles.get(code_key(principal.role)) if principal.role else None
     purpose = policy.purposes.get(code_key(principal.purpose)) if principal.purpose else None
-    names = {principal.subject, *principal.provider_ids}
+    names = {principal.subject, *principal.provider_ids, *standing.names}
     if principal.organisation:
         names.add(principal.organisation)
     return Case(
@@ -63,6 +65,7 @@ def make_case(
         frozenset(names),
         _is_own(principal, role, patient),
         principal.emergency_reason is not None or (purpose is not None and purpose.emergency),
+        standing,
     )
 
 

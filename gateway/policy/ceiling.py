@@ -73,6 +73,13 @@ def rank_of(case: Case) -> int:
     return max(level, _shared(case.rights.emergency_rank))
 
 
+def _raised_above(rank: int, case: Case) -> frozenset[str]:
+    """Documents that the patient raised above a rank, for as long as it is so."""
+    return NO_DOCUMENTS.union(
+        *(each.documents for each in case.rights.raisings if each.rank > rank and each.period.holds(case.at))
+    )
+
+
 def _shared(rank: int) -> int:
     return min(max(rank, NOTHING), SHARED_CEILING)
 
@@ -89,11 +96,13 @@ def grant_of(case: Case) -> Grant:
     hidden = documents_of(rights.blacklist, case)
     if hidden and case.emergency and not case.policy.blacklist_beats_emergency:
         hidden = NO_DOCUMENTS
+    rank, lifted = rank_of(case), documents_of(rights.whitelist, case) - hidden
     return Grant(
-        rank=rank_of(case),
+        rank=rank,
         classes=classes,
-        lifted=documents_of(rights.whitelist, case) - hidden,
+        lifted=lifted,
         hidden=hidden,
+        veiled=_raised_above(rank, case) - lifted - hidden,
         organisation=case.principal.organisation,
         floor=min(max(rights.default_rank, LOWEST_RANK), HIGHEST_RANK),
     )

@@ -15,7 +15,7 @@ from gateway.errors import Defect
 from gateway.policy.case import Case, holds_whole, make_case
 from gateway.policy.ceiling import Relation, grant_of, level_of, rank_of, relation_of
 from gateway.policy.model import Policy, RoleRule, code_key
-from gateway.record.access import HIGHEST_RANK, Decision, Mandate, PatientRights
+from gateway.record.access import ASSUMED, HIGHEST_RANK, Decision, Mandate, PatientRights, Standing
 from gateway.record.people import PatientId, Principal, SubjectKind
 
 PERMIT = "PERMIT"
@@ -43,15 +43,17 @@ def decide(
     patient: PatientId | None,
     at: datetime,
     document_class: frozenset[str] | None = None,
+    standing: Standing = ASSUMED,
 ) -> Decision:
     """Whether the principal may do this in the patient's record at this time (aware UTC).
 
     `rights` is None when the patient is unknown, subsumed or has no record. `document_class` are the
-    class codes of documents the request itself carries or names; None when it names none.
+    class codes of documents the request itself carries or names; None when it names none. `standing` is
+    what the subject's directory says of it.
     """
     if at.tzinfo is None:
         raise Defect("the time of a decision must be aware")
-    case = make_case(policy, principal, action, rights, patient, at, document_class)
+    case = make_case(policy, principal, action, rights, patient, at, document_class, standing)
     rules = _rules(case)
     path: list[str] = []
     for rule in rules:
@@ -106,6 +108,8 @@ def _rules(case: Case) -> tuple[_Rule, ...]:
 def _p1_subject(case: Case) -> _Step:
     """Found and active in exactly the directory of its kind, and asking for the patient of its token."""
     who = case.principal
+    if case.standing.missing is not None:
+        return _Step(f"P1 {case.standing.missing}", "SUBJECT_UNKNOWN")
     if not who.subject or (case.role is not None and who.kind not in case.role.kinds):
         return _P1_UNKNOWN
     if who.expires is not None and who.expires <= case.at:
@@ -123,14 +127,12 @@ def _p3_consent(case: Case) -> _Step:
     """An opposition binds everybody but the patient."""
     if case.own:
         return _P3_OWN
-    rights, purpose = case.rights, case.principal.purpose
-    if rights.opposed:
-        return _P3_OPPOSED
-    if purpose is not None and rights.opposed_purposes:
-        name = case.purpose.name if case.purpose is not None else purpose.code
-        if purpose.code in rights.opposed_purposes or name in rights.opposed_purposes:
-            return _P3_OPPOSED
-    return _P3_OK
+    if not case.rights.oppositions:
+        return _P3_OK
+    purpose = case.principal.purpose
+    names = {None, purpose.code if purpose else None, case.purpose.name if case.purpose else None}
+    opposed = any(each.purpose in names and each.period.holds(case.at) for each in case.rights.oppositions)
+    return _P3_OPPOSED if opposed else _P3_OK
 
 
 def _p4_blacklist(case: Case) -> _Step:

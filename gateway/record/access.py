@@ -60,13 +60,29 @@ class AccessLevel:
     period: Period = Period()
 
 
+@dataclass(frozen=True, slots=True)
+class Opposition:
+    """The patient wants nobody to look: at all, or for one purpose of use (its name or code)."""
+
+    purpose: str | None = None
+    period: Period = Period()
+
+
+@dataclass(frozen=True, slots=True)
+class Raising:
+    """The patient made documents or folders more confidential than their authors did; never less."""
+
+    documents: frozenset[str]
+    rank: int
+    period: Period = Period()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientRights:
     """What a patient decided: the stored part of the seven inputs. Defaults are those of a new record."""
 
     open: bool = True
-    opposed: bool = False
-    opposed_purposes: frozenset[str] = frozenset()
+    oppositions: tuple[Opposition, ...] = ()
     blacklist: tuple[Listing, ...] = ()
     whitelist: tuple[Listing, ...] = ()
     whitelist_only: bool = False
@@ -78,6 +94,7 @@ class PatientRights:
     """Care relations: who treats the patient now. Counted where the policy says relation = "required"."""
     default_rank: int = LOWEST_RANK
     """The lowest confidentiality rank a document submitted by somebody else gets."""
+    raisings: tuple[Raising, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +103,36 @@ class Grant:
 
     `rank` is the highest confidentiality rank visible; `classes` the class codes allowed (None = all);
     `lifted` document uniqueIds visible whatever their rank (G1); `hidden` uniqueIds never visible;
-    `organisation` sees what it wrote itself at any rank.
+    `veiled` uniqueIds that the patient raised above the rank; `organisation` sees what it wrote itself at any
+    rank, the veiled included.
     """
 
     rank: int
     classes: frozenset[str] | None = None
     lifted: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
+    veiled: frozenset[str] = frozenset()
     organisation: str | None = None
     floor: int = LOWEST_RANK
     """A submission below this rank is raised to it, with a warning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the directory of its kind says of a subject (rule P1), looked up for each request.
+
+    `missing` is why it does not count, in words of the rule path; None where it does. `names` are further ids
+    under which lists and mandates may name it. `emergencies` are those it used within the abuse window, told
+    up only for one who claims an emergency.
+    """
+
+    missing: str | None = None
+    names: frozenset[str] = frozenset()
+    emergencies: int = 0
+
+
+ASSUMED = Standing()
+"""The standing of a subject that no directory is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, exists, literal, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    false,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from gateway.record.access import HIGHEST_RANK, Grant, Scope
 from gateway.stores import tables
@@ -201,6 +213,7 @@ def _grant_shape(kind: Kind, grant: Grant) -> tuple[bool, ...]:
         grant.classes is not None,
         bool(grant.lifted),
         bool(grant.hidden),
+        bool(grant.veiled),
         grant.organisation is not None,
     )
 
@@ -336,13 +349,23 @@ def _granted(number: int, kind: Kind, grant: Grant) -> ColumnElement[bool]:
             if grant.lifted:
                 visible.append(table.c.unique_id.in_(bindparam(f"g{number}_lifted", expanding=True)))
             if grant.organisation is not None:
-                visible.append(table.c.organisation == bindparam(f"g{number}_organisation"))
+                visible.append(_own(number, table, grant))
             clauses.append(or_(*visible))
         if grant.classes is not None:
             clauses.append(table.c.document_class.in_(bindparam(f"g{number}_classes", expanding=True)))
         if grant.hidden:
             clauses.append(table.c.unique_id.not_in(bindparam(f"g{number}_hidden", expanding=True)))
+        if grant.veiled:
+            shown = table.c.unique_id.not_in(bindparam(f"g{number}_veiled", expanding=True))
+            clauses.append(or_(shown, _own(number, table, grant)))
     return and_(*clauses)
+
+
+def _own(number: int, table: Table, grant: Grant) -> ColumnElement[bool]:
+    """Written by the organisation of the grant."""
+    if grant.organisation is None:
+        return false()
+    return table.c.organisation == bindparam(f"g{number}_organisation")
 
 
 def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dict[str, Any]:
@@ -353,12 +376,14 @@ def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dic
         values[f"g{number}_rank"] = grant.rank
         if grant.lifted:
             values[f"g{number}_lifted"] = sorted(grant.lifted)
-        if grant.organisation is not None:
-            values[f"g{number}_organisation"] = grant.organisation
+    if grant.organisation is not None and (grant.rank < HIGHEST_RANK or grant.veiled):
+        values[f"g{number}_organisation"] = grant.organisation
     if grant.classes is not None:
         values[f"g{number}_classes"] = sorted(grant.classes)
     if grant.hidden:
         values[f"g{number}_hidden"] = sorted(grant.hidden)
+    if grant.veiled:
+        values[f"g{number}_veiled"] = sorted(grant.veiled)
     return values
 
 
@@ -369,4 +394,4 @@ def visible(
     if unique_id in grant.hidden or (grant.classes is not None and document_class not in grant.classes):
         return False
     own = grant.organisation is not None and organisation == grant.organisation
-    return rank <= grant.rank or unique_id in grant.lifted or own
+    return own or unique_id in grant.lifted or (rank <= grant.rank and unique_id not in grant.veiled)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from gateway.client import xds
-from gateway.policy.rights_json import to_json
-from gateway.record.access import PatientRights
+from gateway.record.access import Opposition, PatientRights
+from gateway.rights.rights_json import to_json
 
 APPROVED = "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')"
 STATUS = ("$XDSDocumentEntryStatus", APPROVED)
@@ -116,8 +116,8 @@ def oppose(forge: Any, patient: str) -> None:
     ((key,),) = house._query(f"SELECT key FROM patient WHERE extension = '{patient}'")  # noqa: S608
     path = house.settings.database.url.removeprefix("sqlite:///")
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        rights = to_json(PatientRights(opposed=True))
-        connection.execute("INSERT INTO patient_rights VALUES (?, ?, 0)", (key, rights))
+        rights = to_json(PatientRights(oppositions=(Opposition(),)))
+        connection.execute("INSERT INTO patient_rights VALUES (?, ?, 0, 1)", (key, rights))
 
 
 def test_more_patients_than_the_limit_are_too_many(two: Any, words: Any) -> None:

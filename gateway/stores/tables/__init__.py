@@ -28,9 +28,7 @@ from gateway.stores.tables.registry import (
     record_key,
     submission_set,
 )
-from gateway.stores.tables.rights import (
-    patient_rights,
-)
+from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
 from gateway.stores.tables.trail import (
     audit,
     audit_checkpoint,
@@ -47,6 +45,7 @@ __all__ = [
     "audit_checkpoint",
     "audit_leaf",
     "claim",
+    "consent",
     "content",
     "continuation",
     "entry",
@@ -63,6 +62,8 @@ __all__ = [
     "patient_token",
     "patient_version",
     "record_key",
+    "revocation",
+    "rights_version",
     "seen_message",
     "submission_set",
     "subscription",

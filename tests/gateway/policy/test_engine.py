@@ -14,7 +14,7 @@ from gateway.declare.actions import Action
 from gateway.errors import Defect
 from gateway.policy.engine import EMERGENCY_OBLIGATIONS
 from gateway.policy.model import Policy
-from gateway.record.access import AccessLevel, Decision, Listing, Mandate, PatientRights, Period
+from gateway.record.access import AccessLevel, Decision, Listing, Mandate, Opposition, PatientRights, Period
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 
 Ask = Callable[..., Decision]
@@ -33,8 +33,8 @@ DENIALS: dict[str, tuple[int, str, dict[str, Any], dict[str, Any]]] = {
     "other directory": (1, "SUBJECT_UNKNOWN", {"kind": SubjectKind.OPERATOR, "role": "PHYSICIAN"}, {}),
     "other patient": (1, "PATIENT_MISMATCH", {"patient": OTHER}, {}),
     "closed": (2, "DSP_UNAVAILABLE", {}, {"open": False}),
-    "opposed": (3, "CONSENT", {}, {"opposed": True}),
-    "opposed to purpose": (3, "CONSENT", {"purpose": "TREAT"}, {"opposed_purposes": frozenset({"TREAT"})}),
+    "opposed": (3, "CONSENT", {}, {"oppositions": (Opposition(),)}),
+    "opposed to purpose": (3, "CONSENT", {"purpose": "TREAT"}, {"oppositions": (Opposition("TREAT"),)}),
     "person listed": (4, "BLACKLIST", {}, {"blacklist": (Listing("dr-1"),)}),
     "organisation listed": (4, "BLACKLIST", {}, {"blacklist": (Listing(ORGANISATION),)}),
     "everybody listed": (4, "BLACKLIST", {}, {"blacklist": (Listing("*"),)}),
@@ -196,7 +196,7 @@ def test_codes_of_the_same_meaning_are_the_same_role(ask: Ask, person: Person) -
 
 
 def test_an_opposed_purpose_binds_every_code_of_its_meaning(ask: Ask, person: Person) -> None:
-    rights = PatientRights(opposed_purposes=frozenset({"TREAT"}))
+    rights = PatientRights(oppositions=(Opposition("TREAT"),))
     who = replace(person(), purpose=Code("TREATMENT", "2.16.840.1.113883.3.18.7.1"))
     assert ask(principal=who, rights=rights).reason == "CONSENT"
 
@@ -305,7 +305,7 @@ def test_a_system_role_is_no_role_for_a_person(ask: Ask, person: Person) -> None
 
 
 def test_the_tester_sees_everything(ask: Ask, person: Person) -> None:
-    rights = PatientRights(opposed=True, blacklist=(Listing("*"),))
+    rights = PatientRights(oppositions=(Opposition(),), blacklist=(Listing("*"),))
     decision = ask(principal=feed(person, role="TESTER"), rights=rights)
     assert decision.permitted
     assert decision.grant is not None

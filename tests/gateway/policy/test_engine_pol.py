@@ -12,9 +12,18 @@ import pytest
 from gateway.declare.actions import Action
 from gateway.policy.engine import EMERGENCY_OBLIGATIONS
 from gateway.policy.model import Policy
-from gateway.policy.rights_json import listed_twice
-from gateway.record.access import AccessLevel, Decision, Grant, Listing, Mandate, PatientRights, Period
+from gateway.record.access import (
+    AccessLevel,
+    Decision,
+    Grant,
+    Listing,
+    Mandate,
+    Opposition,
+    PatientRights,
+    Period,
+)
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
+from gateway.rights.rights_json import listed_twice
 from gateway.stores.search import visible
 
 Ask = Callable[..., Decision]
@@ -155,7 +164,9 @@ def test_pol_10_a_document_on_both_lists(ask: Ask) -> None:
 
 def test_pol_11_an_opposed_patient_still_reads_the_own_record(ask: Ask, person: Person) -> None:
     rights = PatientRights(
-        opposed=True, mandates=(Mandate("mother", Period(), "law"),), levels=(AccessLevel("dr-1", 3),)
+        oppositions=(Opposition(),),
+        mandates=(Mandate("mother", Period(), "law"),),
+        levels=(AccessLevel("dr-1", 3),),
     )
     patient = person(
         kind=SubjectKind.PATIENT, role="PAT", purpose="PATRQT", subject=str(PATIENT), patient=PATIENT

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from gateway.declare.actions import Action
 from gateway.policy.engine import decide
 from gateway.policy.model import Policy
-from gateway.record.access import AccessLevel, Decision, Listing, Mandate, PatientRights, Period
+from gateway.record.access import (
+    AccessLevel,
+    Decision,
+    Listing,
+    Mandate,
+    Opposition,
+    PatientRights,
+    Period,
+    Raising,
+)
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.stores.search import visible
 
@@ -49,8 +58,7 @@ def several(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 RIGHTS = st.builds(
     PatientRights,
     open=st.booleans(),
-    opposed=st.booleans(),
-    opposed_purposes=st.frozensets(st.sampled_from(["TREAT", "ETREAT", "PATRQT"]), max_size=1),
+    oppositions=several(st.builds(Opposition, st.sampled_from(["TREAT", "ETREAT", "PATRQT", None]), PERIODS)),
     blacklist=several(LISTINGS),
     whitelist=several(LISTINGS),
     whitelist_only=st.booleans(),
@@ -60,10 +68,13 @@ RIGHTS = st.builds(
     emergency_rank=st.integers(-1, 5),
     relations=several(LISTINGS),
     default_rank=st.integers(1, 3),
+    raisings=several(
+        st.builds(Raising, st.frozensets(st.sampled_from(DOCUMENTS), max_size=2), st.integers(-1, 5), PERIODS)
+    ),
 )
 # Rights under which most questions get past the first rules, so that the later ones are met.
 OPEN_RIGHTS = st.builds(
-    lambda rights, blacklist: replace(rights, open=True, opposed=False, blacklist=blacklist),
+    lambda rights, blacklist: replace(rights, open=True, oppositions=(), blacklist=blacklist),
     RIGHTS,
     st.lists(LISTINGS, max_size=1).map(tuple),
 )
@@ -155,8 +166,8 @@ def test_adding_a_deny_never_adds_a_permit(
     before = asked(who, action, rights)
     for stricter in (
         replace(rights, blacklist=(*rights.blacklist, more)),
-        replace(rights, opposed=True),
-        replace(rights, opposed_purposes=rights.opposed_purposes | {purpose}),
+        replace(rights, oppositions=(Opposition(),)),
+        replace(rights, oppositions=(*rights.oppositions, Opposition(purpose))),
         replace(rights, open=False),
         replace(rights, whitelist_only=True),
         replace(rights, emergency_allowed=False),
@@ -240,7 +251,7 @@ JUNK = st.sampled_from(
 @given(
     who=PROFESSIONALS,
     junk=JUNK,
-    field=st.sampled_from(["open", "blacklist", "whitelist", "mandates", "levels", "opposed_purposes"]),
+    field=st.sampled_from(["open", "blacklist", "whitelist", "mandates", "levels", "oppositions"]),
 )
 def test_no_malformed_rights_permit_by_exception(
     asked: Asked, who: Principal, junk: object, field: str

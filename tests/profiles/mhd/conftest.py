@@ -24,12 +24,12 @@ from gateway.crypto.keys import load_signer
 from gateway.declare.bindings import Octets, Raw, Sealed
 from gateway.declare.transaction import Call
 from gateway.pipeline.run import run
-from gateway.policy.rights_json import to_json
-from gateway.record.access import Grant, PatientRights, Scope
+from gateway.record.access import Grant, Opposition, PatientRights, Scope
 from gateway.record.demographics import NOTHING
 from gateway.record.documents import Association, Author, DocumentEntry, Relation, Submission, SubmissionSet
 from gateway.record.patients import Identity
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
+from gateway.rights.rights_json import to_json
 from gateway.stores import tables
 from gateway.stores.migrate import upgrade
 from gateway.stores.work import UnitOfWork
@@ -244,7 +244,7 @@ async def _fill(gateway: Gateway) -> None:
     keys = {identity: store.new_key() for identity in (ANNA, BRUNO)}
     for each, key in keys.items():
         store.create(work, Identity(key=key, head=key, person=key, id=each), NOTHING, None, (), NOW)
-    opposed = to_json(PatientRights(opposed=True))
+    opposed = to_json(PatientRights(oppositions=(Opposition(),)))
     work.write(
         insert(tables.patient_rights), {"patient_key": keys[BRUNO], "rights": opposed, "changed_at": 0}
     )

@@ -27,8 +27,9 @@ from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Raw, Sealed
 from gateway.declare.catalogue import build
-from gateway.declare.services import Services
+from gateway.declare.services import Access, Services
 from gateway.declare.transaction import Profile
+from gateway.identity.directories import Directories
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.saml import AssertionPolicy, AssertionReader
 from gateway.matching import load_model
@@ -44,8 +45,10 @@ from gateway.record.domain import Domain, IdentityDomain, Kind
 from gateway.record.patients import Demographics, Identity, PatientRecord
 from gateway.record.people import PatientId
 from gateway.record.visits import Visit
+from gateway.rights.book import RightsBook
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
+from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.identities import IdentityStore
@@ -259,6 +262,7 @@ def _engine(
         catalogue=build(spoken),
         nodes=NodeDirectory(nodes, "integration", alert=lambda problem: log.error(problem.detail)),
         assertions=AssertionReader(assertions),
+        directories=Directories(),
         policies=policies,
         services=Services(
             registry=RegistryStore(database, new_key, lambda _code, _scheme: 1),
@@ -279,6 +283,7 @@ def _engine(
             ),
             subscriptions=SubscriptionStore(database, keys, new_key),
             visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
+            access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),

@@ -43,6 +43,7 @@ def told(record: Any) -> Told:
             index=record.index,
             subscriptions=record.subscriptions,
             visits=record.visits,
+            access=record.access,
         )
         call = Call(
             request=change,

@@ -524,6 +524,7 @@ def check(
         record.index,
         record.subscriptions,
         record.visits,
+        record.access,
     )
     sent = written(request, random.Random(data.draw(st.integers(0, 9))))  # noqa: S311
     try:

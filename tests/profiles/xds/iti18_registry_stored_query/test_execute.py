@@ -56,6 +56,7 @@ def run(record: Any, query: Any, scope: Scope, domain: Domain) -> Found:
         record.index,
         record.subscriptions,
         record.visits,
+        record.access,
     )
     found: Found = record.run(execute(query, scope, services))
     return found

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Defect
-from gateway.policy.rights_json import combined, from_json, listed_twice, to_json
-from gateway.record.access import AccessLevel, Listing, Mandate, PatientRights, Period
+from gateway.record.access import AccessLevel, Listing, Mandate, Opposition, PatientRights, Period, Raising
+from gateway.rights.rights_json import combined, from_json, listed_twice, to_json
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(str.strip)
 TIMES = st.none() | st.datetimes(
@@ -25,8 +25,7 @@ LISTS = st.lists(st.builds(Listing, NAMES, PERIODS, st.frozensets(NAMES, max_siz
 RIGHTS = st.builds(
     PatientRights,
     open=st.booleans(),
-    opposed=st.booleans(),
-    opposed_purposes=st.frozensets(NAMES, max_size=3),
+    oppositions=st.lists(st.builds(Opposition, st.none() | NAMES, PERIODS), max_size=2).map(tuple),
     blacklist=LISTS,
     whitelist=LISTS,
     whitelist_only=st.booleans(),
@@ -38,6 +37,9 @@ RIGHTS = st.builds(
     emergency_rank=st.integers(1, 3),
     relations=LISTS,
     default_rank=st.integers(1, 3),
+    raisings=st.lists(
+        st.builds(Raising, st.frozensets(NAMES, max_size=3), st.integers(1, 3), PERIODS), max_size=2
+    ).map(tuple),
 )
 
 
@@ -47,8 +49,8 @@ def test_rights_come_back_as_they_went(rights: PatientRights) -> None:
 
 
 def test_equal_rights_give_equal_text() -> None:
-    one = PatientRights(opposed_purposes=frozenset({"A", "B", "C"}))
-    two = PatientRights(opposed_purposes=frozenset({"C", "B", "A"}))
+    one = PatientRights(raisings=(Raising(frozenset({"A", "B", "C"}), 2),))
+    two = PatientRights(raisings=(Raising(frozenset({"C", "B", "A"}), 2),))
     assert to_json(one) == to_json(two)
 
 
@@ -71,7 +73,7 @@ def test_the_base_of_the_next_test_is_good() -> None:
         '{"open": true',
         stored(open="yes"),
         stored(open=1),
-        stored(version=2),
+        stored(version=1),
         stored(extra=1),
         stored(emergency_rank=4),
         stored(emergency_rank=True),
@@ -119,17 +121,21 @@ def test_lists_of_different_subjects_may_name_one_document() -> None:
 
 def test_rights_of_records_that_are_one_now_lock_out_whoever_either_did() -> None:
     one = PatientRights(
-        opposed_purposes=frozenset({"RESEARCH"}), blacklist=(Listing("dr.bad"),), emergency_rank=3
+        oppositions=(Opposition("RESEARCH"),), blacklist=(Listing("dr.bad"),), emergency_rank=3
     )
     mandate = Mandate("mother", Period(), "parent")
     other = PatientRights(
-        opposed=True, whitelist_only=True, mandates=(mandate,), emergency_allowed=False, default_rank=2
+        oppositions=(Opposition(),),
+        whitelist_only=True,
+        mandates=(mandate,),
+        emergency_allowed=False,
+        default_rank=2,
     )
     both = combined([one, other])
-    assert (both.opposed, both.whitelist_only, both.emergency_allowed) == (True, True, False)
+    assert (both.whitelist_only, both.emergency_allowed) == (True, False)
+    assert both.oppositions == (Opposition("RESEARCH"), Opposition())
     assert (both.emergency_rank, both.default_rank) == (2, 2)
     assert both.blacklist == one.blacklist
     assert both.mandates == other.mandates
-    assert both.opposed_purposes == {"RESEARCH"}
     assert combined([]) == PatientRights()
     assert combined([other]) is other

@@ -20,11 +20,13 @@ from gateway.record.access import (
     AccessLevel,
     Listing,
     Mandate,
+    Opposition,
     PatientRights,
     Period,
+    Raising,
 )
 
-VERSION = 1
+VERSION = 2
 
 T = TypeVar("T")
 
@@ -36,8 +38,7 @@ def to_json(rights: PatientRights) -> str:
     content = {
         "version": VERSION,
         "open": rights.open,
-        "opposed": rights.opposed,
-        "opposed_purposes": sorted(rights.opposed_purposes),
+        "oppositions": [_opposition(each) for each in rights.oppositions],
         "blacklist": [_listing(each) for each in rights.blacklist],
         "whitelist": [_listing(each) for each in rights.whitelist],
         "whitelist_only": rights.whitelist_only,
@@ -47,6 +48,7 @@ def to_json(rights: PatientRights) -> str:
         "emergency_rank": rights.emergency_rank,
         "relations": [_listing(each) for each in rights.relations],
         "default_rank": rights.default_rank,
+        "raisings": [_raising(each) for each in rights.raisings],
     }
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode("utf-8")
 
@@ -62,8 +64,7 @@ def from_json(text: str) -> PatientRights:
         raise Defect(f"the stored rights are not of version {VERSION}")
     return PatientRights(
         open=_of(bool, content["open"]),
-        opposed=_of(bool, content["opposed"]),
-        opposed_purposes=_texts(content["opposed_purposes"]),
+        oppositions=_each(content["oppositions"], _read_opposition),
         blacklist=_each(content["blacklist"], _read_listing),
         whitelist=_each(content["whitelist"], _read_listing),
         whitelist_only=_of(bool, content["whitelist_only"]),
@@ -73,6 +74,7 @@ def from_json(text: str) -> PatientRights:
         emergency_rank=_rank(content["emergency_rank"]),
         relations=_each(content["relations"], _read_listing),
         default_rank=_rank(content["default_rank"]),
+        raisings=_each(content["raisings"], _read_raising),
     )
 
 
@@ -102,6 +104,14 @@ def _mandate(each: Mandate) -> dict[str, object]:
         "derived": each.derived,
         **_period(each.period),
     }
+
+
+def _opposition(each: Opposition) -> dict[str, object]:
+    return {"purpose": each.purpose, **_period(each.period)}
+
+
+def _raising(each: Raising) -> dict[str, object]:
+    return {"documents": sorted(each.documents), "rank": each.rank, **_period(each.period)}
 
 
 def _level(each: AccessLevel) -> dict[str, object]:
@@ -137,6 +147,17 @@ def _read_mandate(content: Any) -> Mandate:
         actions=_texts(content["actions"]),
         derived=_of(bool, content["derived"]),
     )
+
+
+def _read_opposition(content: Any) -> Opposition:
+    _exact(content, {"purpose", "start", "end"}, "an opposition")
+    purpose = content["purpose"]
+    return Opposition(None if purpose is None else _text(purpose), _read_period(content))
+
+
+def _read_raising(content: Any) -> Raising:
+    _exact(content, {"documents", "rank", "start", "end"}, "a raising")
+    return Raising(_texts(content["documents"]), _rank(content["rank"]), _read_period(content))
 
 
 def _read_level(content: Any) -> AccessLevel:
@@ -202,8 +223,7 @@ def combined(decided: Sequence[PatientRights]) -> PatientRights:
         return decided[0] if decided else PatientRights()
     return PatientRights(
         open=all(each.open for each in decided),
-        opposed=any(each.opposed for each in decided),
-        opposed_purposes=frozenset[str]().union(*(each.opposed_purposes for each in decided)),
+        oppositions=tuple(entry for each in decided for entry in each.oppositions),
         blacklist=tuple(entry for each in decided for entry in each.blacklist),
         whitelist=tuple(entry for each in decided for entry in each.whitelist),
         whitelist_only=any(each.whitelist_only for each in decided),
@@ -213,4 +233,5 @@ def combined(decided: Sequence[PatientRights]) -> PatientRights:
         emergency_rank=min(each.emergency_rank for each in decided),
         relations=tuple(entry for each in decided for entry in each.relations),
         default_rank=max(each.default_rank for each in decided),
+        raisings=tuple(entry for each in decided for entry in each.raisings),
     )

@@ -1,0 +1,10 @@
+"""the directory of health professionals and organisations (HPD)."""
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""

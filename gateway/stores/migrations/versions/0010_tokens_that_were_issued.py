@@ -1,0 +1,10 @@
+"""tokens, codes and assertions that were issued here."""
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
