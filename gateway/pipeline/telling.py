@@ -296,7 +296,8 @@ def _refused_transaction(
 def _alert_kind(x: Exchange, error: Exception) -> Code | None:
     if isinstance(error, _NODE_FAILURES):
         return events.NODE_AUTHENTICATION
-    if isinstance(error, _MESSAGE_FAILURES) or _meanings(error) == {Meaning.DUPLICATE_KEY}:
+    replayed = x.known("proven") is None and _meanings(error) == {Meaning.DUPLICATE_KEY}
+    if isinstance(error, _MESSAGE_FAILURES) or replayed:
         return events.MESSAGE_SECURITY
     if isinstance(error, SignerRefused) and x.known("proven") is None:
         # the signer of the message itself, not the issuer of an assertion
