@@ -1118,7 +1118,7 @@ def fresh(house: House) -> Forge:
     return Forge(house)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def words() -> SimpleNamespace:
     """Expected answers and audit rows in the words of the cases, and the helpers of this file."""
     return SimpleNamespace(
@@ -1149,6 +1149,7 @@ def words() -> SimpleNamespace:
         zipped=zipped,
         import_raw=import_raw,
         standing=standing,
+        Forge=Forge,
         empty_record=empty_record,
         STORED=STORED,
         PATIENT=PATIENT,

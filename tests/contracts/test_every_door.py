@@ -1,0 +1,432 @@
+"""Every door shows what the rights engine says and nothing beyond: no count, no reference, no other fault.
+
+The expectation comes from the engine alone, asked with a person made by hand; the answer comes through the
+whole pipeline. A door that decided for itself would differ in one of the cases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from lxml import etree
+
+from gateway.client import xds
+from gateway.config import Settings
+from gateway.declare.actions import Action
+from gateway.declare.bindings import Raw
+from gateway.policy.engine import decide
+from gateway.record.access import (
+    AccessLevel,
+    Decision,
+    Listing,
+    Mandate,
+    Opposition,
+    PatientRights,
+    Period,
+    Raising,
+)
+from gateway.record.people import Code, PatientId, Principal, SubjectKind
+from gateway.rights.rights_json import to_json
+from gateway.stores.search import visible
+
+LOINC = "2.16.840.1.113883.6.1"
+ACT_REASON = "2.16.840.1.113883.5.8"
+CLASSES = ("18842-5", "57833-6", "11502-2")
+RANKS = {"N": 1, "R": 2, "V": 3}
+OURS, THEIRS = "2.999.2.1", "2.999.7.7"
+GET_ALL = "urn:uuid:10b545ea-725c-446d-9b95-8aeb444eddf3"
+GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
+GET_ASSOCIATIONS = "urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155"
+UNIQUE_ID = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
+NOBODY = "2.999.99.404"
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+MORE = '\n"document:query-many" = ["*"]\n"document:remove" = ["*"]\n'
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document of the patient as it was provided."""
+
+    unique_id: str
+    document_class: str
+    rank: int
+    organisation: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who comes: to the engine as a principal, to the doors with an assertion that says the same."""
+
+    role: str
+    subject: str
+    kind: SubjectKind = SubjectKind.PROFESSIONAL
+    purpose: str = "TREAT"
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+
+    @property
+    def registry(self) -> str:
+        """Success, PartialSuccess or Failure."""
+        found = re.search(rb"ResponseStatusType:(\w+)", self.body)
+        return found[1].decode() if found else ""
+
+
+class World:
+    """A record of nineteen documents, under a policy that lets physicians through every door."""
+
+    def __init__(self, forge: Any, words: Any) -> None:
+        self.forge, self.words = forge, words
+        domain = forge.house.settings.domain
+        self.patient = PatientId(words.PATIENT, domain.affinity_oid)
+        self.repository = domain.repository_unique_id
+        self.documents = tuple(
+            Stored(xds.new_oid(), each, rank, organisation)
+            for each, rank, organisation in product(CLASSES, RANKS.values(), (OURS, THEIRS))
+        )
+        forge.accepted(forge.provide(*(self._written(each) for each in self.documents)))
+        self.documents += (Stored(words.STORED, CLASSES[0], 1, OURS),)
+        rows = forge.house._query("SELECT unique_id, uuid FROM entry")
+        self.uuids = {str(unique_id): str(uuid) for unique_id, uuid in rows}
+        (self.key,) = forge.house._query(
+            f"SELECT key FROM patient WHERE extension = '{words.PATIENT}'"  # noqa: S608
+        )[0]
+
+    def _written(self, told: Stored) -> Any:
+        code = next(name for name, rank in RANKS.items() if rank == told.rank)
+        return self.words.document(
+            self.forge.house,
+            told.unique_id,
+            class_code=Code(told.document_class, LOINC, "class"),
+            type_code=Code(told.document_class, LOINC, "type"),
+            confidentiality=Code(code, "2.16.840.1.113883.5.25", code),
+            institution=f"Somewhere^^^^^^^^^{told.organisation}",
+            author=f"a^B^C^^^^^^&{told.organisation}&ISO",
+        )
+
+    def decided(self, rights: PatientRights) -> None:
+        """What the patient decided, as it is stored."""
+        text = to_json(rights).replace("'", "''")
+        self.forge.house.change(
+            f"INSERT OR REPLACE INTO patient_rights VALUES ({self.key}, '{text}', 0, 1)"  # noqa: S608
+        )
+
+    def principal(self, caller: Caller) -> Principal:
+        return Principal(
+            kind=caller.kind,
+            subject=self.subject(caller),
+            name="somebody",
+            issuer="by hand",
+            role=self.forge.house.partner("hospital", caller.role)._role(),
+            organisation=OURS,
+            purpose=Code(caller.purpose, ACT_REASON),
+            emergency_reason=caller.reason,
+            confirmation="holder-of-key",
+            token_id=None,
+            token_digest=None,
+            expires=None,
+        )
+
+    def subject(self, caller: Caller) -> str:
+        return caller.subject or str(self.patient)
+
+    def assertion(self, caller: Caller, partner: str = "hospital") -> bytes:
+        found: bytes = self.forge.assertion(
+            role=caller.role,
+            partner=partner,
+            subject=self.subject(caller),
+            purpose=Code(caller.purpose, ACT_REASON),
+            emergency_reason=caller.reason,
+        )
+        return found
+
+    def asked(self, caller: Caller, action: Action, rights: PatientRights) -> Decision:
+        """What the engine says."""
+        return decide(
+            policy=self.forge.house.gateway.engine.policies.current(),
+            principal=self.principal(caller),
+            action=action,
+            rights=rights if action.of_record else None,
+            patient=self.patient if action.of_record else None,
+            at=datetime.now(UTC),
+        )
+
+    def shown(self, caller: Caller, action: Action, rights: PatientRights) -> set[str]:
+        """The uniqueIds that the engine leaves of the record."""
+        decision = self.asked(caller, action, rights)
+        if not decision.permitted or decision.grant is None:
+            return set()
+        return {
+            each.unique_id
+            for each in self.documents
+            if visible(
+                decision.grant,
+                rank=each.rank,
+                document_class=f"{each.document_class}",
+                unique_id=each.unique_id,
+                organisation=each.organisation,
+            )
+        }
+
+    # --- doors ---
+
+    def query(
+        self, caller: Caller, identifier: str, *slots: tuple[str, str], returned: str = "LeafClass"
+    ) -> Answer:
+        body = self.forge.asked(identifier, *slots, returned=returned)
+        raw = self.forge.query(body=body, partner="hospital", assertion=self.assertion(caller))
+        return self._soap(raw)
+
+    def across(self, caller: Caller) -> Answer:
+        status = ("$XDSDocumentEntryStatus", f"('{self.words.APPROVED}')")
+        body = self.forge.asked(
+            self.words.FIND_MANY, status, ("$XDSDocumentEntryPatientId", f"('{self.patient}')")
+        )
+        text = self.forge.envelope("ITI-51", [body], partner="tester", assertion=self.assertion(caller, "tester"))
+        return self._soap(self.forge.simple("ITI-51", text, "tester"))
+
+    def retrieve(self, caller: Caller, *documents: str) -> Answer:
+        return self._soap(self.forge.retrieve(*documents, assertion=self.assertion(caller)))
+
+    def _soap(self, raw: Raw) -> Answer:
+        return self.call("soap", raw)
+
+    def call(self, form: str, raw: Raw) -> Answer:
+        """Through the whole pipeline."""
+        answer = asyncio.run(self.forge.house.call(form, raw))
+        return Answer(answer.status, b"".join(answer.pieces))
+
+    def rest(self, caller: Caller, path: str, query: str = "") -> Answer:
+        token = base64.urlsafe_b64encode(self.assertion(caller)).rstrip(b"=").decode()
+        raw = self.words.fhir(self.forge.house, path, query, with_token=False)
+        raw = replace(raw, headers={**raw.headers, "authorization": f"Bearer {token}"})
+        return self.call("fhir", raw)
+
+
+PHYSICIAN = Caller("physician", "dr.weber")
+CALLERS = {
+    "physician": PHYSICIAN,
+    "physician in an emergency": replace(PHYSICIAN, purpose="ETREAT", reason="unconscious"),
+    "nurse": Caller("nurse", "nurse.klein"),
+    "pharmacist": Caller("pharmacist", "ph.muller"),
+    "patient": Caller("patient", "", SubjectKind.PATIENT, purpose="PATRQT"),
+    "mother": Caller("representative", "MOTHER^^^&2.999.1.1&ISO", SubjectKind.PATIENT, purpose="PATRQT"),
+    "auditor": Caller("auditor", "au.ditor"),
+}
+NAMES = [each.subject for each in CALLERS.values() if each.subject]
+Decided = dict[str, Any]
+
+
+def several(kind: type, *rest: Any) -> tuple[Any, ...]:
+    """An entry for each of the callers."""
+    return tuple(kind(name, *rest) for name in dict.fromkeys(NAMES))
+
+
+def cases(world: World) -> dict[str, PatientRights]:
+    first, last = world.documents[4].unique_id, world.documents[17].unique_id
+    some = frozenset({first, last, world.documents[0].unique_id})
+    return {
+        "nothing": PatientRights(),
+        "closed": PatientRights(open=False),
+        "opposed": PatientRights(oppositions=(Opposition(),)),
+        "opposed to treatment": PatientRights(oppositions=(Opposition("TREAT"),)),
+        "opposed until yesterday": PatientRights(oppositions=(Opposition(None, Period(None, NOW - DAY)),)),
+        "persons listed": PatientRights(blacklist=several(Listing)),
+        "organisation listed": PatientRights(blacklist=(Listing(OURS),)),
+        "listed from tomorrow": PatientRights(blacklist=(Listing(OURS, Period(NOW + DAY)),)),
+        "white list only": PatientRights(whitelist_only=True),
+        "white list of some": PatientRights(whitelist_only=True, whitelist=several(Listing, Period(), some)),
+        "some lifted": PatientRights(whitelist=several(Listing, Period(), some)),
+        "some denied": PatientRights(blacklist=(Listing("*", Period(), some),)),
+        "some raised": PatientRights(raisings=(Raising(some, 3),)),
+        "level two": PatientRights(levels=several(AccessLevel, 2)),
+        "level two until now": PatientRights(levels=several(AccessLevel, 2, Period(None, NOW - DAY))),
+        "mandated": PatientRights(mandates=several(Mandate, Period(), "parent")),
+        "no emergency": PatientRights(emergency_allowed=False),
+    }
+
+
+RIGHTS = (
+    "nothing", "closed", "opposed", "opposed to treatment", "opposed until yesterday", "persons listed",
+    "organisation listed", "listed from tomorrow", "white list only", "white list of some", "some lifted",
+    "some denied", "some raised", "level two", "level two until now", "mandated", "no emergency",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(
+    tmp_path_factory: pytest.TempPathFactory, furnished: Path, installation: Settings, words: Any
+) -> Iterator[World]:
+    """One house for all cases; nothing that a case asks changes the record."""
+    folder = tmp_path_factory.mktemp("doors")
+    rules = folder / "policy"
+    shutil.copytree(installation.policy.directory, rules)
+    matrix = rules / "matrix.toml"
+    table = "[roles.physician.may]"
+    matrix.write_text(matrix.read_text().replace(table, table + MORE, 1))
+    settings = replace(installation, policy=replace(installation.policy, directory=rules))
+    house = words.standing(settings, folder, furnished / "record.db", furnished / "content")
+    yield World(words.Forge(house), words)
+    asyncio.run(house.gateway.close())
+
+
+FEW = ("nothing", "opposed", "persons listed", "some lifted", "some raised", "mandated")
+ASKED = [f"{who}: {what}" for who in CALLERS for what in (RIGHTS if "physician" in who else FEW)]
+
+
+@pytest.fixture(params=ASKED)
+def case(request: pytest.FixtureRequest, world: World) -> tuple[Caller, PatientRights]:
+    """Somebody in front of a patient's decisions."""
+    who, what = request.param.split(": ")
+    rights = cases(world)[what]
+    world.decided(rights)
+    return CALLERS[who], rights
+
+
+Case = tuple[Caller, PatientRights]
+
+
+def entries(body: bytes) -> list[str]:
+    """uniqueIds of the entries of a registry answer."""
+    return [
+        each.get("value")
+        for each in etree.fromstring(body).iter("{*}ExternalIdentifier")
+        if each.get("identificationScheme") == UNIQUE_ID
+    ]
+
+
+def check_nothing_of_others(world: World, body: bytes, seen: set[str]) -> None:
+    """Neither uniqueId nor entryUUID of a document that is not shown."""
+    for each in world.documents:
+        if each.unique_id not in seen:
+            assert each.unique_id.encode() not in body
+            assert world.uuids[each.unique_id].encode() not in body
+
+
+def test_the_registry(world: World, case: Case) -> None:
+    """ITI-18: documents, references, all objects, associations; ITI-51 for the same patient."""
+    caller, rights = case
+    seen = world.shown(caller, Action.DOCUMENT_QUERY, rights)
+    patient, status = f"'{world.patient}'", f"('{world.words.APPROVED}')"
+    of_patient = ("$XDSDocumentEntryPatientId", patient), ("$XDSDocumentEntryStatus", status)
+    found = world.query(caller, world.words.FIND, *of_patient)
+    assert (found.registry, sorted(entries(found.body))) == ("Success", sorted(seen))
+    check_nothing_of_others(world, found.body, seen)
+    references = world.query(caller, world.words.FIND, *of_patient, returned="ObjectRef")
+    assert references.body.count(b"<rim:ObjectRef ") == len(seen)
+    check_nothing_of_others(world, references.body, seen)
+    everything = world.query(
+        caller,
+        GET_ALL,
+        ("$patientId", patient),
+        ("$XDSDocumentEntryStatus", status),
+        ("$XDSSubmissionSetStatus", status),
+        ("$XDSFolderStatus", status),
+    )
+    assert sorted(entries(everything.body)) == sorted(seen)
+    check_nothing_of_others(world, everything.body, seen)
+    named = "\n".join(f"('{each.unique_id}')" for each in world.documents)
+    by_name = world.query(caller, GET_DOCUMENTS, ("$XDSDocumentEntryUniqueId", named))
+    assert sorted(entries(by_name.body)) == sorted(seen)
+    uuids = "\n".join(f"('{each}')" for each in world.uuids.values())
+    links = world.query(caller, GET_ASSOCIATIONS, ("$uuid", uuids))
+    check_nothing_of_others(world, links.body, seen)
+    across = world.across(caller)
+    assert sorted(entries(across.body)) == sorted(world.shown(caller, Action.DOCUMENT_QUERY_MANY, rights))
+
+
+def test_the_repository(world: World, case: Case) -> None:
+    """ITI-43: what is refused is refused like what never existed."""
+    caller, rights = case
+    seen = world.shown(caller, Action.DOCUMENT_READ, rights)
+    found = world.retrieve(caller, *(each.unique_id for each in world.documents), NOBODY)
+    given = re.findall(rb"<xds:DocumentUniqueId>([^<]+)</xds:DocumentUniqueId>", found.body)
+    assert sorted(each.decode() for each in given) == sorted(seen)
+    refused = {
+        re.search(r'location="([^"]*)"', each)[1]: re.sub(r"2\.\d[\d.]+\d", "id", each)  # type: ignore[index]
+        for each in re.findall(r"<rs:RegistryError [^>]*>", found.body.decode("utf-8", "replace"))
+    }
+    assert set(refused) == {each.unique_id for each in world.documents} - seen | {NOBODY}
+    assert len(set(refused.values())) == 1, "no refusal differs from that of an unknown document"
+
+
+def test_mobile_health_documents(world: World, case: Case) -> None:
+    """ITI-67 with its total, and ITI-68: what is refused looks like what never existed."""
+    caller, rights = case
+    seen = world.shown(caller, Action.DOCUMENT_QUERY, rights)
+    root = world.patient.root
+    asked = f"patient.identifier=urn:oid:{root}|{world.patient.extension}&status=current&_count=50"
+    found = world.rest(caller, "/DocumentReference", asked)
+    bundle = orjson.loads(found.body)
+    matches = [each for each in bundle.get("entry", ()) if each["search"]["mode"] == "match"]
+    names = [each["resource"]["masterIdentifier"]["value"].removeprefix("urn:oid:") for each in matches]
+    assert (bundle["total"], sorted(names)) == (len(seen), sorted(seen))
+    check_nothing_of_others(world, found.body, seen)
+    readable = world.shown(caller, Action.DOCUMENT_READ, rights)
+    unknown = world.rest(caller, "/Binary/11111111-2222-4333-8444-555555555555")
+    for each in world.documents[:: 1 + len(seen) % 4]:
+        answer = world.rest(caller, f"/Binary/{world.uuids[each.unique_id].removeprefix('urn:uuid:')}")
+        assert (answer.status == 200) is (each.unique_id in readable)
+        if answer.status != 200:
+            assert (answer.status, plain(answer.body)) == (unknown.status, plain(unknown.body))
+
+
+def test_changes_are_refused_alike(world: World, case: Case) -> None:
+    """ITI-57 and ITI-62, where the engine refuses: one neutral answer, and nothing has changed."""
+    caller, rights = case
+    assertion = world.assertion(caller)
+    if not world.asked(caller, Action.DOCUMENT_UPDATE, rights).permitted:
+        found = world.call("soap", world.forge.update(assertion=assertion))
+        assert found.registry == "Failure"
+        check_nothing_of_others(world, found.body, set())
+    if not world.asked(caller, Action.DOCUMENT_REMOVE, rights).permitted:
+        listed = "".join(f'<rim:ObjectRef id="{each}"></rim:ObjectRef>' for each in world.uuids.values())
+        body = (
+            '<lcm:RemoveObjectsRequest xmlns:lcm="urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0">'
+            f'<rim:ObjectRefList xmlns:rim="{world.words.RIM}">{listed}</rim:ObjectRefList>'
+            "</lcm:RemoveObjectsRequest>"
+        )
+        text = world.forge.envelope("ITI-62", [body.encode()], assertion=assertion)
+        found = world.call("soap", world.forge.simple("ITI-62", text))
+        assert found.registry == "Failure"
+        check_nothing_of_others(world, found.body, set())
+
+
+def test_the_index_of_patients(world: World, case: Case) -> None:
+    """ITI-78 and ITI-83: open by role alone; what a patient decided about documents does not show."""
+    caller, rights = case
+    permitted = world.asked(caller, Action.PATIENT_QUERY, rights).permitted
+    root, extension = world.patient.root, world.patient.extension
+    answers = [
+        world.rest(caller, "/Patient", f"identifier=urn:oid:{root}|{extension}"),
+        world.rest(caller, "/Patient/$ihe-pix", f"sourceIdentifier=urn:oid:{root}|{extension}"),
+    ]
+    assert [each.status == 200 for each in answers] == [permitted] * 2
+    world.decided(PatientRights())
+    again = world.rest(caller, "/Patient", f"identifier=urn:oid:{root}|{extension}")
+    assert plain(again.body) == plain(answers[0].body)
+
+
+def plain(body: bytes) -> str:
+    """An answer without what differs each time: trace, times, ids of a bundle."""
+    text = re.sub(r"[0-9a-f]{32}", "trace", body.decode())
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "time", text)
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "uuid", text)
