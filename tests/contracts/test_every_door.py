@@ -200,7 +200,8 @@ class World:
         body = self.forge.asked(
             self.words.FIND_MANY, status, ("$XDSDocumentEntryPatientId", f"('{self.patient}')")
         )
-        text = self.forge.envelope("ITI-51", [body], partner="tester", assertion=self.assertion(caller, "tester"))
+        assertion = self.assertion(caller, "tester")
+        text = self.forge.envelope("ITI-51", [body], partner="tester", assertion=assertion)
         return self._soap(self.forge.simple("ITI-51", text, "tester"))
 
     def retrieve(self, caller: Caller, *documents: str) -> Answer:
@@ -241,8 +242,8 @@ def several(kind: type, *rest: Any) -> tuple[Any, ...]:
 
 
 def cases(world: World) -> dict[str, PatientRights]:
-    first, last = world.documents[4].unique_id, world.documents[17].unique_id
-    some = frozenset({first, last, world.documents[0].unique_id})
+    # one of ours, and one of each rank that others wrote
+    some = frozenset(world.documents[at].unique_id for at in (0, 1, 3, 17))
     return {
         "nothing": PatientRights(),
         "closed": PatientRights(open=False),
