@@ -109,7 +109,7 @@ def _p1_subject(case: Case) -> _Step:
     """Found and active in exactly the directory of its kind, and asking for the patient of its token."""
     who = case.principal
     if case.standing.missing is not None:
-        return _Step(f"P1 {case.standing.missing}", "SUBJECT_UNKNOWN")
+        return _Step(f"P1 deny SUBJECT_UNKNOWN {case.standing.missing}", "SUBJECT_UNKNOWN")
     if not who.subject or (case.role is not None and who.kind not in case.role.kinds):
         return _P1_UNKNOWN
     if who.expires is not None and who.expires <= case.at:

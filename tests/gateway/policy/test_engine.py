@@ -14,8 +14,19 @@ from gateway.declare.actions import Action
 from gateway.errors import Defect
 from gateway.policy.engine import EMERGENCY_OBLIGATIONS
 from gateway.policy.model import Policy
-from gateway.record.access import AccessLevel, Decision, Listing, Mandate, Opposition, PatientRights, Period
+from gateway.record.access import (
+    AccessLevel,
+    Decision,
+    Listing,
+    Mandate,
+    Opposition,
+    PatientRights,
+    Period,
+    Raising,
+    Standing,
+)
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
+from gateway.stores.search import visible
 
 Ask = Callable[..., Decision]
 Person = Callable[..., Principal]
@@ -34,6 +45,7 @@ DENIALS: dict[str, tuple[int, str, dict[str, Any], dict[str, Any]]] = {
     "other patient": (1, "PATIENT_MISMATCH", {"patient": OTHER}, {}),
     "closed": (2, "DSP_UNAVAILABLE", {}, {"open": False}),
     "opposed": (3, "CONSENT", {}, {"oppositions": (Opposition(),)}),
+    "opposed until later": (3, "CONSENT", {}, {"oppositions": (Opposition(None, Period(None, AT + DAY)),)}),
     "opposed to purpose": (3, "CONSENT", {"purpose": "TREAT"}, {"oppositions": (Opposition("TREAT"),)}),
     "person listed": (4, "BLACKLIST", {}, {"blacklist": (Listing("dr-1"),)}),
     "organisation listed": (4, "BLACKLIST", {}, {"blacklist": (Listing(ORGANISATION),)}),
@@ -245,6 +257,50 @@ def test_the_white_list_alone_counts_even_for_a_role_that_needs_no_relation(ask:
     lenient = replace(policy, roles={("2.999.1.1", "PHYSICIAN"): free}, relation_assumed=False)
     assert ask(policy=lenient).permitted
     assert ask(policy=lenient, rights=PatientRights(whitelist_only=True)).reason == "RELATION"
+
+
+@pytest.mark.parametrize(
+    ("rank", "period", "veiled"),
+    [
+        (1, Period(), False),
+        (2, Period(), True),
+        (3, Period(), True),
+        (2, Period(AT - DAY, AT), False),
+        (2, Period(AT, None), True),
+        (2, Period(AT + DAY, None), False),
+    ],
+)
+def test_a_document_raised_above_the_level_is_veiled_while_it_is(
+    ask: Ask, rank: int, period: Period, *, veiled: bool
+) -> None:
+    grant = ask(rights=PatientRights(raisings=(Raising(frozenset({"d1"}), rank, period),))).grant
+    assert grant is not None
+    assert grant.veiled == (frozenset({"d1"}) if veiled else frozenset())
+    for author, seen in ((ORGANISATION, True), ("2.999.5.9", not veiled)):
+        assert visible(grant, rank=1, document_class="x", unique_id="d1", organisation=author) is seen
+
+
+def test_a_raised_document_is_lifted_by_name_and_by_level(ask: Ask) -> None:
+    raised = PatientRights(raisings=(Raising(frozenset({"d1"}), 2),))
+    by_level = ask(rights=replace(raised, levels=(AccessLevel("dr-1", 2),))).grant
+    by_name = ask(rights=replace(raised, whitelist=(Listing("dr-1", documents=frozenset({"d1"})),))).grant
+    assert by_level is not None
+    assert by_name is not None
+    assert (by_level.veiled, by_name.veiled) == (frozenset(), frozenset())
+
+
+def test_the_directory_adds_names_by_which_lists_may_call_the_subject(ask: Ask) -> None:
+    rights = PatientRights(blacklist=(Listing("hpd:42"),))
+    assert ask(rights=rights).permitted
+    decision = ask(rights=rights, standing=Standing(names=frozenset({"hpd:42"})))
+    assert (decision.permitted, decision.reason) == (False, "BLACKLIST")
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_whom_the_directory_does_not_know_is_refused_first(ask: Ask, action: Action) -> None:
+    decision = ask(action=action, rights=None, standing=Standing(missing="inactive"))
+    assert (decision.permitted, decision.reason) == (False, "SUBJECT_UNKNOWN")
+    assert decision.path == ("P1 deny SUBJECT_UNKNOWN inactive",)
 
 
 def test_denied_documents_are_hidden_and_not_lifted(ask: Ask) -> None:

@@ -24,6 +24,7 @@ from gateway.record.access import (
     PatientRights,
     Period,
     Raising,
+    Standing,
 )
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.stores.search import visible
@@ -50,6 +51,10 @@ MANDATES = st.builds(
 )
 LEVELS = st.builds(AccessLevel, st.sampled_from(NAMES), st.integers(-1, 5), PERIODS)
 
+RAISINGS = st.builds(
+    Raising, st.frozensets(st.sampled_from(DOCUMENTS), max_size=2), st.integers(-1, 5), PERIODS
+)
+
 
 def several(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.lists(strategy, max_size=3).map(tuple)
@@ -68,9 +73,7 @@ RIGHTS = st.builds(
     emergency_rank=st.integers(-1, 5),
     relations=several(LISTINGS),
     default_rank=st.integers(1, 3),
-    raisings=several(
-        st.builds(Raising, st.frozensets(st.sampled_from(DOCUMENTS), max_size=2), st.integers(-1, 5), PERIODS)
-    ),
+    raisings=several(RAISINGS),
 )
 # Rights under which most questions get past the first rules, so that the later ones are met.
 OPEN_RIGHTS = st.builds(
@@ -201,6 +204,34 @@ def test_raising_confidentiality_never_adds_a_reader(
 
 
 @MANY
+@given(who=ANYBODY, action=ACTIONS, rights=ANY_RIGHTS, more=RAISINGS)
+def test_what_the_patient_raises_never_adds_a_reader(
+    asked: Asked, who: Principal, action: Action, rights: PatientRights, more: Raising
+) -> None:
+    before, after = asked(who, action, rights), replace(rights, raisings=(*rights.raisings, more))
+    assert narrower(asked(who, action, after), before)
+    higher = replace(after, raisings=(*rights.raisings, replace(more, rank=more.rank + 1)))
+    assert narrower(asked(who, action, higher), asked(who, action, after))
+
+
+@MANY
+@given(who=ANYBODY, action=ACTIONS, rights=ANY_RIGHTS)
+def test_whom_the_directory_does_not_know_is_never_permitted(
+    policy: Policy, who: Principal, action: Action, rights: PatientRights
+) -> None:
+    decision = decide(
+        policy=policy,
+        principal=who,
+        action=action,
+        rights=rights,
+        patient=PATIENT,
+        at=AT,
+        standing=Standing(missing="unknown"),
+    )
+    assert (decision.permitted, decision.rule, decision.grant) == (False, "P1", None)
+
+
+@MANY
 @given(who=ANYBODY, action=ACTIONS, rights=ANY_RIGHTS, seed=st.integers(0, 999))
 def test_the_order_of_entries_is_irrelevant(
     asked: Asked, who: Principal, action: Action, rights: PatientRights, seed: int
@@ -210,7 +241,7 @@ def test_the_order_of_entries_is_irrelevant(
     def mixed(entries: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(shuffle.sample(entries, len(entries)))
 
-    names = ("blacklist", "whitelist", "mandates", "levels", "relations")
+    names = ("blacklist", "whitelist", "mandates", "levels", "relations", "oppositions", "raisings")
     other = replace(rights, **{name: mixed(getattr(rights, name)) for name in names})
     assert asked(who, action, rights) == asked(who, action, other)
 
