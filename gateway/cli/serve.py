@@ -15,6 +15,7 @@ from gateway.audit.record import AuditFacts
 from gateway.cli.alarms import Alarms
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.doors import doors
+from gateway.cli.forwarding import forwarders
 from gateway.cli.keeper import keep
 from gateway.cli.operations import operations_app
 from gateway.cli.sending import deliverer
@@ -88,6 +89,7 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     keeper = asyncio.create_task(keep(gateway)) if index == 0 else None
     sender = deliverer(gateway) if index == 0 else None
     sending = asyncio.create_task(sender.run()) if sender is not None else None
+    forwarding = [asyncio.create_task(each.run()) for each in forwarders(gateway)] if index == 0 else []
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
     ready()
     await until_stopped()
@@ -97,9 +99,10 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
         await asyncio.gather(sending, sender.stop(settings.server.drain_seconds), return_exceptions=True)
     await alarms.tell(_activity(gateway, events.APPLICATION_STOP))
     await alarms.finish()
-    if keeper is not None:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+    ending = [*forwarding, *([keeper] if keeper is not None else [])]
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
     await gateway.close()
 
 

@@ -18,6 +18,7 @@ from gateway.config.values import (
     Oid,
     Percent,
     Port,
+    RepositoryAddress,
     Seconds,
     Text,
 )
@@ -268,6 +269,31 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class AuditDestination:
+    """An audit record repository of somebody else, to which our audit messages are sent (ITI-20).
+
+    `trust` are the authorities of its certificate, if others than those of our partners.
+    """
+
+    name: Name
+    address: RepositoryAddress
+    trust: FilePath | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Audit:
+    """Where audit messages go beside our own store.
+
+    `resend_seconds`: syslog over TLS has no acknowledgement (RFC 5425); after a break, what was sent within
+    this time is sent once more. `retry_seconds` is the pause after a failure.
+    """
+
+    destinations: tuple[AuditDestination, ...] = ()
+    resend_seconds: Seconds = 60.0
+    retry_seconds: Seconds = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Settings:
     """Everything passerelle.toml may say; paths are absolute or below the folder of that file."""
 
@@ -284,4 +310,5 @@ class Settings:
     policy: Policy = Field(default_factory=Policy)
     nodes: Nodes = Field(default_factory=Nodes)
     outbox: Outbox = Field(default_factory=Outbox)
+    audit: Audit = Field(default_factory=Audit)
     limits: Limits = Field(default_factory=Limits)

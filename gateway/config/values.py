@@ -29,6 +29,7 @@ def _database_below_folder(value: Any, info: ValidationInfo) -> Any:
 
 _HOST = r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
 _CALLBACK = re.compile(rf"https://{_HOST}(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*/?")
+_SYSLOG = re.compile(rf"(tls|udp)://{_HOST}:[0-9]{{1,5}}")
 _MLLP = re.compile(rf"mllps://{_HOST}:[0-9]{{1,5}}")
 
 
@@ -45,6 +46,13 @@ def _notice(value: str) -> str:
         return _callback(value)
     if _MLLP.fullmatch(value) is None:
         raise ValueError("expected mllps://host:port and nothing behind it")
+    return _with_port(value)
+
+
+def _repository(value: str) -> str:
+    """An audit record repository: syslog over TLS, or over UDP where the net is safe in itself."""
+    if _SYSLOG.fullmatch(value) is None:
+        raise ValueError("expected tls://host:port, or udp://host:port, and nothing behind it")
     return _with_port(value)
 
 
@@ -67,6 +75,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,6
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 CallbackAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_callback)]
 NoticeAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_notice)]
+RepositoryAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_repository)]
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Flag = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=0, le=65535, strict=True)]

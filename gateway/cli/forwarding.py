@@ -1,0 +1,145 @@
+"""Sends our audit trail to the repositories of others: in order, at least once, without delay to anybody.
+
+The sealed trail is the queue; each receiver has its own place in it, and one that is away delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from prometheus_client import Gauge
+
+from gateway.audit.syslog import syslog_message
+from gateway.cli.compose import Gateway
+from gateway.client.syslog import SyslogLine, connect
+from gateway.config.settings import AuditDestination
+from gateway.errors import GatewayError, Outdated
+from gateway.stores.forwarding import ForwardingStore, Sent
+from gateway.stores.work import UnitOfWork
+from gateway.transport.tls import client_context
+
+BATCH = 500
+LOOK_SECONDS = 0.5
+OWNED_SECONDS = 30.0
+
+_SENT = Gauge("passerelle_audit_sent", "Messages of the audit trail handed to a receiver.", ["destination"])
+
+
+@dataclass(slots=True)
+class Forwarder:
+    """Sends to one receiver until cancelled. A failure is logged when it begins, and tried again."""
+
+    gateway: Gateway
+    destination: AuditDestination
+    owner: str = field(default_factory=lambda: uuid4().hex)
+    _state: Sent = field(default_factory=Sent)
+    _known: str | None = None
+    _handed: deque[tuple[float, int]] = field(default_factory=deque)
+    _failing: str | None = None
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        while True:
+            try:
+                if await self._take():
+                    await self._serve()
+            except Outdated:
+                self._tell("another process sends to this receiver")
+            except GatewayError as error:
+                self._tell(error.detail)
+            await asyncio.sleep(self.gateway.settings.audit.retry_seconds)
+
+    async def _take(self) -> bool:
+        """Whether it is ours to send to this receiver."""
+        self._state, self._known = await self._store.read(self.destination.name)
+        return self._state.owner in {"", self.owner} or self._state.until < time.time()
+
+    async def _serve(self) -> None:
+        """Sends until the connection breaks; what may have been lost with the one before goes first."""
+        line = await connect(self.destination.address, self._context())
+        self._handed.clear()
+        again, at = self._state.sent, self._state.settled
+        try:
+            await self._keep(self._state)
+            self._tell(None)
+            while True:
+                at = await self._batch(line, at, again)
+        finally:
+            await line.close()
+
+    async def _batch(self, line: SyslogLine, start: int, again: int) -> int:
+        """Sends what follows a position; gives the next one. Noted first, so that repetitions are marked."""
+        rows = await self.gateway.engine.journal.sealed_rows(start, BATCH)
+        end = rows[-1].position + 1 if rows else start
+        settled = self._settled()
+        state = replace(self._state, settled=settled, sent=max(self._state.sent, end))
+        if state != self._state or self._state.until - time.time() < OWNED_SECONDS / 2:
+            await self._keep(state)
+        if not rows:
+            await line.send(())
+            await asyncio.sleep(LOOK_SECONDS)
+            return start
+        await line.send([self._message(row, again) for row in rows])
+        self._handed.append((time.monotonic(), end))
+        _SENT.labels(self.destination.name).set(end)
+        return end
+
+    def _settled(self) -> int:
+        """All before this was handed over so long ago, on this connection, that it has arrived."""
+        settled = self._state.settled
+        old = time.monotonic() - self.gateway.settings.audit.resend_seconds
+        while self._handed and self._handed[0][0] <= old:
+            settled = max(settled, self._handed.popleft()[1])
+        return settled
+
+    def _message(self, row: Any, again: int) -> bytes:
+        here = self.gateway.engine.here
+        return syslog_message(
+            row.message,
+            at=datetime.fromtimestamp(row.at / 1000, UTC),
+            outcome=row.outcome,
+            host=here.network_id,
+            process=here.process_id or "-",
+            position=row.position,
+            repeated=row.position < again,
+        )
+
+    async def _keep(self, state: Sent) -> None:
+        work = UnitOfWork()
+        state = replace(state, owner=self.owner, until=time.time() + OWNED_SECONDS)
+        known = self._store.write(work, self.destination.name, self._known, state)
+        await self.gateway.engine.committer.commit(work)
+        self._state, self._known = state, known
+
+    @property
+    def _store(self) -> ForwardingStore:
+        return ForwardingStore(self.gateway.database)
+
+    def _context(self) -> ssl.SSLContext | None:
+        if self.destination.address.startswith("udp:"):
+            return None
+        tls = self.gateway.settings.tls
+        return client_context(replace(tls, trust=self.destination.trust or tls.trust))
+
+    def _tell(self, failing: str | None) -> None:
+        """The operators learn that it fails, and that it works again; not how often it was tried."""
+        if failing == self._failing:
+            return
+        self._failing = failing
+        log, name = self.gateway.engine.log, self.destination.name
+        if failing is None:
+            log.warning("audit destination reached", destination=name)
+        else:
+            log.error("audit destination fails", destination=name, reason=failing)
+
+
+def forwarders(gateway: Gateway) -> list[Forwarder]:
+    """One for each receiver of the settings."""
+    return [Forwarder(gateway, each) for each in gateway.settings.audit.destinations]
