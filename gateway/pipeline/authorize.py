@@ -96,13 +96,17 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
         (identity, await patients.find(identity) if domain.accepts(identity.root) else None)
         for identity in target.patients
     ]
+    if target.persons:
+        held = await _owners(await engine.services.registry.identities(target.persons), engine)
+        found += [each for each in held if each[0] is not None and domain.accepts(each[0].root)]
     keys: set[int] = set()
     for naming in target.named:
         keys |= await engine.services.registry.owners(
             naming.kind, naming.by, naming.values, linked=naming.linked
         )
     if keys:
-        found += [each for each in await _owners(keys, engine) if each[0] not in target.patients]
+        known = {identity for identity, _ in found}
+        found += [each for each in await _owners(keys, engine) if each[0] not in known]
     return found
 
 

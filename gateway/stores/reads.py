@@ -166,6 +166,10 @@ OWNERS = {
 OWNERS["content", "unique_id"] = select(tables.content.c.record_key.label("patient_key")).where(
     tables.content.c.unique_id.in_(_NAMES)
 )
+OWNERS["consent", "logical_id"] = (
+    select(tables.consent.c.patient_key).where(tables.consent.c.id.in_(_NAMES)).distinct()
+)
+PERSONS = select(tables.patient.c.key.label("patient_key")).where(tables.patient.c.person.in_(_NAMES))
 STORED = select(tables.entry).where(tables.entry.c.uuid.in_(_NAMES))
 LINKED = {
     (kind.name, column): _linked(kind, column)
