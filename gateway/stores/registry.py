@@ -129,6 +129,13 @@ class RegistryStore:
         rows = await self._database.fetch(reads.NAMED_DOCUMENTS, {"names": list(names)})
         return [NamedDocument(*tuple(row)) for row in rows]
 
+    async def members(self, folders: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The documents in folders, by uniqueIds; names that are no folders are passed over."""
+        found: dict[str, set[str]] = {}
+        for row in await self._database.fetch(reads.MEMBERS, {"names": list(folders)}):
+            found.setdefault(row.folder, set()).add(row.document)
+        return {name: frozenset(documents) for name, documents in found.items()}
+
     async def submitted(self, unique_id: str) -> str | None:
         """The digest of the submission whose SubmissionSet has this uniqueId."""
         rows = await self._database.fetch(reads.SUBMITTED, {"names": [unique_id]})
