@@ -4,6 +4,7 @@ from gateway.declare.transaction import Profile
 from profiles.fhirbase.profile import profile_over
 from profiles.mhd.profile import PROFILE as MHD
 from profiles.pam.profile import PROFILE as PAM
+from profiles.pcf.profile import PROFILE as PCF
 from profiles.pdq.profile import PROFILE as PDQ
 from profiles.pdqm.profile import PROFILE as PDQM
 from profiles.pdqv3.profile import PROFILE as PDQV3
@@ -18,6 +19,6 @@ from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 from profiles.xpid.profile import PROFILE as XPID
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, VIGILANCE)
+_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, PCF, VIGILANCE)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

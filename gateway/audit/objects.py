@@ -33,6 +33,9 @@ TRACE_ID = Code(
     "XrequestId", "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "X-Request-Id"
 )
 
+RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
+"""The coding scheme of what a resource is (BALP)."""
+
 IDENTIFIER_TYPE_DETAIL = "urn:ihe:iti:xpid:2017:patientIdentifierType"
 REPOSITORY_DETAIL = "Repository Unique ID"
 HOME_DETAIL = "ihe:homeCommunityID"
@@ -92,6 +95,11 @@ def document_object(
 def registry_object(uuid: str, kind: Code) -> AuditObject:
     """A removed registry object by its entryUUID, with what it was (RMD 3.62.5.1)."""
     return AuditObject(uuid, kind, _SYSTEM, _REPORT, life_cycle=DELETED)
+
+
+def resource_object(logical_id: str, kind: Code) -> AuditObject:
+    """A FHIR resource by its logical id, with its type (BALP 3:5.7.4)."""
+    return AuditObject(logical_id, kind, _SYSTEM, _REPORT)
 
 
 def query_object(

@@ -12,7 +12,9 @@ from gateway.bindings.fhirrequest import JSON, XML
 from gateway.declare.bindings import Fhir
 from gateway.declare.transaction import AnyTransaction
 
-_RESOURCE = re.compile(r"/(?P<type>[A-Z][A-Za-z]*)(?P<instance>/\{id\})?")
+_RESOURCE = re.compile(
+    r"/(?P<type>[A-Z][A-Za-z]*)(?P<instance>/\{id\})?(?P<history>/_history(?:/\{version\})?)?"
+)
 _OPERATION = re.compile(r"(?:/(?P<type>[A-Z][A-Za-z]*)(?:/\{id\})?)?/\$(?P<name>[a-z-]+)")
 _SECURITY_TYPES = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _SECURITY = (
@@ -25,6 +27,7 @@ _TYPE_INTERACTIONS = MappingProxyType({"GET": "search-type", "POST": "create"})
 _INSTANCE_INTERACTIONS = MappingProxyType(
     {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 )
+_VERSIONS = MappingProxyType({"/_history": "history-instance", "/_history/{version}": "vread"})
 # What a resource whose interaction names it by a search can do beside (FHIR R4 CapabilityStatement).
 _CONDITIONAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -129,5 +132,7 @@ def _interactions(
             continue
         of_instance = match["instance"] or (binding.conditional and binding.method != "POST")
         codes = _INSTANCE_INTERACTIONS if of_instance else _TYPE_INTERACTIONS
-        if binding.method in codes:
+        if match["history"]:
+            yield match["type"], _VERSIONS[match["history"]], transaction, binding
+        elif binding.method in codes:
             yield match["type"], codes[binding.method], transaction, binding

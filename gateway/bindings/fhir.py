@@ -65,6 +65,7 @@ class Envelope:
     content_type: str
     strict: bool
     authorization: str
+    if_match: str
     digest: bytes
     request: Request
     variables: dict[str, str] = field(default_factory=dict)
@@ -103,6 +104,7 @@ class FhirForm:
             content_type=raw.headers.get("content-type", ""),
             strict=strict(raw.headers.get("prefer", "")),
             authorization=raw.headers.get("authorization", ""),
+            if_match=raw.headers.get("if-match", ""),
             digest=raw.digest(),
             request=_request(raw),
         )
@@ -144,6 +146,7 @@ class FhirForm:
                 base=self.base,
                 strict=envelope.strict,
                 resource=resource,
+                if_match=envelope.if_match,
             ),
             assertion=bearer_assertion(envelope.authorization),
             digest=envelope.digest,

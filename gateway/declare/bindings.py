@@ -134,6 +134,8 @@ class FhirRequest:
     base: str
     strict: bool = False
     resource: Mapping[str, Any] | None = None
+    if_match: str = ""
+    """The version that the caller has seen, as its ETag (RFC 9110 13.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)

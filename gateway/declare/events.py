@@ -41,6 +41,7 @@ class ObjectKind(Enum):
     DOCUMENT = "document"
     QUERY = "query"
     REGISTRY_OBJECT = "registry-object"
+    RESOURCE = "resource"
 
 
 # --- EventID -------------------------------------------------------------------------------------
@@ -207,6 +208,14 @@ def rest_event(code: str, title: str, action: EventAction) -> AuditEvent:
         sent_action=action,
         objects=frozenset({ObjectKind.QUERY}),
     )
+
+
+def resource_event(code: str, title: str, action: EventAction) -> AuditEvent:
+    """A RESTful operation C, R, U, D, or E for a search, on a resource about a patient (BALP 3:5.7.4)."""
+    objects = {ObjectKind.PATIENT, ObjectKind.RESOURCE}
+    if action is EventAction.EXECUTE:
+        objects = {ObjectKind.PATIENT, ObjectKind.QUERY}
+    return replace(rest_event(code, title, action), objects=frozenset(objects))
 
 
 def removal_event(code: str, title: str, removed: ObjectKind) -> AuditEvent:

@@ -33,7 +33,7 @@ class Actors:
 class Naming:
     """Registry objects a request names, whose patients must be found before the decision.
 
-    `kind` is "document", "submission-set", "folder", "association" or "any"; `by` is "uuid",
+    `kind` is "document", "submission-set", "folder", "association" or "any", or "consent"; `by` is "uuid",
     "unique-id" or "logical-id". `linked`: the answer follows associations, which may belong to others.
     """
 
@@ -69,6 +69,8 @@ class Target:
     """What a request is about: input of the decision and of the audit entry."""
 
     patients: tuple[PatientId, ...] = ()
+    persons: tuple[int, ...] = ()
+    """Patients named by their logical ids: their identifiers in the affinity domain are decided on."""
     merged: tuple[PatientId, ...] = ()
     named: tuple[Naming, ...] = ()
     candidates: Candidates | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +13,10 @@ from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
 from gateway.policy.engine import decide as decide_one
 from gateway.policy.engine import has_profile
-from gateway.record.access import Decision, Grant, Scope, Standing
+from gateway.record.access import Decision, Grant, PatientRights, Scope, Standing
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
+from gateway.rights.folders import names_of, widened
 from gateway.rights.rights_json import combined, from_json
 from gateway.stores.search import visible
 
@@ -37,7 +39,11 @@ async def decide(
     records = await _records(target, engine)
     if target.candidates is not None and has_profile(engine.policies.current(), principal, action):
         records += await _owners(await _matching(target.candidates, engine), engine)
-    decided = [(identity, record, _ask(asked, identity, record, engine)) for identity, record in records]
+    rights = await _rights([record for _, record in records], engine)
+    decided = [
+        (identity, record, _ask(asked, identity, said, engine))
+        for (identity, record), said in zip(records, rights, strict=True)
+    ]
     if action.writes:
         _refuse_unknown(decided)
     if not decided:
@@ -96,13 +102,17 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
         (identity, await patients.find(identity) if domain.accepts(identity.root) else None)
         for identity in target.patients
     ]
+    if target.persons:
+        held = await _owners(await engine.services.registry.identities(target.persons), engine)
+        found += [each for each in held if each[0] is not None and domain.accepts(each[0].root)]
     keys: set[int] = set()
     for naming in target.named:
         keys |= await engine.services.registry.owners(
             naming.kind, naming.by, naming.values, linked=naming.linked
         )
     if keys:
-        found += [each for each in await _owners(keys, engine) if each[0] not in target.patients]
+        known = {identity for identity, _ in found}
+        found += [each for each in await _owners(keys, engine) if each[0] not in known]
     return found
 
 
@@ -123,11 +133,23 @@ async def _matching(candidates: Candidates, engine: Engine) -> set[int]:
     return keys
 
 
-def _ask(asked: _Asked, identity: PatientId | None, record: PatientRecord | None, engine: Engine) -> Decision:
+async def _rights(records: Sequence[PatientRecord | None], engine: Engine) -> Sequence[PatientRights | None]:
+    """What each patient decided, None without a record of its own; folders with the documents in them."""
+    found = [
+        combined([from_json(each) for each in record.rights])
+        if record is not None and not record.subsumed
+        else None
+        for record in records
+    ]
+    names = frozenset().union(*(names_of(each) for each in found if each is not None))
+    if not names:
+        return found
+    members = await engine.services.registry.members(names)
+    return [widened(each, members) if each is not None else None for each in found]
+
+
+def _ask(asked: _Asked, identity: PatientId | None, rights: PatientRights | None, engine: Engine) -> Decision:
     """The decision on one record; where the request does more than its transaction, the first refusal."""
-    rights = None
-    if record is not None and not record.subsumed:
-        rights = combined([from_json(each) for each in record.rights])
     decision: Decision | None = None
     for action in (asked.action, *asked.target.also):
         decided = decide_one(

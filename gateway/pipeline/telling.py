@@ -9,6 +9,7 @@ from gateway.audit.alerts import security_alert, user_authentication
 from gateway.audit.objects import (
     DELETED,
     IDENTIFIER_TYPE_DETAIL,
+    RESOURCE_TYPES,
     SUBMISSION_SET_NODE,
     UNKNOWN_OBJECT,
     AuditObject,
@@ -17,6 +18,7 @@ from gateway.audit.objects import (
     patient_object,
     query_object,
     registry_object,
+    resource_object,
     submission_set_object,
 )
 from gateway.audit.record import AuditFacts, Participant, human_of
@@ -180,6 +182,8 @@ def _objects(
             )
         if ObjectKind.REGISTRY_OBJECT in event.objects:
             yield from (registry_object(name, kind) for name, kind in made.objects or _named(target))
+        if ObjectKind.RESOURCE in event.objects:
+            yield from (resource_object(name, kind) for name, kind in made.objects or _resources(target))
         if ObjectKind.QUERY in event.objects and target.query is not None:
             query = target.query
             told = (*details, *query.details)
@@ -195,6 +199,17 @@ def _objects(
 def _named(target: Target) -> Iterable[tuple[str, Code]]:
     """Objects of a request that failed: what they are was not looked up."""
     return ((name, UNKNOWN_OBJECT) for naming in target.named for name in naming.values)
+
+
+def _resources(target: Target) -> Iterable[tuple[str, Code]]:
+    """Resources that a request names by their logical ids."""
+    kinds = {naming.kind: Code(naming.kind.title(), RESOURCE_TYPES) for naming in target.named}
+    return (
+        (name, kinds[naming.kind])
+        for naming in target.named
+        if naming.by == "logical-id"
+        for name in naming.values
+    )
 
 
 def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:

@@ -105,6 +105,22 @@ def _memberships() -> Select[Any]:
     )
 
 
+def _members() -> Select[Any]:
+    """The documents that are in folders now, by the uniqueIds of all their versions."""
+    held, folder, document = tables.association.c, tables.folder.c, tables.entry.c
+    return (
+        select(folder.unique_id.label("folder"), document.unique_id.label("document"))
+        .join(tables.association, held.source == folder.uuid)
+        .join(tables.entry, document.uuid == held.target)
+        .where(
+            held.relation == Relation.HAS_MEMBER.value,
+            held.status == _APPROVED,
+            folder.unique_id.in_(_NAMES),
+        )
+        .distinct()
+    )
+
+
 def _dependents() -> Select[Any]:
     """What hangs on the names, and on that again; UNION ends where associations lead in a circle."""
     found = _hanging_on(lambda target: target.in_(_NAMES)).cte("dependent", recursive=True)
@@ -166,6 +182,10 @@ OWNERS = {
 OWNERS["content", "unique_id"] = select(tables.content.c.record_key.label("patient_key")).where(
     tables.content.c.unique_id.in_(_NAMES)
 )
+OWNERS["consent", "logical_id"] = (
+    select(tables.consent.c.patient_key).where(tables.consent.c.id.in_(_NAMES)).distinct()
+)
+PERSONS = select(tables.patient.c.key.label("patient_key")).where(tables.patient.c.person.in_(_NAMES))
 STORED = select(tables.entry).where(tables.entry.c.uuid.in_(_NAMES))
 LINKED = {
     (kind.name, column): _linked(kind, column)
@@ -183,6 +203,7 @@ LINKS = _links()
 TOUCHING = _touching()
 NAMED_DOCUMENTS = _named_documents()
 MEMBERSHIPS = _memberships()
+MEMBERS = _members()
 DEPENDENTS = _dependents()
 TRANSFORMS = _transforms()
 SUBMITTED = select(tables.submission_set.c.digest).where(tables.submission_set.c.unique_id.in_(_NAMES))

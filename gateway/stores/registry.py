@@ -111,6 +111,11 @@ class RegistryStore:
                 found |= {row.patient_key for row in rows}
         return found
 
+    async def identities(self, persons: Sequence[int]) -> set[int]:
+        """Record keys of all identifiers of some persons; input of the decision."""
+        rows = await self._database.fetch(reads.PERSONS, {"names": list(persons)})
+        return {row.patient_key for row in rows}
+
     async def owners_of(
         self, kind: Kind, conditions: Sequence[Condition], limit: int, seconds: float
     ) -> set[int] | None:
@@ -123,6 +128,13 @@ class RegistryStore:
         """The documents some uniqueIds or entryUUIDs stand for; input of the decision on each."""
         rows = await self._database.fetch(reads.NAMED_DOCUMENTS, {"names": list(names)})
         return [NamedDocument(*tuple(row)) for row in rows]
+
+    async def members(self, folders: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The documents in folders, by uniqueIds; names that are no folders are passed over."""
+        found: dict[str, set[str]] = {}
+        for row in await self._database.fetch(reads.MEMBERS, {"names": list(folders)}):
+            found.setdefault(row.folder, set()).add(row.document)
+        return {name: frozenset(documents) for name, documents in found.items()}
 
     async def submitted(self, unique_id: str) -> str | None:
         """The digest of the submission whose SubmissionSet has this uniqueId."""

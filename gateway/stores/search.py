@@ -12,6 +12,7 @@ from enum import Enum, unique
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     Table,
@@ -70,6 +71,7 @@ class Kind:
 
     `ranked` rows are granted by rank and class; `linking` rows only if no end of theirs is a document
     that is not granted: an association never tells the id of a document that its reader may not see.
+    `closing` rows can be hidden by their uniqueId as documents are, and the associations with them.
     `current` are columns with the value they have in objects that are not history (Metadata Update);
     `sought` are kinds of multiple values with an index of their own.
     """
@@ -80,6 +82,7 @@ class Kind:
     owner: str = ""
     ranked: bool = False
     linking: bool = False
+    closing: bool = False
     current: tuple[tuple[str, Any], ...] = ()
     sought: frozenset[str] = frozenset()
 
@@ -100,6 +103,7 @@ FOLDER = Kind(
     tables.folder,
     tables.package_value,
     "package_key",
+    closing=True,
     current=(("latest", True), _APPROVED),
     sought=frozenset({"code"}),
 )
@@ -206,6 +210,8 @@ def _alike(groups: Iterable[tuple[Grant, list[int]]]) -> list[tuple[Grant, list[
 
 
 def _grant_shape(kind: Kind, grant: Grant) -> tuple[bool, ...]:
+    if kind.closing:
+        return bool(grant.hidden), bool(grant.veiled)
     if not (kind.ranked or kind.linking):
         return ()
     return (
@@ -266,7 +272,19 @@ def _hidden_end(groups: Sequence[tuple[Grant, list[int]]]) -> ColumnElement[bool
         *(_granted(number, ENTRY, grant) for number, (grant, _) in enumerate(groups))
     )
     # A comparison with an absent class or organisation is neither true nor false; only true will do.
-    return exists().where(document.uuid.in_([end.source, end.target]), granted.is_not(true()))
+    found = exists().where(document.uuid.in_([end.source, end.target]), granted.is_not(true()))
+    closed = [each for number, (grant, _) in enumerate(groups) for each in _named_hidden(number, grant)]
+    if not closed:
+        return found
+    folder = tables.folder.c
+    named = or_(*(folder.unique_id.in_(each) for each in closed))
+    return or_(found, exists().where(folder.uuid.in_([end.source, end.target]), named))
+
+
+def _named_hidden(number: int, grant: Grant) -> list[BindParameter[Any]]:
+    """The names of what a grant hides: documents, and folders among them."""
+    parts = (("hidden", grant.hidden), ("veiled", grant.veiled))
+    return [bindparam(f"g{number}_{name}", expanding=True) for name, values in parts if values]
 
 
 def _clause(kind: Kind, number: int, item: Condition) -> ColumnElement[bool]:
@@ -343,6 +361,8 @@ def _granted(number: int, kind: Kind, grant: Grant) -> ColumnElement[bool]:
     clauses: list[ColumnElement[bool]] = [
         table.c.patient_key.in_(bindparam(f"g{number}_keys", expanding=True))
     ]
+    if kind.closing:
+        clauses += [table.c.unique_id.not_in(each) for each in _named_hidden(number, grant)]
     if kind.ranked:
         if grant.rank < HIGHEST_RANK:
             visible: list[ColumnElement[bool]] = [table.c.rank <= bindparam(f"g{number}_rank")]
@@ -370,6 +390,12 @@ def _own(number: int, table: Table, grant: Grant) -> ColumnElement[bool]:
 
 def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dict[str, Any]:
     values: dict[str, Any] = {f"g{number}_keys": keys}
+    if kind.ranked or kind.linking or kind.closing:
+        values |= {
+            f"g{number}_{name}": sorted(named)
+            for name, named in (("hidden", grant.hidden), ("veiled", grant.veiled))
+            if named
+        }
     if not (kind.ranked or kind.linking):
         return values
     if grant.rank < HIGHEST_RANK:
@@ -380,10 +406,6 @@ def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dic
         values[f"g{number}_organisation"] = grant.organisation
     if grant.classes is not None:
         values[f"g{number}_classes"] = sorted(grant.classes)
-    if grant.hidden:
-        values[f"g{number}_hidden"] = sorted(grant.hidden)
-    if grant.veiled:
-        values[f"g{number}_veiled"] = sorted(grant.veiled)
     return values
 
 

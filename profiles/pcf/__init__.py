@@ -1,0 +1,1 @@
+"""PCF: privacy consents of patients as FHIR resources (PCF 1:53)."""

@@ -1,0 +1,1 @@
+"""What a Consent must hold (`form`), and who may say what in it (`decisions`)."""

@@ -1,0 +1,1 @@
+"""Consent resources ⇄ directives (PCF 3:6.6)."""
