@@ -30,6 +30,17 @@ class NodeNotPermitted(GatewayError):
     """The node is known, but not enrolled for this transaction."""
 
 
+# --- operators ---------------------------------------------------------------------------------
+
+
+class OperatorRefused(GatewayError):
+    """An operator who is not let in, or not for this. `reason` is for the operators' trail only."""
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 # --- the envelope ------------------------------------------------------------------------------
 
 

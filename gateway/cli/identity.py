@@ -135,10 +135,13 @@ def reindex(
     ] = False,
 ) -> None:
     """Renew traits and tokens that were written in an older form; the server may run meanwhile."""
+    from gateway.cli.operator import administering  # noqa: PLC0415
     from gateway.cli.reindexing import reindexed  # noqa: PLC0415
     from gateway.cli.settings import load_settings  # noqa: PLC0415
 
-    told = asyncio.run(reindexed(load_settings(config), everything=everything))
+    settings = load_settings(config)
+    with administering(settings, "identity-manager", "identity reindex"):
+        told = asyncio.run(reindexed(settings, everything=everything))
     left = f", {told.outdated} changed meanwhile: run it again" if told.outdated else ""
     print(f"{told.seen} identities looked at, {told.renewed} renewed{left}")
     raise typer.Exit(1 if told.outdated else 0)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import audit, calls, identity, matching, media, nodes, programs
+from gateway.cli import audit, calls, identity, matching, media, nodes, operator, programs
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(nodes.app, name="node", help="Partner systems: enrol, block, list.")
+app.add_typer(operator.app, name="operator", help="Operators: second factor, log in and out, trail.")
 app.add_typer(identity.app, name="identity", help="Who is whom: reviews, history, undoing, reindexing.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
@@ -38,12 +39,15 @@ def init(
     """Write a commented configuration and our keys; in integration also a test authority and partners."""
     from gateway.cli.init import create  # noqa: PLC0415
     from gateway.cli.settings import environment_of, load_settings  # noqa: PLC0415
+    from gateway.stores.marker import mark  # noqa: PLC0415
     from gateway.stores.migrate import upgrade  # noqa: PLC0415
 
     create(directory, environment_of(environment))
     print(f"configuration written to {directory / 'passerelle.toml'}")
     if environment == "integration":
-        upgrade(load_settings(directory / "passerelle.toml").database.url)
+        url = load_settings(directory / "passerelle.toml").database.url
+        upgrade(url)
+        mark(url, environment)
         print(f"start it with: passerelle serve --config {directory / 'passerelle.toml'}")
     else:
         print(f"have {directory}/pki/*.csr signed, add trust.pem and crl.pem, then: passerelle check")
@@ -58,10 +62,12 @@ def serve(
     from gateway.cli.serve import announce  # noqa: PLC0415
     from gateway.cli.serve import serve as run  # noqa: PLC0415
     from gateway.cli.settings import checked_settings  # noqa: PLC0415
+    from gateway.stores.marker import mark  # noqa: PLC0415
     from gateway.stores.migrate import upgrade  # noqa: PLC0415
 
     settings = checked_settings(config)
     upgrade(settings.database.url)
+    mark(settings.database.url, settings.environment)
     raise typer.Exit(run(settings, workers or settings.server.workers, announce))
 
 

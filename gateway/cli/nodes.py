@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.operator import administering
 from gateway.cli.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -45,7 +46,9 @@ def enrol(
         feeds=tuple(feeds or ()) or ("*",),
         bearer_allowed=bearer,
     )
-    path = write(load_settings(config), partner, csr=csr, certificate=certificate)
+    settings = load_settings(config)
+    with administering(settings, "node-manager", f"node enrol {name}"):
+        path = write(settings, partner, csr=csr, certificate=certificate)
     print(f"enrolled {name} in {path}; its certificate is {path.with_suffix('.pem')}")
 
 
@@ -58,7 +61,10 @@ def block(
     """Block a node; running servers obey within seconds."""
     from gateway.cli.init import block as write  # noqa: PLC0415
 
-    write(load_settings(config), name, blocked=not undo)
+    settings = load_settings(config)
+    act = f"node {'let in' if undo else 'block'} {name}"
+    with administering(settings, {"node-manager", "security-officer"}, act):
+        write(settings, name, blocked=not undo)
     print(f"node {name} is {'let in again' if undo else 'blocked'}")
 
 

@@ -4,6 +4,7 @@ from gateway.config.affinity import ListFile, load_affinity
 from gateway.config.check import Finding, check
 from gateway.config.load import load
 from gateway.config.nodes import NodeFile, load_node, parse_node
+from gateway.config.operators import OperatorRole, Operators
 from gateway.config.settings import (
     Assertions,
     Content,
@@ -34,6 +35,8 @@ __all__ = [
     "ListFile",
     "NodeFile",
     "Nodes",
+    "OperatorRole",
+    "Operators",
     "Outbox",
     "Policy",
     "Server",

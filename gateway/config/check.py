@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from gateway.config.affinity import load_affinity
 from gateway.config.certificates import environments_of, open_to_others
 from gateway.config.nodes import ANY_DOMAIN, NodeFile, NotifyEntry, load_node
+from gateway.config.operators import wrong
 from gateway.config.settings import Settings
 from gateway.errors import SettingsInvalid
 
@@ -53,6 +54,7 @@ def check(settings: Settings, *, now: datetime | None = None) -> list[Finding]:
         lambda: _master_key(settings),
         lambda: _issuers(settings, at),
         lambda: _switches(settings),
+        lambda: _operators(settings),
         lambda: _database(settings),
         lambda: _folders(settings),
         lambda: _affinity(settings),
@@ -220,8 +222,17 @@ def _switches(settings: Settings) -> Findings:
             for name in named
         )
     yield from (_warning(name, "is below today's recommendation") for name, on in doubtful.items() if on)
-    if not _loopback(settings.server.admin_host):
-        yield _error("server.admin_host", "the administration listener must be on a loopback address")
+
+
+def _operators(settings: Settings) -> Findings:
+    """Whoever administers over a network is known by certificate, directory and second factor."""
+    told = settings.operators
+    if not _loopback(settings.server.admin_host) and not told.configured:
+        yield _error("server.admin_host", "must be a loopback address where no [operators] are configured")
+    secret = told.bind_password_file
+    if secret is not None and secret.is_file() and open_to_others(secret):
+        yield _error(f"operators.bind_password_file: {secret}", "is open to group or others")
+    yield from (_error(f"operators.{key}", reason) for key, reason in wrong(told, settings.environment))
 
 
 def _loopback(host: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from gateway.config.operators import Operators
 from gateway.config.values import (
     Count,
     DatabaseUrl,
@@ -311,4 +312,5 @@ class Settings:
     nodes: Nodes = Field(default_factory=Nodes)
     outbox: Outbox = Field(default_factory=Outbox)
     audit: Audit = Field(default_factory=Audit)
+    operators: Operators = Field(default_factory=Operators)
     limits: Limits = Field(default_factory=Limits)

@@ -6,6 +6,12 @@ Coded values stand as `code^^scheme`. Fragments are packed (`gateway.stores.frag
 """
 
 from gateway.stores.tables.base import METADATA
+from gateway.stores.tables.operators import (
+    operator_event,
+    operator_factor,
+    operator_failure,
+    operator_session,
+)
 from gateway.stores.tables.patients import (
     continuation,
     patient,
@@ -52,6 +58,10 @@ __all__ = [
     "entry_value",
     "folder",
     "meta",
+    "operator_event",
+    "operator_factor",
+    "operator_failure",
+    "operator_session",
     "outbox",
     "package_value",
     "patient",
