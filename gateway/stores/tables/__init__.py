@@ -17,6 +17,7 @@ from gateway.stores.tables.patients import (
     subscription,
     visit,
 )
+from gateway.stores.tables.policies import policy_version
 from gateway.stores.tables.registry import (
     association,
     claim,
@@ -61,6 +62,7 @@ __all__ = [
     "patient_rights",
     "patient_token",
     "patient_version",
+    "policy_version",
     "record_key",
     "revocation",
     "rights_version",
