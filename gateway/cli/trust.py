@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from gateway.config import Issuer, Settings
+from gateway.crypto.keys import load_private_key
 from gateway.crypto.xmldsig import SignaturePolicy
 from gateway.errors import SettingsInvalid
 from gateway.identity.issuers import IssuerDirectory, Trusted
@@ -56,6 +60,7 @@ class Beliefs:
     ) -> None:
         self._settings = settings
         self._issuers, self._rights = issuers, rights
+        self._decryption_key = _decryption_key(settings.assertions.decryption_key)
         self._from: tuple[Trusted, Policy] = issuers(), rights()
         self._made = self._make(*self._from)
 
@@ -77,6 +82,7 @@ class Beliefs:
     def _make(self, trusted: Trusted, rights: Policy) -> tuple[AssertionPolicy, TokenPolicy]:
         """Who counts as a patient is told by the rights matrix."""
         told = self._settings.assertions
+        bound = frozenset(_code(text) for text in told.key_bound_roles)
         skew = timedelta(seconds=told.skew_seconds)
         roles, purposes, patients = _codes(rights.roles), _codes(rights.purposes), _patients(rights)
         assertions = AssertionPolicy(
@@ -90,11 +96,30 @@ class Beliefs:
             purposes=purposes,
             patient_roles=patients,
             signature=_signatures(self._settings),
+            key_bound_roles=bound,
+            decryption_key=self._decryption_key,
         )
         tokens = TokenPolicy(
-            issuers=trusted.tokens, skew=skew, roles=roles, purposes=purposes, patient_roles=patients
+            issuers=trusted.tokens,
+            skew=skew,
+            roles=roles,
+            purposes=purposes,
+            patient_roles=patients,
+            key_bound_roles=bound,
         )
         return assertions, tokens
+
+
+def _decryption_key(path: Path | None) -> RSAPrivateKey | None:
+    key = None if path is None else load_private_key(path)
+    if key is not None and not isinstance(key, RSAPrivateKey):
+        raise SettingsInvalid("the key that decrypts assertions must be one of RSA", location=str(path))
+    return key
+
+
+def _code(text: str) -> CodeKey:
+    code, _, scheme = text.partition("^^")
+    return code, scheme
 
 
 def _codes(known: object) -> frozenset[CodeKey]:

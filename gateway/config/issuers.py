@@ -12,6 +12,7 @@ from gateway.config.values import CLOSED, FilePath, Flag, Text
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^/?#@\s]+(/[^?#\s]*)?$", max_length=512)]
 Algorithm = Literal["ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "EdDSA", "Ed25519"]
 Life = Annotated[int, Field(gt=0, le=86_400, strict=True)]
+CodedRole = Annotated[str, StringConstraints(pattern=r"^[^^]+\^\^[^^]+$", max_length=512)]
 SOURCES = ("certificate", "metadata", "jwks", "discovery")
 STRONG: tuple[Algorithm, ...] = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA", "Ed25519")
 
@@ -80,7 +81,7 @@ class Assertions:
     skew_seconds: Annotated[int, Field(ge=0, le=300, strict=True)] = 60
     max_life_seconds: Life = 600
     authn_classes: tuple[Text, ...] = ()
-    key_bound_roles: tuple[Text, ...] = ()
+    key_bound_roles: tuple[CodedRole, ...] = ()
     decryption_key: FilePath | None = None
     scope_status: Literal[401, 403] = 403
     issuers: tuple[Issuer, ...] = ()

@@ -48,10 +48,14 @@ class TokenIssuer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPolicy:
-    """All issuers by name, and the roles and purposes known; None in a value set allows any."""
+    """All issuers by name, and the roles and purposes known; None in a value set allows any.
+
+    Tokens of `key_bound_roles` must always be bound to a certificate.
+    """
 
     issuers: Mapping[str, TokenIssuer] = field(default_factory=dict)
     skew: timedelta = timedelta(seconds=60)
     roles: frozenset[CodeKey] | None = None
     purposes: frozenset[CodeKey] | None = None
     patient_roles: frozenset[CodeKey] = frozenset()
+    key_bound_roles: frozenset[CodeKey] = frozenset()

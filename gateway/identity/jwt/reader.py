@@ -75,7 +75,10 @@ class TokenReader:
         self._check_signature(found, issuer)
         principal = principal_of(found.claims, issuer, policy, digest)
         period = period_of(found.claims, issuer.max_life)
-        return _Statement(policy, principal, period, bound_to(found.claims), issuer.bearer)
+        role = principal.role
+        key_bound = role is not None and (role.code, role.scheme) in policy.key_bound_roles
+        bearer = issuer.bearer and not key_bound
+        return _Statement(policy, principal, period, bound_to(found.claims), bearer)
 
     def _check_signature(self, token: Compact, issuer: TokenIssuer) -> None:
         """By the key that the header names; where it comes from is told by configuration alone."""
