@@ -155,6 +155,14 @@ class TokenMissing(GatewayError):
     """No assertion or token where the node must send one (wsse:InvalidSecurity, HTTP 401)."""
 
 
+class ScopeMissing(GatewayError):
+    """The token is good, but was not granted for this transaction; `scopes` would be enough, each alone."""
+
+    def __init__(self, detail: str, *, scopes: tuple[str, ...]) -> None:
+        super().__init__(detail, location="scope")
+        self.scopes = scopes
+
+
 # --- the application ---------------------------------------------------------------------------
 
 

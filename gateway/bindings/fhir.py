@@ -25,7 +25,7 @@ from gateway.bindings.fhirrequest import (
     Parameters,
     accepts,
     accepts_resource,
-    bearer_assertion,
+    bearer_token,
     check_body_type,
     media_type_of,
     named_format,
@@ -74,11 +74,15 @@ class Envelope:
 
 @dataclass(frozen=True, kw_only=True)
 class FhirForm:
-    """The FHIR wire form. `signer` signs our replies; `base` is the absolute URL of the service."""
+    """The FHIR wire form. `signer` signs our replies; `base` is the absolute URL of the service.
+
+    `scope_status` answers a token that was not granted for the transaction: 403 (RFC 6750) or 401 (IUA).
+    """
 
     signer: Signer
     limits: Limits
     base: str
+    scope_status: int = 403
     name: str = "fhir"
     signs_messages: bool = False
     carries_assertions: bool = True
@@ -134,9 +138,10 @@ class FhirForm:
         return transaction
 
     def prove(self, envelope: Envelope, node: Node, now: datetime) -> Proven:  # noqa: ARG002 - all forms look alike
-        """The request as it is, protected by TLS, its resource read; its token is the assertion."""
+        """The request as it is, protected by TLS, its resource read; its token is an assertion or a JWS."""
         holds_resource = media_type_of(envelope.content_type) in _RESOURCES
         body, resource = self._read(envelope) if holds_resource else (envelope.body, None)
+        assertion, token = bearer_token(envelope.authorization)
         return Proven(
             payload=FhirRequest(
                 variables=envelope.variables,
@@ -148,7 +153,8 @@ class FhirForm:
                 resource=resource,
                 if_match=envelope.if_match,
             ),
-            assertion=bearer_assertion(envelope.authorization),
+            assertion=assertion,
+            token=token,
             digest=envelope.digest,
         )
 
@@ -193,7 +199,7 @@ class FhirForm:
         to: str | None = None,  # noqa: ARG002 - all forms look alike
     ) -> Sealed:
         """An OperationOutcome for any exception: as XML where that is wanted, else as JSON."""
-        form = fhirfault.form_of(error, url_too_long=self._too_long(raw))
+        form = fhirfault.form_of(error, url_too_long=self._too_long(raw), scope_status=self.scope_status)
         outcome = fhirfault.operation_outcome([fhirfault.issue_of(form, error, trace_id)])
         headers = fhirfault.headers_of(form, error)
         accept = envelope.accept if envelope else named_format(raw.query) or raw.headers.get("accept", "")

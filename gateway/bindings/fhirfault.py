@@ -44,7 +44,7 @@ class FaultForm:
 _TOKEN = FaultForm(
     _UNAUTHORIZED,
     "security",
-    "the access token was not accepted; expected one valid SAML assertion as Bearer token",
+    "the access token was not accepted; expected one valid SAML assertion or JWT as Bearer token",
 )
 _NODE = FaultForm(_FORBIDDEN, "forbidden", "this system may not make this request")
 _OURS = FaultForm(_INTERNAL, "exception", "internal error; the operators find it by the trace id")
@@ -63,6 +63,7 @@ _FORMS: tuple[tuple[type[Exception], FaultForm], ...] = (
         errors.TokenMissing,
         FaultForm(_UNAUTHORIZED, "login", "no access token came with the request; expected a Bearer token"),
     ),
+    (errors.OtherPatient, FaultForm(_FORBIDDEN, "forbidden", "the access token is for another patient")),
     (errors.TokenInvalid, _TOKEN),
     (errors.TokenUnsupported, _TOKEN),
     (errors.SignerRefused, _TOKEN),
@@ -84,8 +85,10 @@ _REFUSED: Mapping[errors.Meaning, FaultForm] = MappingProxyType(
 )
 
 
-def form_of(error: Exception, *, url_too_long: bool = False) -> FaultForm:
+def form_of(error: Exception, *, url_too_long: bool = False, scope_status: int = _FORBIDDEN) -> FaultForm:
     """Status and issue of an exception; anything that is no refusal is a fault of ours."""
+    if isinstance(error, errors.ScopeMissing):
+        return FaultForm(scope_status, "forbidden")
     if isinstance(error, errors.TooLarge) and url_too_long:
         return FaultForm(_URI_TOO_LONG, "too-long")
     if isinstance(error, errors.Refused) and error.problems[0].meaning in _REFUSED:
@@ -100,6 +103,11 @@ def headers_of(form: FaultForm, error: Exception) -> dict[str, str]:
     """What the status demands beside it: how to authenticate, which methods, when to come again."""
     if isinstance(error, errors.MethodRefused):
         return {"allow": ", ".join(error.allowed)}
+    if isinstance(error, errors.ScopeMissing):
+        enough = " ".join(error.scopes)
+        return {
+            "www-authenticate": f'Bearer realm="passerelle", error="insufficient_scope", scope="{enough}"'
+        }
     if form.status == _UNAUTHORIZED:
         # A request without any token gets no error code (RFC 6750 3.1).
         told = "" if isinstance(error, errors.TokenMissing) else ', error="invalid_token"'

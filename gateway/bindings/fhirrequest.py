@@ -34,7 +34,7 @@ _TOKEN_PARAMETER = "access_token"  # noqa: S105 - the name of a parameter (RFC 6
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FORMAT = re.compile(r"(?:^|&)_format=(?P<value>[^&]*)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_BEARER = re.compile(r"(?i:bearer) +(?P<token>[A-Za-z0-9_-]+)")
+_BEARER = re.compile(r"(?i:bearer) +(?P<token>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){0,2})")
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 
 Parameters = tuple[tuple[str, str], ...]
@@ -168,18 +168,22 @@ def strict(prefer: str) -> bool:
 # --- token ---------------------------------------------------------------------------------------
 
 
-def bearer_assertion(authorization: str) -> etree._Element | None:
-    """The SAML assertion that is the access token (IUA ITI-72, SAML Token option; RFC 7522 2.2).
+def bearer_token(authorization: str) -> tuple[etree._Element | None, str | None]:
+    """The access token: a SAML assertion, or a compact JWS (IUA ITI-72, SAML and JWT Token options).
 
-    None without the header; TokenInvalid for another scheme, several headers, or anything but one XML
-    element in base64url without padding.
+    Neither without the header; TokenInvalid for another scheme, several headers, or anything else than one
+    XML element in base64url without padding (RFC 7522 2.2) or three parts of base64url (RFC 7515).
     """
     if not authorization:
-        return None
+        return None, None
     match = _BEARER.fullmatch(authorization.strip())
     if match is None:
         raise TokenInvalid("expected one Bearer token in base64url", location="Authorization")
     token = match["token"]
+    return (None, token) if "." in token else (_assertion(token), None)
+
+
+def _assertion(token: str) -> etree._Element:
     try:
         octets = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         return parse(octets)

@@ -19,6 +19,7 @@ from gateway.bindings.hl7v2 import Hl7Form
 from gateway.bindings.mtom import PackageLimits
 from gateway.bindings.soap import SoapForm
 from gateway.cli.log import operator_log
+from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings, load_affinity
 from gateway.crypto.envelope import KeyTree, load_master_key
 from gateway.crypto.keys import Signer, load_certificates, load_signer
@@ -28,9 +29,11 @@ from gateway.declare.catalogue import Catalogue, build
 from gateway.declare.services import Access, Services
 from gateway.errors import SettingsInvalid, SignerRefused
 from gateway.identity.directories import Directories
+from gateway.identity.issuers import IssuerDirectory
+from gateway.identity.jwt import TokenReader
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.revocation import RevocationList
-from gateway.identity.saml import AssertionPolicy, AssertionReader
+from gateway.identity.saml import FollowingReader
 from gateway.matching import load_model
 from gateway.mpi.context import Mpi
 from gateway.mpi.index import PatientIndex
@@ -41,9 +44,8 @@ from gateway.pipeline.stages import STAGES
 from gateway.policy.archive import PolicyArchive
 from gateway.policy.inforce import PolicyInForce
 from gateway.policy.matrix import PolicySource
-from gateway.policy.model import Policy
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
-from gateway.record.people import Code, Node, SubjectKind
+from gateway.record.people import Code, Node
 from gateway.rights.book import RightsBook
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
@@ -60,6 +62,7 @@ from gateway.stores.policies import PolicyStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
+from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.spool import Spools
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
@@ -79,6 +82,8 @@ class Gateway:
     fhir: FhirForm
     hl7v2: Hl7Form
     nodes: NodeDirectory
+    issuers: IssuerDirectory
+    revocations: RevocationStore
     database: Database
     signer: Signer
 
@@ -115,6 +120,9 @@ def compose(
         settings.tls.crl,
         alert=lambda problem: log.error("crl refused", reason=problem.detail, at=problem.location),
     )
+    issuers = issuers_of(
+        settings, lambda problem: log.error("issuer refused", reason=problem.detail, at=problem.location)
+    )
     database = open_database(settings.database.url)
     blobs = BlobStore(settings.content.directory)
     keys, new_key = KeyTree(load_master_key(settings.content.master_key)), key_maker()
@@ -131,11 +139,15 @@ def compose(
         alert=policy_refused,
         now=clock,
     )
+    beliefs = Beliefs(settings, issuers.trusted, policies.current)
+    revoked = RevocationStore(database, new_key)
     engine = Engine(
         stages=STAGES,
         catalogue=catalogue(),
         nodes=nodes,
-        assertions=AssertionReader(_assertion_policy(settings, policies.current())),
+        assertions=FollowingReader(beliefs.assertions),
+        tokens=TokenReader(beliefs.tokens, unknown_key=issuers.unknown_key),
+        revocations=RevocationView(revoked),
         directories=Directories(),
         policies=policies,
         services=_services(settings, policies, database, keys, blobs, new_key),
@@ -156,9 +168,16 @@ def compose(
         settings=settings,
         engine=engine,
         soap=_soap(settings, signer, nodes, revocations, blobs),
-        fhir=FhirForm(signer=signer, limits=settings.limits, base=f"{settings.server.public_url}/fhir"),
+        fhir=FhirForm(
+            signer=signer,
+            limits=settings.limits,
+            base=f"{settings.server.public_url}/fhir",
+            scope_status=settings.assertions.scope_status,
+        ),
         hl7v2=Hl7Form(environment=settings.environment, limits=settings.limits),
         nodes=nodes,
+        issuers=issuers,
+        revocations=revoked,
         database=database,
         signer=signer,
     )
@@ -265,28 +284,6 @@ def domain_of(settings: Settings) -> Domain:
         },
         max_persons=settings.identity.query_persons,
         health_data_locator=domain.health_data_locator,
-    )
-
-
-def _assertion_policy(settings: Settings, policy: Policy) -> AssertionPolicy:
-    """Issuers are pinned to their certificates; who counts as a patient is told by the rights matrix."""
-    told = settings.assertions
-    patients = {
-        (code, scheme)
-        for (scheme, code), rule in policy.roles.items()
-        if SubjectKind.PATIENT in rule.kinds and SubjectKind.PROFESSIONAL not in rule.kinds
-    }
-    return AssertionPolicy(
-        audiences=frozenset(told.audience),
-        issuers={
-            issuer.entity_id: tuple(load_certificates(issuer.certificate.read_bytes()))
-            for issuer in told.issuers
-        },
-        skew=timedelta(seconds=told.skew_seconds),
-        max_life=timedelta(seconds=told.max_life_seconds),
-        patient_roles=frozenset(patients),
-        roles=frozenset((code, scheme) for scheme, code in policy.roles),
-        purposes=frozenset((code, scheme) for scheme, code in policy.purposes),
     )
 
 

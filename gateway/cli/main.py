@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import audit, calls, identity, matching, media, nodes, operator, programs
+from gateway.cli import audit, calls, identity, matching, media, nodes, operator, programs, revoke
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(nodes.app, name="node", help="Partner systems: enrol, block, list.")
 app.add_typer(operator.app, name="operator", help="Operators: second factor, log in and out, trail.")
+app.add_typer(revoke.app, name="revoke", help="Shut out a person, system, issuer or token at once.")
 app.add_typer(identity.app, name="identity", help="Who is whom: reviews, history, undoing, reindexing.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")

@@ -86,6 +86,7 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     servers = _servers(gateway, tls, sockets, alarms, first=index == 0)
     for server in servers:
         server.start()
+    issuers = asyncio.create_task(gateway.issuers.run())
     keeper = asyncio.create_task(keep(gateway)) if index == 0 else None
     sender = deliverer(gateway) if index == 0 else None
     sending = asyncio.create_task(sender.run()) if sender is not None else None
@@ -93,6 +94,8 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
     ready()
     await until_stopped()
+    issuers.cancel()
+    await asyncio.gather(issuers, return_exceptions=True)
     await asyncio.gather(*(server.stop(settings.server.drain_seconds) for server in servers))
     if sender is not None and sending is not None:
         sending.cancel()

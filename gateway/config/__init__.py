@@ -2,15 +2,14 @@
 
 from gateway.config.affinity import ListFile, load_affinity
 from gateway.config.check import Finding, check
+from gateway.config.issuers import Assertions, Issuer
 from gateway.config.load import load
 from gateway.config.nodes import NodeFile, load_node, parse_node
 from gateway.config.operators import OperatorRole, Operators
 from gateway.config.settings import (
-    Assertions,
     Content,
     Database,
     Domain,
-    Issuer,
     Limits,
     Nodes,
     Outbox,

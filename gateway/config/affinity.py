@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from gateway.config.reading import checked, line_of, parse, read_text
-from gateway.config.settings import CLOSED
+from gateway.config.values import CLOSED
 from gateway.errors import SettingsInvalid
 
 Attribute = Literal[

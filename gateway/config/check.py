@@ -188,17 +188,30 @@ def _master_key(settings: Settings) -> Findings:
 
 def _issuers(settings: Settings, at: datetime) -> Findings:
     for issuer in settings.assertions.issuers:
-        location = f"assertions.issuers: {issuer.certificate}"
-        try:
-            leaf = x509.load_pem_x509_certificate(issuer.certificate.read_bytes())
-        except (OSError, ValueError):
-            yield _error(location, "no usable PEM certificate")
-            continue
-        yield from _validity(location, leaf, at)
-        yield from _foreign_stamp(settings, location, leaf)
-    key = settings.assertions.test_issuer_key
-    if key is not None and key.is_file() and open_to_others(key):
-        yield _error(f"assertions.test_issuer_key: {key}", "the key file is open to group or others")
+        for path in (issuer.certificate, issuer.previous, issuer.metadata_signer, issuer.trust):
+            if path is not None:
+                yield from _issuer_certificates(settings, path, at)
+        for path in (issuer.metadata, issuer.jwks):
+            if path is not None and not path.is_file():
+                yield _error(f"assertions.issuers: {path}", "file not found")
+        if "RS256" in issuer.algorithms:
+            yield _warning(f"assertions.issuers: {issuer.entity_id}", "RS256 is below today's recommendation")
+    for name in ("test_issuer_key", "decryption_key"):
+        key: Path | None = getattr(settings.assertions, name)
+        if key is not None and key.is_file() and open_to_others(key):
+            yield _error(f"assertions.{name}: {key}", "the key file is open to group or others")
+
+
+def _issuer_certificates(settings: Settings, path: Path, at: datetime) -> Findings:
+    location = f"assertions.issuers: {path}"
+    try:
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError):
+        yield _error(location, "no usable PEM certificate")
+        return
+    for certificate in certificates:
+        yield from _validity(location, certificate, at)
+        yield from _foreign_stamp(settings, location, certificate)
 
 
 # --- switches, database, folders, nodes ----------------------------------------------------------

@@ -9,8 +9,8 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from gateway.config.reading import checked, parse, read_text
-from gateway.config.settings import CLOSED
 from gateway.config.values import (
+    CLOSED,
     CallbackAddress,
     Environment,
     FilePath,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from gateway.config.issuers import Assertions
 from gateway.config.operators import Operators
 from gateway.config.values import (
+    CLOSED,
     Count,
     DatabaseUrl,
     Environment,
@@ -23,8 +25,6 @@ from gateway.config.values import (
     Seconds,
     Text,
 )
-
-CLOSED = ConfigDict(extra="forbid", validate_default=True)
 
 
 def shipped(name: str) -> Path:
@@ -62,10 +62,14 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Signing:
-    """The key that signs our messages, evidence and audit checkpoints. PEM files."""
+    """The key that signs our messages, tokens, evidence and audit checkpoints. PEM files.
+
+    `previous` holds certificates whose tokens are still taken while keys roll over.
+    """
 
     certificate: FilePath = Path("pki/signing.pem")
     key: FilePath = Path("pki/signing.key")
+    previous: FilePath | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -138,26 +142,6 @@ class Identity:
     compare_most: Count = 500
     query_persons: Count = 500
     continue_seconds: Seconds = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
-class Issuer:
-    """A trusted issuer of assertions, pinned to one PEM certificate (SAML metadata, not KeyInfo)."""
-
-    entity_id: Text
-    certificate: FilePath
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
-class Assertions:
-    """Conditions of assertions and tokens (ITI-40, IUA). The test issuer exists in integration only."""
-
-    audience: tuple[Text, ...] = ("https://localhost:8443",)
-    skew_seconds: Annotated[int, Field(ge=0, le=300, strict=True)] = 60
-    max_life_seconds: Annotated[int, Field(gt=0, le=86_400, strict=True)] = 600
-    issuers: tuple[Issuer, ...] = ()
-    test_issuer_key: FilePath | None = None
-    test_issuer_certificate: FilePath | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
+
+CLOSED = ConfigDict(extra="forbid", validate_default=True)
+"""Of every class of settings: a key that is not known is a mistake."""
 
 Environment = Literal["integration", "preprod", "prod"]
 

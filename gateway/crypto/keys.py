@@ -198,7 +198,7 @@ def load_signer(
 
     A key file that group or others can read is refused: it must count as known to them.
     """
-    key = _read_key(key_file, passphrase)
+    key = load_private_key(key_file, passphrase)
     certificate = _read_certificate(certificate_file)
     try:
         return Signer.of(key, certificate, pkcs1=pkcs1)
@@ -228,7 +228,8 @@ def _read_certificate(path: Path) -> x509.Certificate:
         raise SettingsInvalid("no certificate can be read; expected PEM", location=str(path)) from error
 
 
-def _read_key(path: Path, passphrase: bytes | None) -> object:
+def load_private_key(path: Path, passphrase: bytes | None = None) -> object:
+    """The private key of a PEM file that nobody else can read; SettingsInvalid otherwise."""
     try:
         return serialization.load_pem_private_key(_read_private(path), passphrase)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -264,12 +264,14 @@ class Raw:
 class Proven:
     """What verification lets the later stages see: `payload` is for the codec of the binding.
 
-    `assertion` is a SAML assertion that came along, `certificate` the DER of the message's signer. `reply_to`
-    and `fault_to` are where the answer goes: an address, NOWHERE, or None for the connection of the request.
+    `assertion` is a SAML assertion that came along, `token` a compact JWS in its place; `certificate` is the
+    DER of the message's signer. `reply_to` and `fault_to` are where the answer goes: an address, NOWHERE, or
+    None for the connection of the request.
     """
 
     payload: Any
     assertion: etree._Element | None = None
+    token: str | None = None
     certificate: bytes | None = None
     message_id: str | None = None
     digest: bytes = b""

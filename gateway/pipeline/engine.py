@@ -17,6 +17,7 @@ from gateway.pipeline.exchange import Exchange
 from gateway.policy.model import Policy
 from gateway.record.access import Standing
 from gateway.record.people import Node, Principal, Subscriber
+from gateway.record.revoked import Revoked
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
 from gateway.stores.outbox import Outbox
@@ -52,6 +53,24 @@ class Assertions(Protocol):
         bearer_allowed: bool,
     ) -> Principal:
         """The principal of a SAML assertion."""
+        ...
+
+
+class Tokens(Protocol):
+    """Reads OAuth access tokens."""
+
+    def read(
+        self, token: str, *, now: datetime, tls_certificate: bytes | None, bearer_allowed: bool
+    ) -> Principal:
+        """The principal of a compact JWS."""
+        ...
+
+
+class Revocations(Protocol):
+    """Who is shut out, whatever else says."""
+
+    async def current(self, at: datetime) -> Revoked:
+        """What is revoked now; never older than a few seconds."""
         ...
 
 
@@ -105,6 +124,8 @@ class Engine:
     catalogue: Catalogue
     nodes: Nodes
     assertions: Assertions
+    tokens: Tokens
+    revocations: Revocations
     directories: Directories
     policies: Policies
     services: Services

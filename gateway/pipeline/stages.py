@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from gateway.declare.bindings import Sealed
@@ -17,6 +17,7 @@ from gateway.errors import (
     TokenAbused,
     TokenMissing,
 )
+from gateway.identity.jwt.scopes import check_scopes
 from gateway.identity.systems import system_principal
 from gateway.pipeline.announce import announce
 from gateway.pipeline.authorize import decide, refuse_denied
@@ -25,16 +26,24 @@ from gateway.pipeline.exchange import Exchange, Receipt
 from gateway.pipeline.later import admit, leave, reply_address
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_success
+from gateway.record.people import Node, Principal, SubjectKind
 from gateway.stores.content import LARGE
 
 T = TypeVar("T")
+
+
+async def admitted(certificate: bytes, host: str, at: datetime, engine: Engine) -> Node:
+    """The enrolled node of a certificate; NodeRefused, also where it or its organisation is revoked."""
+    node = engine.nodes.authenticate(certificate, host, at)
+    (await engine.revocations.current(at)).check_node(node, at)
+    return node
 
 
 async def authenticate_node(x: Exchange, engine: Engine) -> None:
     """The TLS client certificate belongs to an enrolled node (ITI-19)."""
     if x.raw.peer_certificate is None:
         raise NodeRefused("no client certificate was presented; expected that of an enrolled node")
-    x.node = engine.nodes.authenticate(x.raw.peer_certificate, x.raw.peer_host, x.at)
+    x.node = await admitted(x.raw.peer_certificate, x.raw.peer_host, x.at, engine)
 
 
 async def open_envelope(x: Exchange, engine: Engine) -> None:
@@ -79,23 +88,40 @@ async def _answer_again(x: Exchange, engine: Engine, message_id: str, digest: by
 
 
 async def identify_user(x: Exchange, engine: Engine) -> None:
-    """The person behind the call, by assertion; a system speaks for itself where its entry allows it."""
-    assertion = x.proven.assertion
-    if assertion is not None:
-        principal = engine.assertions.read(
-            assertion,
-            now=x.begun,
-            tls_certificate=x.raw.peer_certificate,
-            signing_certificate=x.proven.certificate,
-            bearer_allowed=x.node.bearer_allowed,
-        )
+    """The person behind the call, by assertion or token; a system for itself where its entry allows it."""
+    principal = _proved(x, engine)
+    if principal is not None:
+        (await engine.revocations.current(x.at)).check_principal(principal, x.at)
         if principal.one_time and await engine.journal.seen(principal.issuer, principal.token_id or ""):
             raise TokenAbused("the assertion was for one use and was used before", location="OneTimeUse")
-        x.principal = principal
-    elif x.form.carries_assertions and x.node.must_assert and not x.transaction.action.of_server:
-        raise TokenMissing("no user assertion came with the message; this node must send one")
-    else:
-        x.principal = system_principal(x.node)
+    if (principal is None or principal.kind is SubjectKind.NODE) and _needs_person(x):
+        raise TokenMissing("no user came with the message; this node must send an assertion or token of one")
+    x.principal = principal or system_principal(x.node)
+
+
+def _proved(x: Exchange, engine: Engine) -> Principal | None:
+    """Whom the assertion or token names; None without one."""
+    proven = x.proven
+    if proven.token is not None:
+        return engine.tokens.read(
+            proven.token,
+            now=x.begun,
+            tls_certificate=x.raw.peer_certificate,
+            bearer_allowed=x.node.bearer_allowed,
+        )
+    if proven.assertion is not None:
+        return engine.assertions.read(
+            proven.assertion,
+            now=x.begun,
+            tls_certificate=x.raw.peer_certificate,
+            signing_certificate=proven.certificate,
+            bearer_allowed=x.node.bearer_allowed,
+        )
+    return None
+
+
+def _needs_person(x: Exchange) -> bool:
+    return x.form.carries_assertions and x.node.must_assert and not x.transaction.action.of_server
 
 
 async def decode_request(x: Exchange, engine: Engine) -> None:
@@ -106,7 +132,8 @@ async def decode_request(x: Exchange, engine: Engine) -> None:
 
 
 async def authorize(x: Exchange, engine: Engine) -> None:
-    """The rights decision; what it permits becomes the scope of the call."""
+    """The rights decision, for what the token was granted; what it permits becomes the scope of the call."""
+    check_scopes(x.principal, x.transaction)
     verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.begun)
     x.verdict = verdict
     refuse_denied(verdict, x.transaction.action)

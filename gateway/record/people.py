@@ -48,7 +48,8 @@ class SubjectKind(Enum):
 class Principal:
     """Who is calling. Times are aware UTC; digests are raw SHA-256 (32 bytes).
 
-    `expires` is the last moment at which the token is taken here, the skew of clocks included.
+    `expires` is the last moment at which the token is taken here, the skew of clocks included. `scopes` are
+    those of an OAuth token; None where the proof of identity has none.
     """
 
     kind: SubjectKind
@@ -69,6 +70,7 @@ class Principal:
     token_digest: bytes | None
     expires: datetime | None
     one_time: bool = False
+    scopes: frozenset[str] | None = None
 
     @property
     def audit_name(self) -> str:

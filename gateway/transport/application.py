@@ -11,6 +11,7 @@ from gateway.errors import GatewayError, Incomplete, MethodRefused, NodeRefused,
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import refuse, run
+from gateway.pipeline.stages import admitted
 from gateway.stores.threads import in_thread
 from gateway.transport.body import stream_body, take_body
 from gateway.transport.gate import Peer
@@ -71,7 +72,7 @@ class Application:
         door = self._door(raw.path)
         form = (door or self._first).form
         try:
-            self._admit(scope, raw)
+            await self._admit(scope, raw)
             contract = _contract(door, raw)
             if contract is not None:
                 return contract
@@ -129,11 +130,12 @@ class Application:
         below = (each for each in self._below if path.startswith(f"{each.path}/"))
         return self._exact.get(path) or next(below, None)
 
-    def _admit(self, scope: Scope, raw: Raw) -> None:
+    async def _admit(self, scope: Scope, raw: Raw) -> None:
         peer: Peer = scope[PEER]
         if peer.refusal is not None:
             raise NodeRefused(peer.refusal)
-        self._engine.nodes.authenticate(raw.peer_certificate or b"", raw.peer_host, self._engine.clock())
+        engine = self._engine
+        await admitted(raw.peer_certificate or b"", raw.peer_host, engine.clock(), engine)
 
     def _raw(self, scope: Scope) -> Raw:
         peer: Peer = scope[PEER]

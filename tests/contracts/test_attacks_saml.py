@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
-from gateway.config.settings import Issuer
+from gateway.config.issuers import Issuer
 from gateway.crypto import pki
 from gateway.crypto.keys import Signer
 from gateway.crypto.xmldsig import names

@@ -127,18 +127,13 @@ def _single(tokens: list[etree._Element], name: str) -> etree._Element | None:
 
 
 def _assertion(tokens: list[etree._Element], *, signed: bool) -> etree._Element | None:
-    found = [token for token in tokens if token.tag == names.ASSERTION]
+    found = [token for token in tokens if token.tag in {names.ASSERTION, names.ENCRYPTED_ASSERTION}]
     if len(found) > 1:
         raise SignatureBroken("two assertions in the security header; expected one", location="Assertion")
-    for token in tokens:
-        if token.tag == names.ENCRYPTED_ASSERTION and not signed:
-            raise SignatureBroken(
-                "an encrypted assertion in a message that nobody signed", location="Assertion"
-            )
-        if token.tag in {names.ENCRYPTED_ASSERTION, names.ASSERTION_1}:
-            raise TokenUnsupported(
-                "token not supported; expected a plain SAML 2.0 assertion", location="Assertion"
-            )
+    if any(token.tag == names.ASSERTION_1 for token in tokens):
+        raise TokenUnsupported("token not supported; expected a SAML 2.0 assertion", location="Assertion")
+    if found and found[0].tag == names.ENCRYPTED_ASSERTION and not signed:
+        raise SignatureBroken("an encrypted assertion in a message that nobody signed", location="Assertion")
     return found[0] if found else None
 
 

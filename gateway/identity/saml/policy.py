@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from lxml import etree
 
 from gateway.crypto.keys import PublicKey
@@ -26,7 +27,8 @@ class AssertionPolicy:
     """Whom this gateway believes. `issuers` pins the keys of each entity id; None in a value set allows any.
 
     `audiences` are the names of this gateway; `recipients` further addresses that a subject confirmation may
-    name. Assertions of a subject with one of `patient_roles` speak for patients.
+    name. Assertions of a subject with one of `patient_roles` speak for patients; those with one of
+    `key_bound_roles` must always be held by key. `decryption_key` opens encrypted ones.
     """
 
     audiences: frozenset[str]
@@ -39,6 +41,8 @@ class AssertionPolicy:
     authn_classes: frozenset[str] | None = None
     patient_roles: frozenset[CodeKey] = frozenset({PATIENT_ROLE})
     signature: SignaturePolicy = DEFAULT_POLICY
+    key_bound_roles: frozenset[CodeKey] = frozenset()
+    decryption_key: RSAPrivateKey | None = field(default=None, repr=False)
 
 
 def saml(name: str) -> str:

@@ -14,7 +14,8 @@ from lxml import etree
 
 from gateway.crypto.keys import PublicKey, key_bytes, usable_key
 from gateway.crypto.xmldsig import c14n, verify_enveloped
-from gateway.crypto.xmldsig.names import ASSERTION
+from gateway.crypto.xmldsig.names import ASSERTION, ENCRYPTED_ASSERTION
+from gateway.crypto.xmlenc import decrypted
 from gateway.errors import SignerRefused, TokenAbused, TokenInvalid, TokenUnsupported
 from gateway.identity.saml.attributes import Attributes, read_attributes
 from gateway.identity.saml.conditions import Validity, read_validity
@@ -47,7 +48,8 @@ class _Statement:
 
     principals: Mapping[str, Principal]
     validity: Validity
-    bearer: bool
+    patient: bool
+    key_bound: bool
 
 
 class AssertionReader:
@@ -78,6 +80,7 @@ class AssertionReader:
         Raises TokenUnsupported, SignatureBroken, AlgorithmRefused, SignerRefused or TokenInvalid. Without
         `bearer_allowed`, professionals must hold the key that their assertion names.
         """
+        assertion = self._opened(assertion)
         _check_kind(assertion)
         digest = sha256(c14n(assertion)).digest()
         statement = self._recall(digest)
@@ -90,9 +93,14 @@ class AssertionReader:
             self._policy,
             now,
             certificates=(tls_certificate, signing_certificate),
-            bearer=bearer_allowed or statement.bearer,
+            bearer=(bearer_allowed or statement.patient) and not statement.key_bound,
         )
         return statement.principals[confirmation]
+
+    def _opened(self, assertion: etree._Element) -> etree._Element:
+        """The assertion, decrypted where it came encrypted and there is a key for it."""
+        key = self._policy.decryption_key
+        return decrypted(assertion, key) if key and assertion.tag == ENCRYPTED_ASSERTION else assertion
 
     def _verified(self, assertion: etree._Element, digest: bytes) -> _Statement:
         issuer = plain_text(only_child(assertion, "Issuer"))
@@ -103,7 +111,9 @@ class AssertionReader:
         validity = read_validity(assertion, self._policy)
         held = _principal(assertion, issuer, digest, validity, self._policy)
         principals = {HOLDER_OF_KEY: held, BEARER: replace(held, confirmation=BEARER)}
-        return _Statement(principals, validity, bearer=held.kind is SubjectKind.PATIENT)
+        key_bound = held.role is not None and _key(held.role) in self._policy.key_bound_roles
+        patient = held.kind is SubjectKind.PATIENT
+        return _Statement(principals, validity, patient=patient, key_bound=key_bound)
 
     def _recall(self, digest: bytes) -> _Statement | None:
         with self._lock:

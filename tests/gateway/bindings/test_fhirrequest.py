@@ -7,7 +7,7 @@ import pytest
 from gateway.bindings.fhirrequest import (
     accepts,
     accepts_resource,
-    bearer_assertion,
+    bearer_token,
     named_format,
     strict,
     wanted_type,
@@ -90,10 +90,10 @@ def test_strict(prefer: str, wanted: bool) -> None:  # noqa: FBT001
 def test_the_token_is_an_assertion_in_base64url() -> None:
     token = base64.urlsafe_b64encode(ASSERTION).rstrip(b"=").decode()
     for written in (f"Bearer {token}", f"bearer {token}", f" BEARER  {token} "):
-        element = bearer_assertion(written)
+        element, _ = bearer_token(written)
         assert element is not None
         assert element.get("ID") == "_1"
-    assert bearer_assertion("") is None
+    assert bearer_token("") == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_the_token_is_an_assertion_in_base64url() -> None:
 def test_a_token_that_is_not_one_element(octets: bytes) -> None:
     token = base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
     with pytest.raises(TokenInvalid):
-        bearer_assertion(f"Bearer {token}")
+        bearer_token(f"Bearer {token}")

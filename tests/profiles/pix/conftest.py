@@ -31,6 +31,7 @@ from gateway.declare.services import Access, Services
 from gateway.declare.transaction import Profile
 from gateway.errors import SettingsInvalid
 from gateway.identity.directories import Directories
+from gateway.identity.jwt import TokenPolicy, TokenReader
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.saml import AssertionPolicy, AssertionReader
 from gateway.matching import load_model
@@ -64,6 +65,7 @@ from gateway.stores.policies import PolicyStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
+from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.tables import METADATA
 from gateway.stores.threads import HeavyWork
@@ -277,6 +279,8 @@ def _engine(
         catalogue=build(spoken),
         nodes=NodeDirectory(nodes, "integration", alert=lambda problem: log.error(problem.detail)),
         assertions=AssertionReader(assertions),
+        tokens=TokenReader(TokenPolicy, unknown_key=lambda _: None),
+        revocations=RevocationView(RevocationStore(database, new_key)),
         directories=Directories(),
         policies=policies,
         services=Services(
