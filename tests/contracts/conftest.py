@@ -30,6 +30,7 @@ from gateway.cli.compose import compose as make_gateway
 from gateway.cli.init import create
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
+from gateway.cli.staffing import furnish
 from gateway.client import xds
 from gateway.client.soap import SoapClient
 from gateway.client.token import issue_assertion
@@ -63,6 +64,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     tester.write_text(tester.read_text().replace("reply_to = []", f'reply_to = ["{TOLD_AT}"]'))
     settings = load_settings(home / "passerelle.toml")
     upgrade(settings.database.url)
+    furnish(settings)
     return settings
 
 

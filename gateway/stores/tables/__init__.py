@@ -6,6 +6,12 @@ Coded values stand as `code^^scheme`. Fragments are packed (`gateway.stores.frag
 """
 
 from gateway.stores.tables.base import METADATA
+from gateway.stores.tables.directory import (
+    directory_change,
+    directory_entry,
+    directory_link,
+    directory_value,
+)
 from gateway.stores.tables.patients import (
     continuation,
     patient,
@@ -48,6 +54,10 @@ __all__ = [
     "consent",
     "content",
     "continuation",
+    "directory_change",
+    "directory_entry",
+    "directory_link",
+    "directory_value",
     "entry",
     "entry_value",
     "folder",
