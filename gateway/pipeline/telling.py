@@ -13,6 +13,7 @@ from gateway.audit.objects import (
     UNKNOWN_OBJECT,
     AuditObject,
     decision_object,
+    deed_object,
     document_object,
     patient_object,
     query_object,
@@ -87,11 +88,12 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
 
     A partly successful retrieve tells twice, of what was delivered and of what was not (ITI TF-2 3.43.5);
     a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
-    a medium tells once for each patient.
+    a medium tells once for each patient, a batch once for each operation (HPD 3.59.5).
     """
     reply = x.sealed.digest()
     facts = _transaction_facts(x, engine, x.transaction, x.target, x.principal, x.verdict)
     told = [each for merged in _merge_facts(facts, x.target) for each in _patient_facts(merged, x.result)]
+    told = [each for one in told for each in _deed_facts(one, x.result)]
     failed = frozenset(
         problem.location for problem in x.result.problems if not problem.warning and problem.location
     )
@@ -180,6 +182,8 @@ def _objects(
             )
         if ObjectKind.REGISTRY_OBJECT in event.objects:
             yield from (registry_object(name, kind) for name, kind in made.objects or _named(target))
+        if not made.deeds:
+            yield from map(deed_object, target.deeds)
         if ObjectKind.QUERY in event.objects and target.query is not None:
             query = target.query
             told = (*details, *query.details)
@@ -216,6 +220,21 @@ def _patient_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
         others = set().union(*names) - set().union(*(each for each in names if patient in each))
         yield replace(facts, objects=tuple(each for each in facts.objects if each.identifier not in others))
     if not patients:
+        yield facts
+
+
+def _deed_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
+    """One message for each operation of a batch."""
+    for deed in result.deeds:
+        failed = deed.refused is not None
+        yield replace(
+            facts,
+            action=deed.action,
+            objects=(deed_object(deed),),
+            outcome=Outcome.MINOR_FAILURE if failed else facts.outcome,
+            description=deed.refused if failed else facts.description,
+        )
+    if not result.deeds:
         yield facts
 
 
