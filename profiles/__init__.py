@@ -2,6 +2,7 @@
 
 from gateway.declare.transaction import Profile
 from profiles.fhirbase.profile import profile_over
+from profiles.hpd.profile import PROFILE as HPD
 from profiles.mhd.profile import PROFILE as MHD
 from profiles.pam.profile import PROFILE as PAM
 from profiles.pcf.profile import PROFILE as PCF
@@ -19,6 +20,8 @@ from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 from profiles.xpid.profile import PROFILE as XPID
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, PCF, VIGILANCE)
+_SPOKEN = (
+    XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, PCF, VIGILANCE, HPD,
+)  # fmt: skip
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

@@ -16,6 +16,7 @@ import pytest
 from gateway.config.settings import shipped
 from gateway.crypto.envelope import KeyTree
 from gateway.declare.services import Access
+from gateway.directory.book import ProviderDirectory
 from gateway.matching import load_model
 from gateway.mpi.context import Mpi
 from gateway.mpi.index import PatientIndex
@@ -43,6 +44,7 @@ from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
+from gateway.stores.directory import DirectoryStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
@@ -285,7 +287,10 @@ class Record:
         self.subscriptions = SubscriptionStore(self.database, self.keys, self.new_key)
         identities = IdentityStore(self.database, self.keys, self.new_key)
         self.visits = VisitStore(self.database, self.keys, identities)
-        self.access = Access(rights=RightsBook(ConsentStore(self.database, self.keys, self.new_key)))
+        self.access = Access(
+            rights=RightsBook(ConsentStore(self.database, self.keys, self.new_key)),
+            directory=ProviderDirectory(DirectoryStore(self.database, self.new_key)),
+        )
         self.index = PatientIndex(
             Mpi(
                 store=identities,

@@ -23,6 +23,7 @@ from gateway.cli.compose import Gateway, compose
 from gateway.cli.init import create
 from gateway.client.token import issue_assertion
 from gateway.config import Settings, load
+from gateway.config.settings import Directories
 from gateway.crypto.keys import load_signer
 from gateway.declare.bindings import Raw, Sealed
 from gateway.pipeline.run import run
@@ -293,7 +294,7 @@ def template(folder: Path) -> Template:
     file.write_text(f"{file.read_text()}\n{DOMAINS}")
     _enrol(folder, "hospital", [AFFINITY, HOSPITAL, NATIONAL])
     _enrol(folder, "laboratory", [LABORATORY])
-    settings = load(file)
+    settings = replace(load(file), directories=Directories(professionals="assumed", patients="assumed"))
     upgrade(settings.database.url)
     return Template(settings, {})
 

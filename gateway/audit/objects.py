@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gateway.declare.events import ACCESS_DECISION, DCM, SECURITY_CONFIGURATION
+from gateway.declare.transaction import Deed
 from gateway.record.people import Code, PatientId
 
 QUERY_LIMIT = 64 * 1024
@@ -129,6 +130,18 @@ def decision_object(reason: str, rule: str, policy_version: str) -> AuditObject:
     """The rights decision (110147) inside the event of its transaction, with the reason code."""
     details = (("reason", reason), ("rule", rule))
     return AuditObject(policy_version, ACCESS_DECISION, _SYSTEM, _SECURITY_RESOURCE, details=details)
+
+
+def deed_object(deed: Deed) -> AuditObject:
+    """What one of several operations was done to."""
+    return AuditObject(
+        deed.identifier,
+        deed.id_type,
+        deed.type_code,
+        deed.role,
+        details=deed.details,
+        life_cycle=deed.life_cycle,
+    )
 
 
 def alert_subject_object(identifier: str, description: str) -> AuditObject:

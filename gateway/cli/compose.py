@@ -27,6 +27,7 @@ from gateway.crypto.safexml import XmlLimits
 from gateway.crypto.xmldsig import SignaturePolicy
 from gateway.declare.catalogue import Catalogue, build
 from gateway.declare.services import Access, Services
+from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid, SignerRefused
 from gateway.identity.directories import Directories
 from gateway.identity.issuers import IssuerDirectory
@@ -44,6 +45,7 @@ from gateway.pipeline.stages import STAGES
 from gateway.policy.archive import PolicyArchive
 from gateway.policy.inforce import PolicyInForce
 from gateway.policy.matrix import PolicySource
+from gateway.policy.model import code_key
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node
 from gateway.rights.book import RightsBook
@@ -52,6 +54,7 @@ from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
+from gateway.stores.directory import DirectoryStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
@@ -141,6 +144,7 @@ def compose(
     )
     beliefs = Beliefs(settings, issuers.trusted, policies.current)
     revoked = RevocationStore(database, new_key)
+    services = _services(settings, policies, database, keys, blobs, new_key)
     engine = Engine(
         stages=STAGES,
         catalogue=catalogue(),
@@ -148,9 +152,9 @@ def compose(
         assertions=FollowingReader(beliefs.assertions),
         tokens=TokenReader(beliefs.tokens, unknown_key=issuers.unknown_key),
         revocations=RevocationView(revoked),
-        directories=Directories(),
+        directories=_directories(settings, policies, services),
         policies=policies,
-        services=_services(settings, policies, database, keys, blobs, new_key),
+        services=services,
         journal=Journal(database, new_key),
         outbox=_outbox(settings, database, keys, new_key),
         committer=committer,
@@ -222,7 +226,28 @@ def _services(
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
         subscriptions=SubscriptionStore(database, keys, new_key),
         visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-        access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
+        access=Access(
+            rights=RightsBook(ConsentStore(database, keys, new_key)),
+            directory=ProviderDirectory(DirectoryStore(database, new_key)),
+        ),
+    )
+
+
+def _directories(settings: Settings, policies: PolicyInForce, services: Services) -> Directories:
+    told = settings.directories
+
+    def role_of(code: Code) -> str | None:
+        rule = policies.current().roles.get(code_key(code))
+        return rule.name if rule else None
+
+    return Directories(
+        providers=services.access.directory,
+        patients=services.patients,
+        role_of=role_of,
+        scheme=lambda: next(iter(policies.current().roles.values())).code.scheme,
+        professionals_assumed=told.professionals == "assumed",
+        patients_assumed=told.patients == "assumed",
+        authorities=dict(told.authorities),
     )
 
 

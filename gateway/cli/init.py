@@ -16,10 +16,14 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.cli.persons import entries
 from gateway.config import Environment, Settings, parse_node, shipped
 from gateway.config.certificates import environments_of
 from gateway.crypto import pki
+from gateway.directory import ldif
 from gateway.errors import Malformed, SettingsInvalid
+from gateway.policy.matrix import load_policy
+from gateway.record.people import SubjectKind
 
 AUTHORITY_FILE, AUTHORITY_KEY = "pki/authority.pem", "pki/authority.key"
 _BLOCKED_LINE = re.compile(r"^\s*blocked\s*=.*$", re.MULTILINE)
@@ -62,6 +66,7 @@ TEST_PARTNERS = (
             "ITI-45",
             "ITI-47",
             "ITI-57",
+            "ITI-58",
             "ITI-61",
             "ITI-62",
             "ITI-86",
@@ -81,7 +86,7 @@ TEST_PARTNERS = (
         name="pharmacy",
         organisation="2.999.2.3",
         organisation_name="Test Pharmacy",
-        transactions=(*_READ, "ITI-78"),
+        transactions=(*_READ, "ITI-58", "ITI-78"),
     ),
     Partner(
         name="patient-portal",
@@ -94,7 +99,7 @@ TEST_PARTNERS = (
         name="identity-desk",
         organisation="2.999.2.6",
         organisation_name="Test Identity Desk",
-        transactions=("IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-78"),
+        transactions=("IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-58", "ITI-59", "ITI-78"),
     ),
     Partner(
         name="audit-source",
@@ -113,6 +118,9 @@ TEST_PARTNERS = (
         loopback_only=True,
     ),
 )
+
+_ELSEWHERE = {"2.999.9.1": "Conformance Organisation"}
+"""Organisations that act through the node of another one."""
 
 
 def create(directory: Path, environment: Environment, *, now: datetime | None = None) -> None:
@@ -165,6 +173,20 @@ def _integration(directory: Path, at: datetime) -> None:
         )
         _write_pair(folder / "clients" / partner.name, key, certificate)
         _write_node(directory / "nodes", partner, "integration", certificate)
+    _test_directory(directory / "directory")
+
+
+def _test_directory(folder: Path) -> None:
+    """Somebody for each role of professionals, and the organisations of the test partners."""
+    policy = load_policy(shipped("policy"), environment="integration")
+    roles = {
+        rule.name: str(rule.code) for rule in policy.roles.values() if SubjectKind.PROFESSIONAL in rule.kinds
+    }
+    known = {each.organisation: each.organisation_name for each in TEST_PARTNERS}
+    folder.mkdir(mode=0o700)
+    (folder / "test.ldif").write_text(
+        ldif.write(entries(roles, (known | _ELSEWHERE).items())), encoding="utf-8"
+    )
 
 
 def _write_pair(stem: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import audit, calls, identity, matching, media, nodes, operator, programs, revoke
+from gateway.cli import audit, calls, directory, identity, matching, media, nodes, operator, programs, revoke
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -21,6 +21,9 @@ app.add_typer(nodes.app, name="node", help="Partner systems: enrol, block, list.
 app.add_typer(operator.app, name="operator", help="Operators: second factor, log in and out, trail.")
 app.add_typer(revoke.app, name="revoke", help="Shut out a person, system, issuer or token at once.")
 app.add_typer(identity.app, name="identity", help="Who is whom: reviews, history, undoing, reindexing.")
+app.add_typer(
+    directory.app, name="directory", help="Professionals and organisations: import, show, shut out."
+)
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")
@@ -34,24 +37,26 @@ _DEFAULT = Path("passerelle.toml")
 
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(help="A new folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="A new folder.")],
     environment: Annotated[str, typer.Option(help="integration, preprod or prod.")] = "integration",
 ) -> None:
     """Write a commented configuration and our keys; in integration also a test authority and partners."""
     from gateway.cli.init import create  # noqa: PLC0415
     from gateway.cli.settings import environment_of, load_settings  # noqa: PLC0415
+    from gateway.cli.staffing import furnish  # noqa: PLC0415
     from gateway.stores.marker import mark  # noqa: PLC0415
     from gateway.stores.migrate import upgrade  # noqa: PLC0415
 
-    create(directory, environment_of(environment))
-    print(f"configuration written to {directory / 'passerelle.toml'}")
+    create(folder, environment_of(environment))
+    print(f"configuration written to {folder / 'passerelle.toml'}")
     if environment == "integration":
-        url = load_settings(directory / "passerelle.toml").database.url
-        upgrade(url)
-        mark(url, environment)
-        print(f"start it with: passerelle serve --config {directory / 'passerelle.toml'}")
+        settings = load_settings(folder / "passerelle.toml")
+        upgrade(settings.database.url)
+        mark(settings.database.url, environment)
+        furnish(settings)
+        print(f"start it with: passerelle serve --config {folder / 'passerelle.toml'}")
     else:
-        print(f"have {directory}/pki/*.csr signed, add trust.pem and crl.pem, then: passerelle check")
+        print(f"have {folder}/pki/*.csr signed, add trust.pem and crl.pem, then: passerelle check")
 
 
 @app.command()
@@ -63,12 +68,14 @@ def serve(
     from gateway.cli.serve import announce  # noqa: PLC0415
     from gateway.cli.serve import serve as run  # noqa: PLC0415
     from gateway.cli.settings import checked_settings  # noqa: PLC0415
+    from gateway.cli.staffing import furnish  # noqa: PLC0415
     from gateway.stores.marker import mark  # noqa: PLC0415
     from gateway.stores.migrate import upgrade  # noqa: PLC0415
 
     settings = checked_settings(config)
     upgrade(settings.database.url)
     mark(settings.database.url, settings.environment)
+    furnish(settings)
     raise typer.Exit(run(settings, workers or settings.server.workers, announce))
 
 

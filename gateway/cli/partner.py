@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.bindings.unpack import OpenSink
 from gateway.cli.endpoints import endpoints_of
+from gateway.cli.persons import ROLES
 from gateway.cli.settings import load_settings
 from gateway.client import xcpd, xds
 from gateway.client.identity import IdentityClient, Resource
@@ -27,16 +28,6 @@ from gateway.declare.bindings import Content
 from gateway.errors import SettingsInvalid
 from gateway.policy.matrix import load_policy
 from gateway.record.people import Code, PatientId
-
-PERSONS = {
-    "physician": ("dr.weber", "Dr Anne Weber"),
-    "pharmacist": ("ph.muller", "Marc Muller"),
-    "laboratory": ("lab.schmit", "Claire Schmit"),
-    "nurse": ("nurse.klein", "Paul Klein"),
-    "patient": ("patient", "Patient"),
-    "identity-manager": ("id.thill", "Marie Thill"),
-}
-"""Who acts by default in a role; anybody else can be named, where two must act."""
 
 _TREATMENT = Code("TREAT", "2.16.840.1.113883.5.8", "treatment")
 _LOINC = "2.16.840.1.113883.6.1"
@@ -96,7 +87,7 @@ class Acting:
 
     def _who(self) -> tuple[str, str]:
         """Subject and name of the person."""
-        usual = PERSONS.get(self.role, (self.role, self.role.title()))
+        usual = ROLES.get(self.role, (self.role, self.role.title()))
         return usual if self.person in {"", usual[0]} else (self.person, self.person)
 
     def _role(self) -> Code:

@@ -223,6 +223,9 @@ def _switches(settings: Settings) -> Findings:
         "assertions.test_issuer_key": settings.assertions.test_issuer_key is not None,
         "assertions.test_issuer_certificate": settings.assertions.test_issuer_certificate is not None,
         "tls.crl (none given)": settings.tls.crl is None,
+        'directories.professionals = "assumed"': settings.directories.professionals == "assumed",
+        'directories.patients = "assumed"': settings.directories.patients == "assumed",
+        "directories.test_entries": settings.directories.test_entries is not None,
     }
     doubtful = {
         "tls.legacy_rsa_2048": settings.tls.legacy_rsa_2048,

@@ -145,6 +145,20 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Directories:
+    """Whether subjects must stand in a directory (habilitation rule P1); "assumed" in integration only.
+
+    `authorities`: issuer of assertions to the authority that assigns the numbers it calls people by.
+    `test_entries`: what an empty directory is filled with at the start, in integration only.
+    """
+
+    professionals: Literal["required", "assumed"] = "required"
+    patients: Literal["required", "assumed"] = "required"
+    authorities: dict[Text, Text] = Field(default_factory=dict)
+    test_entries: FilePath | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Policy:
     """The folder of rights tables; the one that is shipped, unless named."""
 
@@ -292,6 +306,7 @@ class Settings:
     domain: Domain = Field(default_factory=Domain)
     identity: Identity = Field(default_factory=Identity)
     assertions: Assertions = Field(default_factory=Assertions)
+    directories: Directories = Field(default_factory=Directories)
     policy: Policy = Field(default_factory=Policy)
     nodes: Nodes = Field(default_factory=Nodes)
     outbox: Outbox = Field(default_factory=Outbox)

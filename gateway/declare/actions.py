@@ -33,6 +33,8 @@ _FACTS: Mapping[str, _Facts] = MappingProxyType(
         "patient:link": _Facts("decide who is whom: review, undo a merge, see history", True, False),
         "audit:record": _Facts("send audit records (ITI-20)", True, False),
         "audit:read": _Facts("read audit records (ITI-81, 82)", False, False),
+        "directory:read": _Facts("search the directory of professionals (ITI-58)", False, False),
+        "directory:write": _Facts("change the directory of professionals (ITI-59)", True, False),
         "metadata:read": _Facts("read what this server can do (capability statement)", False, False),
     }
 )
@@ -57,6 +59,8 @@ class Action(Enum):
     PATIENT_LINK = "patient:link"
     AUDIT_RECORD = "audit:record"
     AUDIT_READ = "audit:read"
+    DIRECTORY_READ = "directory:read"
+    DIRECTORY_WRITE = "directory:write"
     METADATA_READ = "metadata:read"
 
     def __init__(self, code: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.directory.book import ProviderDirectory
 from gateway.mpi.index import PatientIndex
 from gateway.record.domain import Domain
 from gateway.rights.book import RightsBook
@@ -19,6 +20,7 @@ class Access:
     """What handlers need that administer access itself."""
 
     rights: RightsBook
+    directory: ProviderDirectory
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,23 @@ class QueryText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """One of several things that a request does; each gets an audit message of its own.
+
+    `type_code` and `role` are those of the participant object, `refused` why it was not done.
+    """
+
+    action: EventAction
+    identifier: str
+    id_type: Code
+    type_code: str
+    role: str
+    life_cycle: str
+    details: tuple[tuple[str, str], ...] = ()
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What a request is about: input of the decision and of the audit entry."""
 
@@ -86,6 +103,8 @@ class Target:
     """What each patient identifier is to the message, and its life cycle in the audit (ITI TF-2 3.64.5)."""
     also: tuple[Action, ...] = ()
     """What the request does beside the action of its transaction; it needs a permit for each."""
+    deeds: tuple[Deed, ...] = ()
+    """What it would do one by one, for the audit of a refusal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +120,8 @@ class Answer:
     """What the request changed in the index of patients; the commit stage tells subscribers."""
     patients: tuple[PatientId, ...] = ()
     """Patients that the answer tells of, and the request did not name; for the audit of a query."""
+    deeds: tuple[Deed, ...] = ()
+    """What was done one by one, and what was not."""
     action: EventAction | None = None
     """What was done, for the audit, where only the handler can tell: create or update."""
 

@@ -7,23 +7,14 @@ from dataclasses import replace
 
 from gateway.audit.alerts import security_alert, user_authentication
 from gateway.audit.objects import (
-    DELETED,
-    IDENTIFIER_TYPE_DETAIL,
-    RESOURCE_TYPES,
-    SUBMISSION_SET_NODE,
-    UNKNOWN_OBJECT,
-    AuditObject,
     decision_object,
+    deed_object,
     document_object,
     patient_object,
-    query_object,
-    registry_object,
-    resource_object,
-    submission_set_object,
 )
 from gateway.audit.record import AuditFacts, Participant, human_of
 from gateway.declare import events
-from gateway.declare.events import EventAction, ObjectKind, Outcome
+from gateway.declare.events import EventAction, Outcome
 from gateway.declare.transaction import Answer, AnyTransaction, Target
 from gateway.errors import (
     ActionMismatch,
@@ -49,6 +40,7 @@ from gateway.errors import (
     TooComplex,
     TooLarge,
 )
+from gateway.pipeline.about import objects_of
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.keeping import Circumstances, keep
@@ -89,11 +81,12 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
 
     A partly successful retrieve tells twice, of what was delivered and of what was not (ITI TF-2 3.43.5);
     a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
-    a medium tells once for each patient.
+    a medium tells once for each patient, a batch once for each operation (HPD 3.59.5).
     """
     reply = x.sealed.digest()
     facts = _transaction_facts(x, engine, x.transaction, x.target, x.principal, x.verdict)
     told = [each for merged in _merge_facts(facts, x.target) for each in _patient_facts(merged, x.result)]
+    told = [each for one in told for each in _deed_facts(one, x.result)]
     failed = frozenset(
         problem.location for problem in x.result.problems if not problem.warning and problem.location
     )
@@ -139,7 +132,7 @@ def _transaction_facts(
         source=source,
         destination=destination,
         audit_source=engine.audit_source,
-        objects=tuple(_objects(transaction, target, verdict, made)),
+        objects=tuple(objects_of(transaction, target, verdict, made)),
         human=human_of(human) if human else None,
         purpose=human.purpose if human else None,
         more_types=(events.EMERGENCY_STARTED,) if emergency else (),
@@ -151,65 +144,6 @@ def _peer(x: Exchange, *, requestor: bool) -> Participant:
     node = x.known("node")
     name = node.name if node is not None else x.raw.peer_host or "unknown"
     return Participant(name, x.raw.peer_host or "unknown", is_requestor=requestor)
-
-
-def _objects(
-    transaction: AnyTransaction,
-    target: Target | None,
-    verdict: Verdict | None,
-    result: Answer | None,
-) -> Iterable[AuditObject]:
-    event = transaction.audit
-    made = result if result is not None else Answer()
-    if target is not None:
-        details = ((target.message_id_type, target.message_id),) if target.message_id else ()
-        named = dict.fromkeys((*target.patients, *(verdict.patients if verdict else ()), *made.patients))
-        if target.meant:
-            yield from (
-                patient_object(patient, (*details, (IDENTIFIER_TYPE_DETAIL, kind)), life_cycle=life)
-                for patient, kind, life in target.meant
-            )
-        elif ObjectKind.PATIENT in event.objects:
-            yield from (patient_object(patient, details) for patient in named)
-        if ObjectKind.SUBMISSION_SET in event.objects:
-            kind = event.type if event.media else SUBMISSION_SET_NODE
-            names = dict.fromkeys((*target.submission_sets, *(name for _, name in made.sets)))
-            yield from (submission_set_object(name, id_type=kind) for name in names)
-        if ObjectKind.DOCUMENT in event.objects:
-            removed = DELETED if event.received_action is EventAction.DELETE else None
-            yield from (
-                document_object(name, repository, life_cycle=removed) for name, repository in target.documents
-            )
-        if ObjectKind.REGISTRY_OBJECT in event.objects:
-            yield from (registry_object(name, kind) for name, kind in made.objects or _named(target))
-        if ObjectKind.RESOURCE in event.objects:
-            yield from (resource_object(name, kind) for name, kind in made.objects or _resources(target))
-        if ObjectKind.QUERY in event.objects and target.query is not None:
-            query = target.query
-            told = (*details, *query.details)
-            yield query_object(
-                query.identifier, event.type, query.text, encoding=query.encoding, details=told
-            )
-    if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
-        leading = verdict.leading
-        reason = leading.reason if not leading.permitted else "CONFIDENTIALITY"
-        yield decision_object(reason, leading.rule, leading.policy_version)
-
-
-def _named(target: Target) -> Iterable[tuple[str, Code]]:
-    """Objects of a request that failed: what they are was not looked up."""
-    return ((name, UNKNOWN_OBJECT) for naming in target.named for name in naming.values)
-
-
-def _resources(target: Target) -> Iterable[tuple[str, Code]]:
-    """Resources that a request names by their logical ids."""
-    kinds = {naming.kind: Code(naming.kind.title(), RESOURCE_TYPES) for naming in target.named}
-    return (
-        (name, kinds[naming.kind])
-        for naming in target.named
-        if naming.by == "logical-id"
-        for name in naming.values
-    )
 
 
 def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:
@@ -231,6 +165,21 @@ def _patient_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
         others = set().union(*names) - set().union(*(each for each in names if patient in each))
         yield replace(facts, objects=tuple(each for each in facts.objects if each.identifier not in others))
     if not patients:
+        yield facts
+
+
+def _deed_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
+    """One message for each operation of a batch."""
+    for deed in result.deeds:
+        failed = deed.refused is not None
+        yield replace(
+            facts,
+            action=deed.action,
+            objects=(deed_object(deed),),
+            outcome=Outcome.MINOR_FAILURE if failed else facts.outcome,
+            description=deed.refused if failed else facts.description,
+        )
+    if not result.deeds:
         yield facts
 
 

@@ -30,6 +30,7 @@ from gateway.cli.compose import compose as make_gateway
 from gateway.cli.init import create
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
+from gateway.cli.staffing import furnish
 from gateway.client import xds
 from gateway.client.soap import SoapClient
 from gateway.client.token import issue_assertion
@@ -63,6 +64,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     tester.write_text(tester.read_text().replace("reply_to = []", f'reply_to = ["{TOLD_AT}"]'))
     settings = load_settings(home / "passerelle.toml")
     upgrade(settings.database.url)
+    furnish(settings)
     return settings
 
 
@@ -695,8 +697,32 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         **{code: lambda: ("fhir", person_raw(house, transaction)) for code in PERSON_IN_FHIR},
         "ITI-108": lambda: ("fhir", any_consent_raw(house, transaction)),
         "ITI-94": lambda: ("fhir", subscription_raw(house, transaction)),
+        **{code: lambda: ("soap", directory_raw(house, transaction)) for code in ("ITI-58", "ITI-59")},
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()
+
+
+HPD = "dc=HPD,o=PASSERELLE,c=LU"
+DSML = "urn:oasis:names:tc:DSML:2:0:core"
+
+
+def batch(content: str, **attributes: str) -> bytes:
+    """A batchRequest of DSML in canonical form."""
+    told = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    return c14n(etree.fromstring(f'<batchRequest xmlns="{DSML}"{told}>{content}</batchRequest>'))
+
+
+def directory_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """A search for a professional, or a new one."""
+    search = (
+        f'<searchRequest dn="{HPD}" scope="wholeSubtree" derefAliases="neverDerefAliases" requestID="1">'
+        '<filter><equalityMatch name="uid"><value>dr.weber</value></equalityMatch></filter></searchRequest>'
+    )
+    told = {"objectClass": "HCProfessional", "cn": "Ida Frank", "sn": "Frank", "displayName": "Ida Frank"}
+    held = "".join(f'<attr name="{name}"><value>{value}</value></attr>' for name, value in told.items())
+    add = f'<addRequest dn="uid=new,ou=HCProfessional,{HPD}">{held}</addRequest>'
+    body = batch(search if transaction.code == "ITI-58" else add)
+    return write_soap(house, transaction, [body], partner="identity-desk", role="directory-manager")
 
 
 def _feed(house: House, transaction: AnyTransaction) -> Raw:

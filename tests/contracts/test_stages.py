@@ -34,7 +34,13 @@ def succeeded(form: str, answer: Sealed) -> bool:
         return answer.status < 300
     if form == "hl7v2":
         return b"\rMSA|AA" in body
-    good = (b"ResponseStatusType:Success", b"PartialSuccess", b'Code code="AA"', b'Code code="CA"')
+    good = (
+        b"ResponseStatusType:Success",
+        b"PartialSuccess",
+        b'Code code="AA"',
+        b'Code code="CA"',
+        b'Code code="0"',
+    )
     return answer.status == 200 and any(each in body for each in (*good, b"<PatientLocationResponse>"))
 
 

@@ -6,6 +6,12 @@ Coded values stand as `code^^scheme`. Fragments are packed (`gateway.stores.frag
 """
 
 from gateway.stores.tables.base import METADATA
+from gateway.stores.tables.directory import (
+    directory_change,
+    directory_entry,
+    directory_link,
+    directory_value,
+)
 from gateway.stores.tables.operators import (
     operator_event,
     operator_factor,
@@ -55,6 +61,10 @@ __all__ = [
     "consent",
     "content",
     "continuation",
+    "directory_change",
+    "directory_entry",
+    "directory_link",
+    "directory_value",
     "entry",
     "entry_value",
     "folder",

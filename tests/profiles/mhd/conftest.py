@@ -20,6 +20,7 @@ from gateway.cli.compose import Gateway, compose
 from gateway.cli.init import create
 from gateway.client.token import issue_assertion
 from gateway.config import load
+from gateway.config.settings import Directories
 from gateway.crypto.keys import load_signer
 from gateway.declare.bindings import Octets, Raw, Sealed
 from gateway.declare.transaction import Call
@@ -226,11 +227,14 @@ async def _awaited(pending: Awaitable[T]) -> T:
     return await pending
 
 
+ASSUMED = Directories(professionals="assumed", patients="assumed")
+
+
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder: Path = tmp_path_factory.mktemp("gateway") / "conf"
     create(folder, "integration", now=NOW)
-    settings = load(folder / "passerelle.toml")
+    settings = replace(load(folder / "passerelle.toml"), directories=ASSUMED)
     upgrade(settings.database.url)
     gateway = compose(settings, clock=lambda: NOW)
     asyncio.run(_fill(gateway))

@@ -29,6 +29,7 @@ from gateway.declare.bindings import Raw, Sealed
 from gateway.declare.catalogue import build
 from gateway.declare.services import Access, Services
 from gateway.declare.transaction import Profile
+from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid
 from gateway.identity.directories import Directories
 from gateway.identity.jwt import TokenPolicy, TokenReader
@@ -55,6 +56,7 @@ from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
+from gateway.stores.directory import DirectoryStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
@@ -281,7 +283,12 @@ def _engine(
         assertions=AssertionReader(assertions),
         tokens=TokenReader(TokenPolicy, unknown_key=lambda _: None),
         revocations=RevocationView(RevocationStore(database, new_key)),
-        directories=Directories(),
+        directories=Directories(
+            providers=ProviderDirectory(DirectoryStore(database, new_key)),
+            patients=PatientStore(database, keys),
+            role_of=lambda code: code.code,
+            scheme=lambda: "",
+        ),
         policies=policies,
         services=Services(
             registry=RegistryStore(database, new_key, lambda _code, _scheme: 1),
@@ -302,7 +309,10 @@ def _engine(
             ),
             subscriptions=SubscriptionStore(database, keys, new_key),
             visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-            access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
+            access=Access(
+                rights=RightsBook(ConsentStore(database, keys, new_key)),
+                directory=ProviderDirectory(DirectoryStore(database, new_key)),
+            ),
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),

@@ -1,0 +1,144 @@
+"""What operators do to the directory of professionals: import, look, shut out; each leaves its trail."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.audit.alerts import security_alert
+from gateway.audit.record import Participant
+from gateway.cli.compose import Gateway, compose, utc_now
+from gateway.config import Settings
+from gateway.declare.events import USER_SECURITY_CHANGED, Outcome
+from gateway.directory import ldif
+from gateway.directory.book import ProviderDirectory
+from gateway.directory.desk import Desk
+from gateway.errors import Malformed, SettingsInvalid
+from gateway.pipeline.telling import tell_alone
+from gateway.record.directory import Add, Declined, Entry, Unit
+from gateway.stores.directory import Trail
+from gateway.stores.migrate import upgrade
+from gateway.stores.work import UnitOfWork
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Staff:
+    """The directory of an installation, opened by an operator."""
+
+    gateway: Gateway
+
+    @property
+    def directory(self) -> ProviderDirectory:
+        """The directory itself."""
+        return self.gateway.engine.services.access.directory
+
+    async def put(self, entries: Iterable[Add], reason: str) -> int:
+        """Puts entries, groups last; gives their number. Malformed names the one that is refused."""
+        listed = list(entries)
+        first = [each for each in listed if each.place.unit is not Unit.RELATIONSHIP]
+        groups = [each for each in listed if each.place.unit is Unit.RELATIONSHIP]
+        for at in range(0, len(first), _AT_ONCE):
+            await self._put(first[at : at + _AT_ONCE], reason)
+        for at in range(0, len(groups), _AT_ONCE):
+            await self._put(groups[at : at + _AT_ONCE], reason)
+        return len(listed)
+
+    async def _put(self, entries: Sequence[Add], reason: str) -> None:
+        desk = self._desk(reason)
+        for each in entries:
+            try:
+                await desk.put(each)
+            except Declined as error:
+                raise Malformed(f"{error.code.value[1]}: {error.detail}", location=each.place.dn) from error
+        await self._commit(desk, f"{len(entries)} entries of the directory were imported")
+
+    async def found(self, uid: str) -> Entry:
+        """The one entry of a uid."""
+        found = await self.directory.persons(uid)
+        if len(found) != 1:
+            raise SettingsInvalid(f"{len(found)} professionals or organisations have this uid; expected one")
+        return found[0]
+
+    async def block(self, uid: str, reason: str, *, blocked: bool) -> bool:
+        """Shuts somebody out from the next request on, or lets him in again; False where that was so."""
+        entry, desk = await self.found(uid), self._desk(reason)
+        if not await desk.block(entry.place, blocked=blocked):
+            return False
+        word = "deactivated" if blocked else "activated"
+        await self._commit(desk, f"{entry.place.rdn} of the directory was {word}: {reason}")
+        return True
+
+    async def history(self, entry: Entry) -> Sequence[Any]:
+        """Every change of an entry."""
+        return await self.directory.store.history(entry.key)
+
+    def _desk(self, reason: str) -> Desk:
+        trail = Trail(
+            actor=f"operator {getpass.getuser()}",
+            at=utc_now(),
+            trace_id=secrets.token_hex(16),
+            reason=reason,
+        )
+        return self.directory.desk(trail)
+
+    async def _commit(self, desk: Desk, description: str) -> None:
+        engine, work = self.gateway.engine, UnitOfWork()
+        desk.note(work)
+        facts = security_alert(
+            USER_SECURITY_CHANGED,
+            at=desk.trail.at,
+            outcome=Outcome.SUCCESS,
+            peer=Participant(desk.trail.actor, "localhost", is_requestor=True),
+            here=engine.here,
+            audit_source=engine.audit_source,
+            description=description,
+            trace_id=desk.trail.trace_id,
+        )
+        tell_alone(facts, engine, work)
+        await engine.committer.commit(work)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Staff]:
+    """The directory of an installation, whether a server runs on it or not."""
+    await asyncio.to_thread(upgrade, settings.database.url)
+    gateway = compose(settings)
+    try:
+        yield Staff(gateway)
+    finally:
+        await gateway.close()
+
+
+def read_entries(path: Path) -> list[Add]:
+    """The entries of an LDIF file."""
+    if path.stat().st_size > ldif.MOST_BYTES:
+        raise Malformed(f"the file has more than {ldif.MOST_BYTES} bytes")
+    try:
+        return list(ldif.read(path.read_text(encoding="utf-8")))
+    except UnicodeDecodeError as error:
+        raise Malformed("the file is no UTF-8", location=str(path)) from error
+
+
+def furnish(settings: Settings) -> None:
+    """Fills an empty directory with the test entries of the settings; nothing outside integration."""
+    path = settings.directories.test_entries
+    if settings.environment == "integration" and path is not None and path.is_file():
+        asyncio.run(_furnish(settings, path))
+
+
+async def _furnish(settings: Settings, path: Path) -> None:
+    gateway = compose(settings)
+    try:
+        staff = Staff(gateway)
+        if await staff.directory.store.empty():
+            await staff.put(read_entries(path), "test entries of an empty directory")
+    finally:
+        await gateway.close()

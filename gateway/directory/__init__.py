@@ -1,0 +1,1 @@
+"""The directory of health professionals and organisations (ITI HPD): its rules, its search, its changes."""

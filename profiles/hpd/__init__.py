@@ -1,0 +1,1 @@
+"""Healthcare Provider Directory (ITI HPD)."""

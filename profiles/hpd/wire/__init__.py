@@ -1,0 +1,1 @@
+"""Batches of DSML 2.0, read and written."""
