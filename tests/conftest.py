@@ -15,6 +15,7 @@ import pytest
 
 from gateway.config.settings import shipped
 from gateway.crypto.envelope import KeyTree
+from gateway.declare.catalogue import build
 from gateway.declare.services import Access
 from gateway.matching import load_model
 from gateway.mpi.context import Mpi
@@ -38,6 +39,7 @@ from gateway.record.removal import plan_removal
 from gateway.record.revision import Revision, revise
 from gateway.record.submission import Admission, Standing, admit
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
@@ -54,6 +56,7 @@ from gateway.stores.reviews import ReviewStore
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
+from profiles import PROFILES
 
 pytest_plugins = ("tests.postgresql",)
 
@@ -278,6 +281,8 @@ class Record:
     new_key: Callable[[], int] = field(default_factory=key_maker)
     keys: KeyTree = field(default_factory=lambda: KeyTree(os.urandom(32)))
     domain: Domain = DOMAIN
+    readers: Mapping[str, ConsentReader] = field(default_factory=lambda: build(PROFILES).consents)
+    known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
         self.registry = RegistryStore(self.database, self.new_key, lambda code, _scheme: RANKS.get(code, 1))
@@ -285,7 +290,10 @@ class Record:
         self.subscriptions = SubscriptionStore(self.database, self.keys, self.new_key)
         identities = IdentityStore(self.database, self.keys, self.new_key)
         self.visits = VisitStore(self.database, self.keys, identities)
-        self.access = Access(rights=RightsBook(ConsentStore(self.database, self.keys, self.new_key)))
+        rights = RightsBook(ConsentStore(self.database, self.keys, self.new_key))
+        self.access = Access(
+            rights=rights, documents=ConsentDocuments(rights, self.registry, self.readers, lambda: self.known)
+        )
         self.index = PatientIndex(
             Mpi(
                 store=identities,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -41,6 +41,7 @@ from gateway.policy.model import Policy
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node, SubjectKind
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
@@ -118,14 +119,15 @@ def compose(
     database = open_database(settings.database.url)
     blobs = BlobStore(settings.content.directory)
     keys, new_key = KeyTree(load_master_key(settings.content.master_key)), key_maker()
+    declared = catalogue()
     engine = Engine(
         stages=STAGES,
-        catalogue=catalogue(),
+        catalogue=declared,
         nodes=nodes,
         assertions=AssertionReader(_assertion_policy(settings, policies.current())),
         directories=Directories(),
         policies=policies,
-        services=_services(settings, policies, database, keys, blobs, new_key),
+        services=_services(settings, policies, database, keys, blobs, new_key, declared.consents),
         journal=Journal(database, new_key),
         outbox=_outbox(settings, database, keys, new_key),
         committer=GroupCommitter(database),
@@ -171,20 +173,32 @@ def _services(
     keys: KeyTree,
     blobs: BlobStore,
     new_key: Callable[[], int],
+    consents: Mapping[str, ConsentReader],
 ) -> Services:
     domain = domain_of(settings)
+    registry = RegistryStore(
+        database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
+    )
+    rights = RightsBook(ConsentStore(database, keys, new_key))
     return Services(
-        registry=RegistryStore(
-            database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
-        ),
+        registry=registry,
         repository=RepositoryStore(database, keys, blobs),
         patients=PatientStore(database, keys),
         domain=domain,
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
         subscriptions=SubscriptionStore(database, keys, new_key),
         visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-        access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
+        access=Access(
+            rights=rights,
+            documents=ConsentDocuments(rights, registry, consents, lambda: _known(policies.current())),
+        ),
     )
+
+
+def _known(policy: Policy) -> Known:
+    """What consent documents name and this policy knows."""
+    purposes = {key: purpose.name for key, purpose in policy.purposes.items()}
+    return Known(policies=policy.consents, purposes=purposes)
 
 
 def _mpi(

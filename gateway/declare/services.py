@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.mpi.index import PatientIndex
 from gateway.record.domain import Domain
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
@@ -19,6 +20,7 @@ class Access:
     """What handlers need that administer access itself."""
 
     rights: RightsBook
+    documents: ConsentDocuments
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from gateway.record.patients import Demographics, Identity, PatientRecord
 from gateway.record.people import PatientId
 from gateway.record.visits import Visit
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments, Known
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
@@ -247,6 +248,8 @@ def _engine(
 ) -> Engine:
     new_key: Callable[[], int] = key_maker()
     keys = KeyTree(os.urandom(32))
+    registry = RegistryStore(database, new_key, lambda _code, _scheme: 1)
+    rights = RightsBook(ConsentStore(database, keys, new_key))
     traces = itertools.count(1)
     policies = PolicySource(POLICY, environment="integration")
     assertions = AssertionPolicy(
@@ -265,7 +268,7 @@ def _engine(
         directories=Directories(),
         policies=policies,
         services=Services(
-            registry=RegistryStore(database, new_key, lambda _code, _scheme: 1),
+            registry=registry,
             repository=RepositoryStore(database, keys, BlobStore(content)),
             patients=PatientStore(database, keys),
             domain=domain,
@@ -283,7 +286,7 @@ def _engine(
             ),
             subscriptions=SubscriptionStore(database, keys, new_key),
             visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-            access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
+            access=Access(rights=rights, documents=ConsentDocuments(rights, registry, {}, Known)),
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),
