@@ -87,7 +87,7 @@ TEST_PARTNERS = (
         name="patient-portal",
         organisation="2.999.2.4",
         organisation_name="Test Patient Portal",
-        transactions=_READ,
+        transactions=(*_READ, "ITI-41"),
         bearer_allowed=True,
     ),
     Partner(
