@@ -1,4 +1,4 @@
-"""Consent documents of invented patients: BPPC (CDA R2) and APPC (XACML 2.0), with every part open to change."""
+"""Consent documents of invented patients, BPPC (CDA R2) and APPC (XACML 2.0), open to change."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def of_patient(patient: PatientId) -> str:
     return (
         '<ResourceMatch MatchId="urn:hl7-org:v3:function:II-equal"><AttributeValue '
         'DataType="urn:hl7-org:v3#II"><InstanceIdentifier xmlns="urn:hl7-org:v3" '
-        f'root="{patient.root}" extension="{patient.extension}"/></AttributeValue><ResourceAttributeDesignator '
-        'AttributeId="urn:ihe:iti:ser:2016:patient-id" DataType="urn:hl7-org:v3#II"/></ResourceMatch>'
+        f'root="{patient.root}" extension="{patient.extension}"/></AttributeValue>'
+        '<ResourceAttributeDesignator AttributeId="urn:ihe:iti:ser:2016:patient-id" DataType="urn:hl7-org:v3#II"/></ResourceMatch>'
     )
 
 
