@@ -91,7 +91,8 @@ def of_patient(patient: PatientId) -> str:
         '<ResourceMatch MatchId="urn:hl7-org:v3:function:II-equal"><AttributeValue '
         'DataType="urn:hl7-org:v3#II"><InstanceIdentifier xmlns="urn:hl7-org:v3" '
         f'root="{patient.root}" extension="{patient.extension}"/></AttributeValue>'
-        '<ResourceAttributeDesignator AttributeId="urn:ihe:iti:ser:2016:patient-id" DataType="urn:hl7-org:v3#II"/></ResourceMatch>'
+        '<ResourceAttributeDesignator AttributeId="urn:ihe:iti:ser:2016:patient-id" '
+        'DataType="urn:hl7-org:v3#II"/></ResourceMatch>'
     )
 
 
