@@ -1,6 +1,8 @@
 """The IHE profiles this gateway speaks: one explicit tuple, importing has no other effect."""
 
 from gateway.declare.transaction import Profile
+from profiles.appc.profile import PROFILE as APPC
+from profiles.bppc.profile import PROFILE as BPPC
 from profiles.fhirbase.profile import profile_over
 from profiles.hpd.profile import PROFILE as HPD
 from profiles.mhd.profile import PROFILE as MHD
@@ -21,7 +23,8 @@ from profiles.xds.profile import PROFILE as XDS
 from profiles.xpid.profile import PROFILE as XPID
 
 _SPOKEN = (
-    XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, PCF, VIGILANCE, HPD,
+    XDS, XDR, XDM, BPPC, APPC, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, PCF,
+    VIGILANCE, HPD,
 )  # fmt: skip
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

@@ -15,6 +15,7 @@ import pytest
 
 from gateway.config.settings import shipped
 from gateway.crypto.envelope import KeyTree
+from gateway.declare.catalogue import build
 from gateway.declare.services import Access
 from gateway.directory.book import ProviderDirectory
 from gateway.matching import load_model
@@ -39,6 +40,7 @@ from gateway.record.removal import plan_removal
 from gateway.record.revision import Revision, revise
 from gateway.record.submission import Admission, Standing, admit
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
@@ -56,6 +58,7 @@ from gateway.stores.reviews import ReviewStore
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
+from profiles import PROFILES
 
 pytest_plugins = ("tests.postgresql",)
 
@@ -280,6 +283,8 @@ class Record:
     new_key: Callable[[], int] = field(default_factory=key_maker)
     keys: KeyTree = field(default_factory=lambda: KeyTree(os.urandom(32)))
     domain: Domain = DOMAIN
+    readers: Mapping[str, ConsentReader] = field(default_factory=lambda: build(PROFILES).consents)
+    known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
         self.registry = RegistryStore(self.database, self.new_key, lambda code, _scheme: RANKS.get(code, 1))
@@ -287,9 +292,11 @@ class Record:
         self.subscriptions = SubscriptionStore(self.database, self.keys, self.new_key)
         identities = IdentityStore(self.database, self.keys, self.new_key)
         self.visits = VisitStore(self.database, self.keys, identities)
+        rights = RightsBook(ConsentStore(self.database, self.keys, self.new_key))
         self.access = Access(
-            rights=RightsBook(ConsentStore(self.database, self.keys, self.new_key)),
+            rights=rights,
             directory=ProviderDirectory(DirectoryStore(self.database, self.new_key)),
+            documents=ConsentDocuments(rights, self.registry, self.readers, lambda: self.known),
         )
         self.index = PatientIndex(
             Mpi(

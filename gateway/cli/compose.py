@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -45,10 +45,11 @@ from gateway.pipeline.stages import STAGES
 from gateway.policy.archive import PolicyArchive
 from gateway.policy.inforce import PolicyInForce
 from gateway.policy.matrix import PolicySource
-from gateway.policy.model import code_key
+from gateway.policy.model import Policy, code_key
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
@@ -144,10 +145,11 @@ def compose(
     )
     beliefs = Beliefs(settings, issuers.trusted, policies.current)
     revoked = RevocationStore(database, new_key)
-    services = _services(settings, policies, database, keys, blobs, new_key)
+    declared = catalogue()
+    services = _services(settings, policies, database, keys, blobs, new_key, declared.consents)
     engine = Engine(
         stages=STAGES,
-        catalogue=catalogue(),
+        catalogue=declared,
         nodes=nodes,
         assertions=FollowingReader(beliefs.assertions),
         tokens=TokenReader(beliefs.tokens, unknown_key=issuers.unknown_key),
@@ -214,12 +216,15 @@ def _services(
     keys: KeyTree,
     blobs: BlobStore,
     new_key: Callable[[], int],
+    consents: Mapping[str, ConsentReader],
 ) -> Services:
     domain = domain_of(settings)
+    registry = RegistryStore(
+        database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
+    )
+    rights = RightsBook(ConsentStore(database, keys, new_key))
     return Services(
-        registry=RegistryStore(
-            database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
-        ),
+        registry=registry,
         repository=RepositoryStore(database, keys, blobs),
         patients=PatientStore(database, keys),
         domain=domain,
@@ -227,8 +232,9 @@ def _services(
         subscriptions=SubscriptionStore(database, keys, new_key),
         visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
         access=Access(
-            rights=RightsBook(ConsentStore(database, keys, new_key)),
+            rights=rights,
             directory=ProviderDirectory(DirectoryStore(database, new_key)),
+            documents=ConsentDocuments(rights, registry, consents, lambda: _known(policies.current())),
         ),
     )
 
@@ -249,6 +255,12 @@ def _directories(settings: Settings, policies: PolicyInForce, services: Services
         patients_assumed=told.patients == "assumed",
         authorities=dict(told.authorities),
     )
+
+
+def _known(policy: Policy) -> Known:
+    """What consent documents name and this policy knows."""
+    purposes = {key: purpose.name for key, purpose in policy.purposes.items()}
+    return Known(policies=policy.consents, purposes=purposes)
 
 
 def _mpi(

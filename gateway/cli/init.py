@@ -92,7 +92,7 @@ TEST_PARTNERS = (
         name="patient-portal",
         organisation="2.999.2.4",
         organisation_name="Test Patient Portal",
-        transactions=(*_READ, "ITI-108"),
+        transactions=(*_READ, "ITI-41", "ITI-108"),
         bearer_allowed=True,
     ),
     Partner(

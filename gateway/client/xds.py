@@ -57,6 +57,7 @@ class Document:
     institution: str
     created: str
     replaces: str | None = None
+    events: tuple[Code, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,7 @@ def _entry(document: Document, number: int) -> str:
         ("f4f85eac-e6cb-4883-b524-f2705394840f", document.confidentiality),
         ("f33fb8ac-18af-42cc-ae0e-ed0b0bdb91e1", Code("HOSP", "2.999.1.10", "Hospital")),
         ("cccf5598-8b07-4b77-a05e-ae952c785ead", Code("GEN", "2.999.1.11", "General medicine")),
+        *(("2c6b8cb7-8b2a-4051-b291-b1ae6a575ef4", event) for event in document.events),
     )
     return (
         f'<rim:ExtrinsicObject id="{owner}" mimeType={quoteattr(document.mime_type)} '

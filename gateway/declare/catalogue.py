@@ -10,6 +10,7 @@ from gateway.declare.bindings import Fhir, Hl7v2, Soap, WireKey
 from gateway.declare.notification import Notification
 from gateway.declare.transaction import AnyTransaction, Profile
 from gateway.errors import Defect, MethodRefused, TransactionUnknown
+from gateway.rights.documents import ConsentReader
 
 _SEARCH_BY_POST = re.compile(r"(?P<path>/[A-Z][A-Za-z]*)/_search")
 
@@ -22,6 +23,7 @@ class Catalogue:
     fhir_paths: tuple[tuple[str, re.Pattern[str], AnyTransaction], ...]
     profiles: tuple[Profile, ...]
     notifications: Mapping[str, Notification] = field(default_factory=dict)
+    consents: Mapping[str, ConsentReader] = field(default_factory=dict)
 
     def find(self, key: WireKey) -> AnyTransaction:
         """The transaction declared for a SOAP or HL7 v2 key; TransactionUnknown if there is none."""
@@ -88,6 +90,9 @@ def build(profiles: Sequence[Profile]) -> Catalogue:
                 if key in by_key:
                     raise Defect(f"{transaction.code} and {by_key[key].code} both declare {key}")
                 by_key[key] = transaction
+    forms = [form for profile in profiles for form in profile.consents]
+    if len(forms) > len(set(forms)):
+        raise Defect("two profiles read consent documents of one format")
     fhir = tuple(
         (key[1], _pattern(key[2]), transaction) for key, transaction in by_key.items() if key[0] == "fhir"
     )
@@ -96,6 +101,7 @@ def build(profiles: Sequence[Profile]) -> Catalogue:
         fhir_paths=fhir,
         profiles=tuple(profiles),
         notifications={each.code: each for profile in profiles for each in profile.notifications},
+        consents={form: reader for profile in profiles for form, reader in profile.consents.items()},
     )
 
 

@@ -8,6 +8,7 @@ from gateway.directory.book import ProviderDirectory
 from gateway.mpi.index import PatientIndex
 from gateway.record.domain import Domain
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
@@ -21,6 +22,7 @@ class Access:
 
     rights: RightsBook
     directory: ProviderDirectory
+    documents: ConsentDocuments
 
 
 @dataclass(frozen=True, slots=True)

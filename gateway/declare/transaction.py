@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,7 @@ from gateway.record.access import Scope
 from gateway.record.domain import Domain
 from gateway.record.patients import PersonChange
 from gateway.record.people import Code, Node, PatientId, Principal
+from gateway.rights.documents import ConsentReader
 from gateway.stores.search import Condition, Kind
 from gateway.stores.work import UnitOfWork
 
@@ -105,6 +106,9 @@ class Target:
     """What the request does beside the action of its transaction; it needs a permit for each."""
     deeds: tuple[Deed, ...] = ()
     """What it would do one by one, for the audit of a refusal."""
+    changed: tuple[Naming, ...] = ()
+    """Registered documents that the request changes, ends or replaces. Where one of them states a consent in
+    force, the request needs the permit to change rights as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +186,10 @@ AnyTransaction = Transaction[Any, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """One IHE profile: its transactions, the path at which each responder answers, and what we send."""
+    """One IHE profile: its transactions, the path at which each responder answers, and what we send.
+
+    `consents` are readers of documents in which a patient decides about access, by formatCode.
+    """
 
     code: str
     title: str
@@ -190,3 +197,4 @@ class Profile:
     notifications: tuple[Notification, ...] = ()
     endpoints: dict[str, str] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
+    consents: Mapping[str, ConsentReader] = field(default_factory=dict)

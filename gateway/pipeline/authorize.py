@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.declare.actions import Action
@@ -46,6 +47,8 @@ async def decide(
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
         raise OtherPatient("the assertion was issued for another patient", location="resource-id")
     records = await _records(target, engine)
+    if await _changes_consent(target, records, engine):
+        question = replace(question, also=(*question.also, Action.RIGHTS_CHANGE))
     if target.candidates is not None and has_profile(policy, principal, action):
         records += await _owners(await _matching(target.candidates, engine), engine)
     rights = await _rights([record for _, record in records], engine)
@@ -104,6 +107,18 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
         known = {identity for identity, _ in found}
         found += [each for each in await _owners(keys, engine) if each[0] not in known]
     return found
+
+
+async def _changes_consent(
+    target: Target, records: list[tuple[PatientId | None, PatientRecord | None]], engine: Engine
+) -> bool:
+    """Whether a document that the request changes, ends or replaces states a consent that is in force."""
+    if not target.changed:
+        return False
+    documents = engine.services.access.documents
+    keys = [key for _, record in records if record is not None for key in record.keys]
+    named = [(naming.by, naming.values) for naming in target.changed]
+    return bool(await documents.in_force(keys, await documents.named(named)))
 
 
 async def _owners(keys: set[int], engine: Engine) -> list[tuple[PatientId | None, PatientRecord | None]]:

@@ -10,12 +10,14 @@ from types import MappingProxyType
 
 from gateway.declare.actions import Action
 from gateway.errors import SettingsInvalid
+from gateway.policy.consents import FILE as CONSENTS
+from gateway.policy.consents import read_policies
 from gateway.policy.model import CodeKey, Policy, Purpose, RoleRule, code_key
 from gateway.policy.tomlfile import TomlFile
 from gateway.record.access import HIGHEST_RANK, LOWEST_RANK
 from gateway.record.people import Code, SubjectKind
 
-FILES = ("matrix.toml", "confidentiality.toml", "settings.toml")
+FILES = ("matrix.toml", "confidentiality.toml", "settings.toml", CONSENTS)
 ENVIRONMENTS = ("integration", "preprod", "prod")
 TEST_ENVIRONMENT = "integration"
 
@@ -31,20 +33,20 @@ _ALL = "*"
 
 
 def load_policy(directory: Path, *, environment: str) -> Policy:
-    """Read and compile the three files; SettingsInvalid with file and line at the first mistake."""
+    """Read and compile the files of FILES; SettingsInvalid with file and line at the first mistake."""
     return compile_policy(read_files(directory), environment=environment)
 
 
 def read_files(directory: Path) -> dict[str, bytes]:
-    """The octets of the three files of FILES; SettingsInvalid when one cannot be read."""
+    """The octets of the files of FILES; SettingsInvalid when one cannot be read."""
     return {name: _read(directory, name) for name in FILES}
 
 
 def compile_policy(files: Mapping[str, bytes], *, environment: str) -> Policy:
-    """Compile the contents of the three files of FILES for one environment; pure."""
+    """Compile the contents of the files of FILES for one environment; pure."""
     if environment not in ENVIRONMENTS:
         raise SettingsInvalid(f"environment must be one of: {', '.join(ENVIRONMENTS)}")
-    matrix, confidentiality, settings = (TomlFile.parse(name, files[name]) for name in FILES)
+    matrix, confidentiality, settings, consents = (TomlFile.parse(name, files[name]) for name in FILES)
     purposes = _purposes(settings)
     roles = _roles(matrix, frozenset(purpose.name for purpose in purposes.values()), environment)
     settings.only(_SETTINGS_KEYS)
@@ -61,6 +63,9 @@ def compile_policy(files: Mapping[str, bytes], *, environment: str) -> Policy:
         relation_assumed=settings.choice("relation", among=("assumed", "required")) == "assumed",
         purpose_required=settings.flag("purpose_required", default=True),
         relation_days=MappingProxyType(_relation_days(settings, matrix)),
+        consents=MappingProxyType(
+            read_policies(consents, frozenset(each.name for each in purposes.values()))
+        ),
     )
 
 
@@ -122,8 +127,13 @@ class PolicySource:
 
 
 def _read(directory: Path, name: str) -> bytes:
+    """A file; without one of its own, a domain has no policies that patients acknowledge."""
     try:
         return (directory / name).read_bytes()
+    except FileNotFoundError as error:
+        if name == CONSENTS:
+            return b""
+        raise SettingsInvalid("the policy file cannot be read", location=f"{name}:1") from error
     except OSError as error:
         raise SettingsInvalid("the policy file cannot be read", location=f"{name}:1") from error
 

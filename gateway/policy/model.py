@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.declare.actions import Action
+from gateway.record.consents import Directive
 from gateway.record.people import Code, SubjectKind
 
 CodeKey = tuple[str, str]
@@ -54,6 +55,8 @@ class Policy:
     relation_assumed: bool
     purpose_required: bool
     relation_days: Mapping[str, int]
+    consents: Mapping[str, tuple[Directive, ...]] = field(default_factory=dict)
+    """What a policy that patients acknowledge comes to, by its OID or URN."""
 
     def rank_of(self, codes: Iterable[Code]) -> int:
         """Confidentiality rank (1..3) of a document with these codes: the highest of theirs."""

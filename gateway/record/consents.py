@@ -13,9 +13,20 @@ from enum import Enum, unique
 from typing import Any
 
 from gateway.record.access import Period
+from gateway.record.documents import DocumentEntry
 from gateway.record.people import PatientId, Principal
 
 ALWAYS = Period()
+
+BPPC, BPPC_SCANNED = "urn:ihe:iti:bppc:2007", "urn:ihe:iti:bppc-sd:2007"
+APPC = "urn:ihe:iti:appc:2016:consent"
+DOCUMENT_FORMATS = frozenset({BPPC, BPPC_SCANNED, APPC})
+"""formatCodes of documents in which a patient decides about access (ITI TF-3 5.1, 5.6)."""
+
+
+def states_consent(entry: DocumentEntry) -> bool:
+    """Whether a document is submitted as a consent, whatever the scheme of its formatCode."""
+    return entry.format_code is not None and entry.format_code.code in DOCUMENT_FORMATS
 
 
 @unique

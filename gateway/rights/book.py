@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -68,6 +68,10 @@ class RightsBook:
         """The newest version of every consent in scope, or all versions; oldest first."""
         found = [_consent(row) for row in await self.store.of_patients(call.scope.patients)]
         return found if versions else _newest(found)
+
+    async def of_records(self, keys: Sequence[int]) -> list[Consent]:
+        """All versions of the consents of some records, oldest first, for who decides on the scope."""
+        return [_consent(row) for row in await self.store.of_patients(keys)]
 
     async def versions(self, call: Asking, identifier: str) -> list[Consent]:
         """All versions of one consent, oldest first; none when it is not there."""

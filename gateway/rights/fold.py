@@ -21,7 +21,8 @@ from gateway.rights.rights_json import listed_twice
 _NEW = PatientRights()
 _NEEDS_SUBJECT = frozenset({Kind.DENIAL, Kind.ALLOWANCE, Kind.LEVEL, Kind.MANDATE, Kind.RELATION})
 _NEEDS_RANK = frozenset({Kind.LEVEL, Kind.EMERGENCY, Kind.FLOOR, Kind.RAISING})
-_WITHOUT_PERIOD = frozenset({Kind.ALLOWED_ONLY, Kind.EMERGENCY, Kind.FLOOR, Kind.CLOSURE})
+WITHOUT_PERIOD = frozenset({Kind.ALLOWED_ONLY, Kind.EMERGENCY, Kind.FLOOR, Kind.CLOSURE})
+"""What holds from when it is said until it is changed."""
 
 
 def fold(consents: Iterable[Consent]) -> PatientRights:
@@ -73,7 +74,7 @@ def check(directive: Directive) -> None:
         raise _incomplete(kind, "documents")
     if kind is Kind.MANDATE and not (directive.given_by or "").strip():
         raise _incomplete(kind, "who gave it")
-    if kind in _WITHOUT_PERIOD and (directive.period.start or directive.period.end):
+    if kind in WITHOUT_PERIOD and (directive.period.start or directive.period.end):
         raise _incomplete(kind, "no period: it holds until it is changed")
 
 

@@ -106,7 +106,8 @@ async def handle(call: Call[xds.ProvideRequest], services: Services) -> xds.Prov
         return xds.Provided(problems=submission.warnings)
     await xds.store(call, submission.documents, measured, services)
     kept, left_out = await _honoured(assign_ids(submission, new_entry_uuid), services)
-    await register(call, kept, services, marked=digest(submission))
+    contents = xds.by_unique_id(call.request)
+    await register(call, kept, services, marked=digest(submission), contents=contents)
     return xds.Provided(problems=(*submission.warnings, *map(_warning, left_out)))
 
 

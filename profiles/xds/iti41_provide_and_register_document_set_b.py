@@ -80,8 +80,13 @@ async def handle(call: Call[ProvideRequest], services: Services) -> Provided:
     submission = completed(call.request, measured, services.domain)
     if not await already_registered(submission, services):
         await store(call, submission.documents, measured, services)
-        await register(call, submission, services)
+        await register(call, submission, services, contents=by_unique_id(call.request))
     return Provided(problems=submission.warnings)
+
+
+def by_unique_id(request: ProvideRequest) -> dict[str, Content]:
+    """The octets of every document, by uniqueId."""
+    return {item.unique_id: request.contents[item.id] for item in request.submission.documents}
 
 
 async def measure_documents(request: ProvideRequest) -> dict[str, Measured]:

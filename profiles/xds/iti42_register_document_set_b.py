@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from gateway.declare.actions import Action
-from gateway.declare.bindings import Soap, SoapPayload, SoapReply
+from gateway.declare.bindings import Content, Soap, SoapPayload, SoapReply
 from gateway.declare.events import submission_event
 from gateway.declare.services import Services
-from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Transaction
+from gateway.declare.transaction import Actors, Answer, Call, Codec, Naming, Target, Transaction
 from gateway.errors import Meaning, Problem, Refused
+from gateway.record.consents import states_consent
 from gateway.record.documents import DocumentEntry, Submission
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
@@ -23,6 +26,8 @@ from profiles.xds.rules import Column
 from profiles.xds.wire import write
 from profiles.xds.wire.replies import registry_response
 from profiles.xds.wire.requests import expect_root, read_submit_request
+
+_METADATA_ONLY: Mapping[str, Content] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,20 @@ def submission_target(submission: Submission) -> Target:
         patients=submission.patients,
         submission_sets=(submission.submission_set.unique_id,),
         classes=frozenset(item.class_code.code for item in submission.documents if item.class_code),
+        also=also_done(submission.documents),
+        changed=replaced_in(submission),
     )
+
+
+def also_done(documents: Iterable[DocumentEntry]) -> tuple[Action, ...]:
+    """Who brings a consent document decides about access, beside publishing it."""
+    return (Action.RIGHTS_CHANGE,) if any(states_consent(item) for item in documents) else ()
+
+
+def replaced_in(submission: Submission) -> tuple[Naming, ...]:
+    """What a submission deprecates by itself."""
+    targets = tuple(each.target.lower() for each in submission.associations if each.relation.replaces)
+    return (Naming("document", "uuid", targets),) if targets else ()
 
 
 async def handle(call: Call[RegisterRequest], services: Services) -> Registered:
@@ -93,15 +111,22 @@ async def already_registered(submission: Submission, services: Services) -> bool
 
 
 async def register(
-    call: Call[Any], submission: Submission, services: Services, *, marked: str | None = None
+    call: Call[Any],
+    submission: Submission,
+    services: Services,
+    *,
+    marked: str | None = None,
+    contents: Mapping[str, Content] = _METADATA_ONLY,
 ) -> Admission:
     """Admits a submission and notes what it adds; the same for ITI-41, ITI-42 and ITI-61.
 
-    `marked` is the digest of what was sent, where a recipient left something out of it (XDR).
+    `marked` is the digest of what was sent, where a recipient left something out of it (XDR). `contents` are
+    the octets of documents, by uniqueId: what a consent document states is kept together with it.
     """
     await _refuse_other_octets(submission.documents, services)
     keys = call.scope.keys
     admission = await admit(submission, services.registry, keys, new_entry_uuid, marked=marked)
+    await services.access.documents.take(call, submission, admission, contents)
     fragments = fragments_of(admission.submission)
     patient = _patient(admission.submission)
     services.registry.register(call.work, call.scope, admission, fragments, keys[patient], call.at)

@@ -49,13 +49,16 @@ def refuse(problems: tuple[Problem, ...]) -> SoapReply:
 
 def target(request: RemoveRequest) -> Target:
     """The records to which the objects belong."""
-    return Target(named=(Naming("any", "uuid", request.ids),))
+    named = (Naming("any", "uuid", request.ids),)
+    return Target(named=named, changed=named)
 
 
 async def handle(call: Call[RemoveRequest], services: Services) -> Removed:
     """All the objects, or none of them."""
     removal = await plan_removal(call.request.ids, services.registry)
     services.registry.remove(call.work, call.scope, removal)
+    gone = {held.unique_id for held in removal.removed if held.kind == "document" and held.latest}
+    await services.access.documents.end(call, gone)
     return Removed(objects=tuple((held.id, _kind(held)) for held in removal.removed))
 
 

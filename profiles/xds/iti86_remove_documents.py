@@ -74,6 +74,9 @@ async def _remove(
     if item.repository != services.domain.repository:
         text = f"repositoryUniqueId {item.repository} is not this repository ({services.domain.repository})"
         return Problem(Meaning.UNKNOWN_REPOSITORY, text, item.unique_id)
+    if await services.access.documents.in_force(call.scope.patients, {item.unique_id}):
+        text = f"document {item.unique_id} states a consent that is in force; deprecate it first"
+        return Problem(Meaning.REMOVAL, text, item.unique_id)
     if await services.repository.remove(call.work, call.scope, item.unique_id):
         return None
     text = f"document {item.unique_id} is not available"

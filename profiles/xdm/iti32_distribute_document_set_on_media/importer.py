@@ -13,6 +13,7 @@ from gateway.declare.events import media_event
 from gateway.declare.services import Services
 from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Transaction
 from gateway.errors import Malformed, Meaning, Problem, Refused
+from gateway.record.consents import states_consent
 from gateway.record.documents import Submission
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
@@ -26,7 +27,13 @@ from profiles.xdm.iti32_distribute_document_set_on_media.present import without_
 from profiles.xdm.wire.archive import MediaLimits
 from profiles.xdm.wire.media import MediaSet, content_problems, read_medium
 from profiles.xds import iti41_provide_and_register_document_set_b as xds
-from profiles.xds.iti42_register_document_set_b import already_registered, new_entry_uuid, register
+from profiles.xds.iti42_register_document_set_b import (
+    already_registered,
+    also_done,
+    new_entry_uuid,
+    register,
+    replaced_in,
+)
 from profiles.xds.rules import Column, check
 from profiles.xds.wire.read import patient_id
 
@@ -142,7 +149,14 @@ def _set_problems(sets: list[MediaSet]) -> list[Problem]:
         for link in item.submission.associations
         if link.relation.replaces and link.target in inside
     ]
-    return problems + _octet_problems(sets)
+    return problems + _consent_problems(sets) + _octet_problems(sets)
+
+
+def _consent_problems(sets: list[MediaSet]) -> list[Problem]:
+    """What patients decided is kept one by one: a medium brings one consent document at most."""
+    stating = [entry for item in sets for entry in item.submission.documents if states_consent(entry)]
+    text = "several consent documents on one medium, expected one"
+    return [Problem(Meaning.NOT_SUPPORTED, text, entry.id) for entry in stating[1:]]
 
 
 def _octet_problems(sets: list[MediaSet]) -> list[Problem]:
@@ -166,6 +180,8 @@ def target(request: ImportRequest) -> Target:
         patients=tuple(dict.fromkeys(each for item in submissions for each in item.patients)),
         submission_sets=tuple(item.submission_set.unique_id for item in submissions),
         classes=frozenset(each.code for each in classes if each),
+        also=also_done(entry for item in submissions for entry in item.documents),
+        changed=tuple(each for item in submissions for each in replaced_in(item)),
     )
 
 
@@ -202,7 +218,8 @@ async def _register(
     fresh = {each.unique_id for each in kept.documents} - stored
     await _store(call, item, fresh, services)
     stored |= fresh
-    await register(call, kept, services, marked=marked)
+    contents = {each.unique_id: item.contents[each.id] for each in submission.documents}
+    await register(call, kept, services, marked=marked, contents=contents)
     already = f", {_documents(here)} already registered" if here else ""
     return f"{_documents(len(kept.documents))} registered{already}", left_out
 

@@ -17,6 +17,7 @@ from gateway.record.submission import Standing
 from gateway.stores.registry import RegistryStore
 from profiles.xds import codes
 from profiles.xds.iti42_register_document_set_b import already_registered, fragments_of
+from profiles.xds.iti57_update_document_set.consents import follow
 from profiles.xds.rules import Column, check
 from profiles.xds.wire.read import Problems, read_submission
 from profiles.xds.wire.requests import expect_root
@@ -63,6 +64,11 @@ def target(request: UpdateRequest) -> Target:
             Naming("document", "logical-id", _lower(logical)),
             Naming("folder", "logical-id", _lower(logical)),
         ),
+        changed=(
+            Naming("any", "uuid", _lower(named)),
+            Naming("document", "logical-id", _lower(logical)),
+            Naming("document", "unique-id", tuple(item.unique_id for item in submission.documents)),
+        ),
         submission_sets=(submission.submission_set.unique_id,),
         classes=frozenset(item.class_code.code for item in submission.documents if item.class_code),
     )
@@ -98,6 +104,7 @@ async def update(call: Call[UpdateRequest], services: Services, *, deprecated_to
         submission, _View(services.registry), keys, _new_id, deprecated_too=deprecated_too
     )
     await _refuse_untrue(revision.submission.documents, services)
+    await follow(call, revision, services)
     written = fragments_of(revision.submission)
     patient = keys[submission.patients[0]]
     services.registry.revise(call.work, call.scope, revision, written, patient, call.at)

@@ -51,6 +51,7 @@ from gateway.record.patients import Demographics, Identity, PatientRecord
 from gateway.record.people import PatientId
 from gateway.record.visits import Visit
 from gateway.rights.book import RightsBook
+from gateway.rights.documents import ConsentDocuments, Known
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
@@ -255,6 +256,8 @@ def _engine(
 ) -> Engine:
     new_key: Callable[[], int] = key_maker()
     keys = KeyTree(os.urandom(32))
+    registry = RegistryStore(database, new_key, lambda _code, _scheme: 1)
+    rights = RightsBook(ConsentStore(database, keys, new_key))
     traces = itertools.count(1)
     committer = GroupCommitter(database)
 
@@ -291,7 +294,7 @@ def _engine(
         ),
         policies=policies,
         services=Services(
-            registry=RegistryStore(database, new_key, lambda _code, _scheme: 1),
+            registry=registry,
             repository=RepositoryStore(database, keys, BlobStore(content)),
             patients=PatientStore(database, keys),
             domain=domain,
@@ -310,8 +313,9 @@ def _engine(
             subscriptions=SubscriptionStore(database, keys, new_key),
             visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
             access=Access(
-                rights=RightsBook(ConsentStore(database, keys, new_key)),
+                rights=rights,
                 directory=ProviderDirectory(DirectoryStore(database, new_key)),
+                documents=ConsentDocuments(rights, registry, {}, Known),
             ),
         ),
         journal=Journal(database, new_key),
