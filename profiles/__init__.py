@@ -1,6 +1,7 @@
 """The IHE profiles this gateway speaks: one explicit tuple, importing has no other effect."""
 
 from gateway.declare.transaction import Profile
+from profiles.emergency.profile import PROFILE as EMERGENCY
 from profiles.fhirbase.profile import profile_over
 from profiles.mhd.profile import PROFILE as MHD
 from profiles.pam.profile import PROFILE as PAM
@@ -11,6 +12,7 @@ from profiles.pix.profile import PROFILE as PIX
 from profiles.pixm.profile import PROFILE as PIXM
 from profiles.pixv3.profile import PROFILE as PIXV3
 from profiles.pmir.profile import PROFILE as PMIR
+from profiles.presence.profile import PROFILE as PRESENCE
 from profiles.vigilance.profile import PROFILE as VIGILANCE
 from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdm.profile import PROFILE as XDM
@@ -18,6 +20,9 @@ from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 from profiles.xpid.profile import PROFILE as XPID
 
-_SPOKEN = (XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, VIGILANCE)
+_SPOKEN = (
+    *(XDS, XDR, XDM, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, VIGILANCE),
+    *(PRESENCE, EMERGENCY),
+)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

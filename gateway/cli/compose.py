@@ -41,23 +41,27 @@ from gateway.policy.model import Policy
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node, SubjectKind
 from gateway.rights.book import RightsBook
+from gateway.rights.presence import PresenceDesk
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
+from gateway.stores.emergencies import EmergencyStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
+from gateway.stores.presence import PresenceStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.spool import Spools
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
+from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 
 _PROFILES = "profiles:PROFILES"
@@ -183,7 +187,22 @@ def _services(
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
         subscriptions=SubscriptionStore(database, keys, new_key),
         visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-        access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
+        access=_access(policies, database, keys, new_key),
+    )
+
+
+def _access(policies: PolicySource, database: Database, keys: KeyTree, new_key: Callable[[], int]) -> Access:
+    book = RightsBook(ConsentStore(database, keys, new_key))
+    return Access(
+        rights=book,
+        presence=PresenceDesk(
+            PresenceStore(database, keys, new_key),
+            book,
+            lambda: policies.current().presence,
+            lambda role: policies.current().relation_length(role),
+        ),
+        emergencies=EmergencyStore(database, keys, new_key),
+        visits=VisitNotices(database, new_key, lambda: policies.current().visits),
     )
 
 

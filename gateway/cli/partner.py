@@ -35,10 +35,12 @@ PERSONS = {
     "nurse": ("nurse.klein", "Paul Klein"),
     "patient": ("patient", "Patient"),
     "identity-manager": ("id.thill", "Marie Thill"),
+    "data-protection-officer": ("dpo.reding", "Jean Reding"),
 }
 """Who acts by default in a role; anybody else can be named, where two must act."""
 
 _TREATMENT = Code("TREAT", "2.16.840.1.113883.5.8", "treatment")
+_EMERGENCY = Code("ETREAT", "2.16.840.1.113883.5.8", "emergency treatment")
 _LOINC = "2.16.840.1.113883.6.1"
 _MIME = {".xml": "text/xml", ".pdf": "application/pdf", ".txt": "text/plain"}
 
@@ -71,8 +73,13 @@ class Acting:
         endpoints = Endpoints(**{name: told[name] for name in Endpoints.__slots__})
         return cls(settings, endpoints, Identity.in_folder(settings.folder, partner), partner, role, person)
 
-    def assertion(self, patient: str | None = None, *, bearer: bool = False) -> bytes:
-        """A test assertion for the person, bound to the partner's certificate unless it is a bearer one."""
+    def assertion(
+        self, patient: str | None = None, *, bearer: bool = False, emergency: str | None = None
+    ) -> bytes:
+        """A test assertion for the person, bound to the partner's certificate unless it is a bearer one.
+
+        `emergency` is why emergency access is claimed, if it is.
+        """
         told = self.settings.assertions
         if told.test_issuer_key is None or told.test_issuer_certificate is None:
             raise SettingsInvalid("this installation has no test issuer of assertions")
@@ -87,7 +94,8 @@ class Acting:
             role=self._role(),
             organisation=node.organisation,
             organisation_name=node.organisation_name,
-            purpose=_TREATMENT,
+            purpose=_TREATMENT if emergency is None else _EMERGENCY,
+            emergency_reason=emergency,
             audience=told.audience[0],
             patient=identity,
             confirmation=None if bearer else self._certificate(),

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from gateway.mpi.index import PatientIndex
 from gateway.record.domain import Domain
 from gateway.rights.book import RightsBook
+from gateway.rights.presence import PresenceDesk
+from gateway.stores.emergencies import EmergencyStore
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.subscriptions import SubscriptionStore
+from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 
 
@@ -19,6 +22,9 @@ class Access:
     """What handlers need that administer access itself."""
 
     rights: RightsBook
+    presence: PresenceDesk
+    emergencies: EmergencyStore
+    visits: VisitNotices
 
 
 @dataclass(frozen=True, slots=True)

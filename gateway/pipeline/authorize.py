@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.declare.actions import Action
@@ -10,8 +10,9 @@ from gateway.declare.transaction import Candidates, Target
 from gateway.errors import Denied, Meaning, OtherPatient, Problem, Refused
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
+from gateway.policy.case import claims_emergency
+from gateway.policy.engine import NOTIFY_PATIENT, has_profile
 from gateway.policy.engine import decide as decide_one
-from gateway.policy.engine import has_profile
 from gateway.record.access import Decision, Grant, Scope, Standing
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
@@ -29,7 +30,7 @@ async def decide(
     A refused read gets an empty scope, so that its answer does not tell a denied record from an absent one.
     """
     standing = await engine.directories.standing(principal, at)
-    asked = _Asked(principal, action, target, standing, at)
+    asked = _Asked(principal, action, target, standing, await _reached(principal, engine, at), at)
     if not action.of_record:
         return _without_record(asked, engine)
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
@@ -38,7 +39,7 @@ async def decide(
     if target.candidates is not None and has_profile(engine.policies.current(), principal, action):
         records += await _owners(await _matching(target.candidates, engine), engine)
     decided = [(identity, record, _ask(asked, identity, record, engine)) for identity, record in records]
-    if action.writes:
+    if not action.silent:
         _refuse_unknown(decided)
     if not decided:
         decided = [(None, None, _ask(asked, None, None, engine))]
@@ -62,7 +63,25 @@ class _Asked:
     action: Action
     target: Target
     standing: Standing
+    reached: set[int] | None
+    """Record keys of patients that a claimed emergency comes after; None where none is claimed."""
     at: datetime
+
+    def standing_before(self, record: PatientRecord | None) -> Standing:
+        """The standing with what the person did to other patients in emergencies."""
+        if self.reached is None:
+            return self.standing
+        return replace(self.standing, emergencies=len(self.reached - set(record.keys if record else ())))
+
+
+async def _reached(principal: Principal, engine: Engine, at: datetime) -> set[int] | None:
+    """Patients whose records the person opened in emergencies within the window of the policy."""
+    policy = engine.policies.current()
+    if not claims_emergency(policy, principal):
+        return None
+    since = at - policy.emergency.within
+    claims = await engine.services.access.emergencies.claims(principal.subject)
+    return {each.patient_key for each in claims if each.at > since}
 
 
 def _without_record(asked: _Asked, engine: Engine) -> Verdict:
@@ -84,7 +103,7 @@ def _without_record(asked: _Asked, engine: Engine) -> Verdict:
 def refuse_denied(verdict: Verdict, action: Action) -> None:
     """Denied unless permitted; reads of a record go on, with nothing in their scope."""
     leading = verdict.leading
-    if not leading.permitted and (action.writes or not action.of_record):
+    if not leading.permitted and not (action.silent and action.of_record):
         raise Denied(NEUTRAL, reason=leading.reason)
 
 
@@ -125,6 +144,15 @@ async def _matching(candidates: Candidates, engine: Engine) -> set[int]:
 
 def _ask(asked: _Asked, identity: PatientId | None, record: PatientRecord | None, engine: Engine) -> Decision:
     """The decision on one record; where the request does more than its transaction, the first refusal."""
+    decision = _asked_all(asked, identity, record, engine)
+    if asked.reached is not None and record is not None and NOTIFY_PATIENT in decision.obligations:
+        asked.reached.add(record.head)
+    return decision
+
+
+def _asked_all(
+    asked: _Asked, identity: PatientId | None, record: PatientRecord | None, engine: Engine
+) -> Decision:
     rights = None
     if record is not None and not record.subsumed:
         rights = combined([from_json(each) for each in record.rights])
@@ -138,7 +166,7 @@ def _ask(asked: _Asked, identity: PatientId | None, record: PatientRecord | None
             patient=identity,
             at=asked.at,
             document_class=asked.target.classes or None,
-            standing=asked.standing,
+            standing=asked.standing_before(record),
         )
         if not decided.permitted:
             return decided

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from gateway.declare.actions import Action
+from gateway.record.measures import EmergencyRules, PresenceRules, VisitRules
 from gateway.record.people import Code, SubjectKind
 
 CodeKey = tuple[str, str]
@@ -54,6 +56,9 @@ class Policy:
     relation_assumed: bool
     purpose_required: bool
     relation_days: Mapping[str, int]
+    emergency: EmergencyRules = field(default_factory=EmergencyRules)
+    presence: PresenceRules = field(default_factory=PresenceRules)
+    visits: VisitRules = field(default_factory=VisitRules)
 
     def rank_of(self, codes: Iterable[Code]) -> int:
         """Confidentiality rank (1..3) of a document with these codes: the highest of theirs."""
@@ -63,3 +68,8 @@ class Policy:
     def days_of_relation(self, role: str) -> int:
         """How many days a care relation or grant lasts by default for the role of this name."""
         return self.relation_days.get(role, self.relation_days["default"])
+
+    def relation_length(self, role: Code | None) -> timedelta:
+        """The same for the code of a role, as a token has it."""
+        rule = self.roles.get(code_key(role)) if role is not None else None
+        return timedelta(days=self.days_of_relation(rule.name if rule is not None else "default"))

@@ -6,6 +6,14 @@ Coded values stand as `code^^scheme`. Fragments are packed (`gateway.stores.frag
 """
 
 from gateway.stores.tables.base import METADATA
+from gateway.stores.tables.emergencies import (
+    emergency,
+    emergency_use,
+    patient_notice,
+    presence_code,
+    presence_miss,
+    visit_notice,
+)
 from gateway.stores.tables.patients import (
     continuation,
     patient,
@@ -48,6 +56,8 @@ __all__ = [
     "consent",
     "content",
     "continuation",
+    "emergency",
+    "emergency_use",
     "entry",
     "entry_value",
     "folder",
@@ -57,10 +67,13 @@ __all__ = [
     "patient",
     "patient_assertion",
     "patient_event",
+    "patient_notice",
     "patient_review",
     "patient_rights",
     "patient_token",
     "patient_version",
+    "presence_code",
+    "presence_miss",
     "record_key",
     "revocation",
     "rights_version",
@@ -68,4 +81,5 @@ __all__ = [
     "submission_set",
     "subscription",
     "visit",
+    "visit_notice",
 ]

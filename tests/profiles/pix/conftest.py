@@ -27,7 +27,7 @@ from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Raw, Sealed
 from gateway.declare.catalogue import build
-from gateway.declare.services import Access, Services
+from gateway.declare.services import Services
 from gateway.declare.transaction import Profile
 from gateway.identity.directories import Directories
 from gateway.identity.nodes import NodeDirectory
@@ -65,6 +65,7 @@ from gateway.stores.tables import METADATA
 from gateway.stores.threads import HeavyWork
 from gateway.stores.visits import VisitStore
 from profiles.pix.profile import PROFILE
+from tests.conftest import access_over
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ROOT = "2.999.1.1"
@@ -283,7 +284,7 @@ def _engine(
             ),
             subscriptions=SubscriptionStore(database, keys, new_key),
             visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-            access=Access(rights=RightsBook(ConsentStore(database, keys, new_key))),
+            access=access_over(RightsBook(ConsentStore(database, keys, new_key)), database, keys, new_key),
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),
