@@ -265,16 +265,18 @@ class Ward:
 
     # --- what is there ---
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         path = self.settings.database.url.removeprefix("sqlite:///")
         with contextlib.closing(sqlite3.connect(path)) as connection:
-            return connection.execute(query).fetchall()
+            return connection.execute(query, values).fetchall()
 
     def audit(self) -> list[Row]:
         """What was told since the last look."""
         found = self.rows("SELECT message, outcome, decision FROM audit ORDER BY id")
         before, self.looked = self.looked, len(found)
-        return [_row(str(message), int(outcome), decision) for message, outcome, decision in found[before:]]
+        return [
+            read_row(str(message), int(outcome), decision) for message, outcome, decision in found[before:]
+        ]
 
 
 @dataclass
@@ -287,7 +289,7 @@ class Asking:
     trace_id: str
 
 
-def _row(message: str, outcome: int, decision: str | None) -> Row:
+def read_row(message: str, outcome: int, decision: str | None) -> Row:
     root = etree.fromstring(message)
     event = root.find(".//EventID")
     assert event is not None

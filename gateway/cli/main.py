@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import audit, calls, identity, matching, media, nodes, programs
+from gateway.cli import audit, calls, emergency, identity, matching, media, nodes, programs
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(nodes.app, name="node", help="Partner systems: enrol, block, list.")
 app.add_typer(identity.app, name="identity", help="Who is whom: reviews, history, undoing, reindexing.")
+app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review, figures.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")

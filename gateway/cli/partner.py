@@ -15,7 +15,9 @@ from gateway.bindings.unpack import OpenSink
 from gateway.cli.endpoints import endpoints_of
 from gateway.cli.settings import load_settings
 from gateway.client import xcpd, xds
-from gateway.client.identity import IdentityClient, Resource
+from gateway.client.emergency import EmergencyClient
+from gateway.client.fhir import Resource
+from gateway.client.identity import IdentityClient
 from gateway.client.media import MediaClient
 from gateway.client.mllp import MllpClient
 from gateway.client.session import Endpoints, Identity
@@ -254,6 +256,29 @@ class Acting:
     def _token(self, patient: str) -> str:
         identity = patient_id(self.full_id(patient))
         return f"urn:oid:{identity.root}|{identity.extension}"
+
+    async def emergencies(self, statuses: Sequence[str]) -> list[Resource]:
+        """Tasks of the review of emergency accesses."""
+        async with self.identity.http() as http:
+            return await self._privacy(http).emergencies(statuses)
+
+    async def emergency(self, number: str) -> Resource:
+        """One of them with patient, reason and requests."""
+        async with self.identity.http() as http:
+            return await self._privacy(http).emergency(number)
+
+    async def judge_emergency(self, number: str, outcome: str, reason: str) -> Resource:
+        """What the person says of one."""
+        async with self.identity.http() as http:
+            return await self._privacy(http).judge(number, outcome, reason)
+
+    def _privacy(self, http: httpx.AsyncClient) -> EmergencyClient:
+        return EmergencyClient(
+            http=http,
+            base=self.endpoints.fhir,
+            assertion=self.assertion(),
+            server_certificates=frozenset(_certificates(self.settings.signing.certificate)),
+        )
 
     def _desk(self, http: httpx.AsyncClient) -> IdentityClient:
         return IdentityClient(
