@@ -3,6 +3,7 @@
 from gateway.declare.transaction import Profile
 from profiles.appc.profile import PROFILE as APPC
 from profiles.bppc.profile import PROFILE as BPPC
+from profiles.emergency.profile import PROFILE as EMERGENCY
 from profiles.fhirbase.profile import profile_over
 from profiles.hpd.profile import PROFILE as HPD
 from profiles.mhd.profile import PROFILE as MHD
@@ -15,6 +16,7 @@ from profiles.pix.profile import PROFILE as PIX
 from profiles.pixm.profile import PROFILE as PIXM
 from profiles.pixv3.profile import PROFILE as PIXV3
 from profiles.pmir.profile import PROFILE as PMIR
+from profiles.presence.profile import PROFILE as PRESENCE
 from profiles.vigilance.profile import PROFILE as VIGILANCE
 from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdm.profile import PROFILE as XDM
@@ -23,8 +25,8 @@ from profiles.xds.profile import PROFILE as XDS
 from profiles.xpid.profile import PROFILE as XPID
 
 _SPOKEN = (
-    XDS, XDR, XDM, BPPC, APPC, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR, PCF,
-    VIGILANCE, HPD,
-)  # fmt: skip
+    *(XDS, XDR, XDM, BPPC, APPC, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR),
+    *(PCF, PRESENCE, EMERGENCY, VIGILANCE, HPD),
+)
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +34,7 @@ from gateway.record.documents import (
     SubmissionSet,
 )
 from gateway.record.domain import Domain, IdentityDomain, Kind
+from gateway.record.measures import PresenceRules, VisitRules
 from gateway.record.patients import PatientFeed, PatientMerge
 from gateway.record.people import Code, Node, PatientId, Principal, SubjectKind
 from gateway.record.removal import plan_removal
@@ -41,21 +42,25 @@ from gateway.record.revision import Revision, revise
 from gateway.record.submission import Admission, Standing, admit
 from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
+from gateway.rights.presence import PresenceDesk
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.directory import DirectoryStore
+from gateway.stores.emergencies import EmergencyStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.patients import PatientStore
+from gateway.stores.presence import PresenceStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.subscriptions import SubscriptionStore
+from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
 from profiles import PROFILES
@@ -261,6 +266,26 @@ class Looking:
         ]
 
 
+def access_over(
+    book: RightsBook,
+    documents: ConsentDocuments,
+    database: Database,
+    keys: KeyTree,
+    new_key: Callable[[], int],
+) -> Access:
+    """What administers access itself, by the defaults of the policy."""
+    return Access(
+        rights=book,
+        directory=ProviderDirectory(DirectoryStore(database, new_key)),
+        documents=documents,
+        presence=PresenceDesk(
+            PresenceStore(database, keys, new_key), book, PresenceRules, lambda _role: timedelta(days=90)
+        ),
+        emergencies=EmergencyStore(database, keys, new_key),
+        visits=VisitNotices(database, new_key, VisitRules),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What the index knows of a request."""
@@ -292,12 +317,9 @@ class Record:
         self.subscriptions = SubscriptionStore(self.database, self.keys, self.new_key)
         identities = IdentityStore(self.database, self.keys, self.new_key)
         self.visits = VisitStore(self.database, self.keys, identities)
-        rights = RightsBook(ConsentStore(self.database, self.keys, self.new_key))
-        self.access = Access(
-            rights=rights,
-            directory=ProviderDirectory(DirectoryStore(self.database, self.new_key)),
-            documents=ConsentDocuments(rights, self.registry, self.readers, lambda: self.known),
-        )
+        book = RightsBook(ConsentStore(self.database, self.keys, self.new_key))
+        documents = ConsentDocuments(book, self.registry, self.readers, lambda: self.known)
+        self.access = access_over(book, documents, self.database, self.keys, self.new_key)
         self.index = PatientIndex(
             Mpi(
                 store=identities,

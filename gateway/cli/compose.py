@@ -50,12 +50,14 @@ from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
 from gateway.record.people import Code, Node
 from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
+from gateway.rights.presence import PresenceDesk
 from gateway.stores.blobs import BlobStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.directory import DirectoryStore
+from gateway.stores.emergencies import EmergencyStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
@@ -63,6 +65,7 @@ from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
 from gateway.stores.policies import PolicyStore
+from gateway.stores.presence import PresenceStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
@@ -70,6 +73,7 @@ from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.spool import Spools
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
+from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 
 _PROFILES = "profiles:PROFILES"
@@ -222,7 +226,6 @@ def _services(
     registry = RegistryStore(
         database, new_key, lambda code, scheme: policies.current().rank_of([Code(code, scheme)])
     )
-    rights = RightsBook(ConsentStore(database, keys, new_key))
     return Services(
         registry=registry,
         repository=RepositoryStore(database, keys, blobs),
@@ -231,11 +234,31 @@ def _services(
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
         subscriptions=SubscriptionStore(database, keys, new_key),
         visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-        access=Access(
-            rights=rights,
-            directory=ProviderDirectory(DirectoryStore(database, new_key)),
-            documents=ConsentDocuments(rights, registry, consents, lambda: _known(policies.current())),
+        access=_access(policies, registry, consents, database, keys, new_key),
+    )
+
+
+def _access(
+    policies: PolicyInForce,
+    registry: RegistryStore,
+    consents: Mapping[str, ConsentReader],
+    database: Database,
+    keys: KeyTree,
+    new_key: Callable[[], int],
+) -> Access:
+    book = RightsBook(ConsentStore(database, keys, new_key))
+    return Access(
+        rights=book,
+        directory=ProviderDirectory(DirectoryStore(database, new_key)),
+        documents=ConsentDocuments(book, registry, consents, lambda: _known(policies.current())),
+        presence=PresenceDesk(
+            PresenceStore(database, keys, new_key),
+            book,
+            lambda: policies.current().presence,
+            lambda role: policies.current().relation_length(role),
         ),
+        emergencies=EmergencyStore(database, keys, new_key),
+        visits=VisitNotices(database, new_key, lambda: policies.current().visits),
     )
 
 

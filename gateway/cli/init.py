@@ -71,6 +71,7 @@ TEST_PARTNERS = (
             "ITI-62",
             "ITI-86",
             "ITI-92",
+            "PRS-2",
             *_READ,
             *_ASK,
             *_IDENTITIES_IN_FHIR,
@@ -86,13 +87,13 @@ TEST_PARTNERS = (
         name="pharmacy",
         organisation="2.999.2.3",
         organisation_name="Test Pharmacy",
-        transactions=(*_READ, "ITI-58", "ITI-78"),
+        transactions=(*_READ, "ITI-58", "ITI-78", "PRS-2"),
     ),
     Partner(
         name="patient-portal",
         organisation="2.999.2.4",
         organisation_name="Test Patient Portal",
-        transactions=(*_READ, "ITI-41", "ITI-108"),
+        transactions=(*_READ, "ITI-41", "ITI-108", "PRS-1", "EMG-1"),
         bearer_allowed=True,
     ),
     Partner(
@@ -100,6 +101,12 @@ TEST_PARTNERS = (
         organisation="2.999.2.6",
         organisation_name="Test Identity Desk",
         transactions=("IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-58", "ITI-59", "ITI-78"),
+    ),
+    Partner(
+        name="privacy-desk",
+        organisation="2.999.2.7",
+        organisation_name="Test Privacy Desk",
+        transactions=("EMG-2", "EMG-3"),
     ),
     Partner(
         name="audit-source",

@@ -1,4 +1,4 @@
-"""The keeper: seals the audit trail, forgets old message ids, sweeps blobs nobody refers to."""
+"""The keeper: seals the audit trail, forgets old message ids, sweeps blobs, tends access."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import orjson
 from gateway.audit.rows import StoredRow
 from gateway.audit.sealer import seal
 from gateway.cli.compose import Gateway
+from gateway.cli.tending import forget, tend
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
 from gateway.stores.keys import first_key
@@ -43,9 +44,11 @@ async def keep(gateway: Gateway) -> None:
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
             await _forget(gateway)
+            await tend(gateway)
             if time.monotonic() - swept >= SWEEP_SECONDS:
                 swept = time.monotonic()
                 await gateway.engine.services.repository.sweep(time.time() - ORPHAN_AGE.total_seconds())
+                await forget(gateway)
         except GatewayError as error:
             gateway.engine.log.warning("keeper", error=type(error).__name__, detail=error.detail)
             sealing = await resume(gateway)

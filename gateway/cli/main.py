@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import audit, calls, directory, identity, matching, media, nodes, operator, programs, revoke
+from gateway.cli import (
+    audit,
+    calls,
+    directory,
+    emergency,
+    identity,
+    matching,
+    media,
+    nodes,
+    operator,
+    programs,
+    revoke,
+)
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -24,6 +36,7 @@ app.add_typer(identity.app, name="identity", help="Who is whom: reviews, history
 app.add_typer(
     directory.app, name="directory", help="Professionals and organisations: import, show, shut out."
 )
+app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review, figures.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")

@@ -16,7 +16,9 @@ from gateway.cli.endpoints import endpoints_of
 from gateway.cli.persons import ROLES
 from gateway.cli.settings import load_settings
 from gateway.client import xcpd, xds
-from gateway.client.identity import IdentityClient, Resource
+from gateway.client.emergency import EmergencyClient
+from gateway.client.fhir import Resource
+from gateway.client.identity import IdentityClient
 from gateway.client.media import MediaClient
 from gateway.client.mllp import MllpClient
 from gateway.client.session import Endpoints, Identity
@@ -30,6 +32,7 @@ from gateway.policy.matrix import load_policy
 from gateway.record.people import Code, PatientId
 
 _TREATMENT = Code("TREAT", "2.16.840.1.113883.5.8", "treatment")
+_EMERGENCY = Code("ETREAT", "2.16.840.1.113883.5.8", "emergency treatment")
 _LOINC = "2.16.840.1.113883.6.1"
 _MIME = {".xml": "text/xml", ".pdf": "application/pdf", ".txt": "text/plain"}
 
@@ -62,8 +65,13 @@ class Acting:
         endpoints = Endpoints(**{name: told[name] for name in Endpoints.__slots__})
         return cls(settings, endpoints, Identity.in_folder(settings.folder, partner), partner, role, person)
 
-    def assertion(self, patient: str | None = None, *, bearer: bool = False) -> bytes:
-        """A test assertion for the person, bound to the partner's certificate unless it is a bearer one."""
+    def assertion(
+        self, patient: str | None = None, *, bearer: bool = False, emergency: str | None = None
+    ) -> bytes:
+        """A test assertion for the person, bound to the partner's certificate unless it is a bearer one.
+
+        `emergency` is why emergency access is claimed, if it is.
+        """
         told = self.settings.assertions
         if told.test_issuer_key is None or told.test_issuer_certificate is None:
             raise SettingsInvalid("this installation has no test issuer of assertions")
@@ -78,7 +86,8 @@ class Acting:
             role=self._role(),
             organisation=node.organisation,
             organisation_name=node.organisation_name,
-            purpose=_TREATMENT,
+            purpose=_TREATMENT if emergency is None else _EMERGENCY,
+            emergency_reason=emergency,
             audience=told.audience[0],
             patient=identity,
             confirmation=None if bearer else self._certificate(),
@@ -237,6 +246,29 @@ class Acting:
     def _token(self, patient: str) -> str:
         identity = patient_id(self.full_id(patient))
         return f"urn:oid:{identity.root}|{identity.extension}"
+
+    async def emergencies(self, statuses: Sequence[str]) -> list[Resource]:
+        """Tasks of the review of emergency accesses."""
+        async with self.identity.http() as http:
+            return await self._privacy(http).emergencies(statuses)
+
+    async def emergency(self, number: str) -> Resource:
+        """One of them with patient, reason and requests."""
+        async with self.identity.http() as http:
+            return await self._privacy(http).emergency(number)
+
+    async def judge_emergency(self, number: str, outcome: str, reason: str) -> Resource:
+        """What the person says of one."""
+        async with self.identity.http() as http:
+            return await self._privacy(http).judge(number, outcome, reason)
+
+    def _privacy(self, http: httpx.AsyncClient) -> EmergencyClient:
+        return EmergencyClient(
+            http=http,
+            base=self.endpoints.fhir,
+            assertion=self.assertion(),
+            server_certificates=frozenset(_certificates(self.settings.signing.certificate)),
+        )
 
     def _desk(self, http: httpx.AsyncClient) -> IdentityClient:
         return IdentityClient(

@@ -16,6 +16,7 @@ ROLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "patient": ("patient", "Patient"),
         "identity-manager": ("id.thill", "Marie Thill"),
         "directory-manager": ("dir.hoffmann", "Jean Hoffmann"),
+        "data-protection-officer": ("dpo.reding", "Jean Reding"),
     }
 )
 """Who acts by default in a role; anybody else can be named, where two must act."""

@@ -16,6 +16,7 @@ from gateway.crypto.httpsig import Request, verify_response
 from gateway.errors import GatewayError, SignerRefused
 
 JSON = "application/fhir+json"
+Resource = dict[str, Any]
 
 
 class FhirRefused(GatewayError):
@@ -45,6 +46,23 @@ class FhirClient:
         url = f"{self.base}{path}"
         headers = {**self._headers(), "content-type": content_type}
         return self._body("POST", url, await self.http.post(url, content=content, headers=headers))
+
+    async def operate(self, path: str, **told: str) -> Resource:
+        """The answer of an operation that takes texts as Parameters."""
+        parameters = [{"name": name, "valueString": text} for name, text in told.items()]
+        content = orjson.dumps({"resourceType": "Parameters", "parameter": parameters})
+        return read_resource(await self.post(path, content))
+
+    async def pages(self, path: str) -> list[Resource]:
+        """The resources of a search, all pages of it."""
+        found: list[Resource] = []
+        following: str | None = path
+        while following is not None:
+            bundle = read_resource(await self.get(following))
+            found += [each["resource"] for each in bundle.get("entry", ())]
+            links = {each["relation"]: each["url"] for each in bundle.get("link", ())}
+            following = links.get("next")
+        return found
 
     def _headers(self) -> dict[str, str]:
         token = base64.urlsafe_b64encode(self.assertion).rstrip(b"=").decode()
@@ -80,3 +98,9 @@ def issue_line(issue: dict[str, Any]) -> str:
     place = "".join(f"{each}: " for each in (*issue.get("location", ()), *issue.get("expression", ())))
     told = "" if severity == "information" else f"{severity}: "
     return f"{told}{place}{issue['details']['text']}"
+
+
+def read_resource(body: bytes) -> Resource:
+    """A resource from JSON."""
+    found: Resource = orjson.loads(body)
+    return found

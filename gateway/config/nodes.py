@@ -25,7 +25,7 @@ from gateway.config.values import (
 Duty = Literal["required", "optional"]
 FEEDS = frozenset({"ITI-8", "ITI-30", "ITI-31", "ITI-44", "ITI-93", "ITI-104"})
 """Transactions that tell of identities: outside integration it is named in which domains."""
-Form = Literal["ITI-10", "ITI-46", "ITI-64", "ITI-93"]
+Form = Literal["ITI-10", "ITI-46", "ITI-64", "ITI-93", "EMG-4"]
 ANY_DOMAIN: Literal["*"] = "*"
 OVER_MLLP: frozenset[Form] = frozenset({"ITI-10", "ITI-64"})
 """Notifications that are HL7 v2 messages; the others go by HTTPS."""

@@ -28,6 +28,8 @@ _FACTS: Mapping[str, _Facts] = MappingProxyType(
         "rights:read": _Facts("read what a patient decided about access", False, True),
         "rights:change": _Facts("change consent, lists, levels or emergency use", True, True),
         "mandate:give": _Facts("appoint somebody to act for the patient", True, True),
+        "presence:redeem": _Facts("show by a code that the patient is present", True, True),
+        "emergency:review": _Facts("judge emergency accesses", True, False),
         "patient:feed": _Facts("tell, change or merge identities (ITI-8, 30, 44, 93, 104)", True, False),
         "patient:query": _Facts("cross-reference or search identities (ITI-9, 21, 45, 47, 78)", False, False),
         "patient:link": _Facts("decide who is whom: review, undo a merge, see history", True, False),
@@ -54,6 +56,8 @@ class Action(Enum):
     RIGHTS_READ = "rights:read"
     RIGHTS_CHANGE = "rights:change"
     MANDATE_GIVE = "mandate:give"
+    PRESENCE_REDEEM = "presence:redeem"
+    EMERGENCY_REVIEW = "emergency:review"
     PATIENT_FEED = "patient:feed"
     PATIENT_QUERY = "patient:query"
     PATIENT_LINK = "patient:link"
@@ -66,6 +70,11 @@ class Action(Enum):
     def __init__(self, code: str) -> None:
         self.code = code
         self.meaning, self.writes, self.of_record = _FACTS[code]
+
+    @property
+    def silent(self) -> bool:
+        """What a refusal of it would tell of a patient is not told: it goes on with nothing in its scope."""
+        return not self.writes or self is Action.PRESENCE_REDEEM
 
     @property
     def of_server(self) -> bool:

@@ -13,6 +13,7 @@ from gateway.declare.bindings import Binding
 from gateway.declare.events import AuditEvent
 from gateway.declare.services import Services
 from gateway.record.domain import Domain
+from gateway.record.emergencies import EmergencyNotice
 from gateway.record.patients import PersonChange
 from gateway.record.people import Node, PatientId, Subscriber
 from gateway.record.subscriptions import Subscription
@@ -32,6 +33,8 @@ class Telling:
     at: datetime
     new_id: Callable[[], str]
     subscription: Subscription | None = None
+    notice: EmergencyNotice | None = None
+    """What a patient is to be told, where it is not about changed persons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ class Notification:
     `write` gives the messages that changes lead to, in their order. `judge` reads what the receiver answered:
     HTTP status (200 over MLLP) and body. What cannot be read counts as "again".
     `complete` gives the payload as it leaves, where it is to tell the state of that moment; None where there
-    is nothing to tell any more. `id_detail` is what the audit calls the message id.
+    is nothing to tell any more. `id_detail` is what the audit calls the message id. `of_persons`: it tells of
+    changed persons, and not of an emergency.
     """
 
     code: str
@@ -112,3 +116,4 @@ class Notification:
     judge: Callable[[int, bytes], Reception]
     complete: Callable[[bytes, Node, Services, datetime], Awaitable[bytes | None]] | None = None
     id_detail: str = "MSH-10"
+    of_persons: bool = True

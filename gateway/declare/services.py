@@ -9,10 +9,13 @@ from gateway.mpi.index import PatientIndex
 from gateway.record.domain import Domain
 from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments
+from gateway.rights.presence import PresenceDesk
+from gateway.stores.emergencies import EmergencyStore
 from gateway.stores.patients import PatientStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.subscriptions import SubscriptionStore
+from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 
 
@@ -23,6 +26,9 @@ class Access:
     rights: RightsBook
     directory: ProviderDirectory
     documents: ConsentDocuments
+    presence: PresenceDesk
+    emergencies: EmergencyStore
+    visits: VisitNotices
 
 
 @dataclass(frozen=True, slots=True)

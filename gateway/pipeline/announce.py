@@ -14,6 +14,7 @@ from gateway.declare.bindings import Fhir, Hl7v2, Soap
 from gateway.declare.notification import Notification, Telling
 from gateway.pipeline.engine import Engine
 from gateway.record.domain import Domain
+from gateway.record.emergencies import EmergencyNotice
 from gateway.record.patients import PersonChange
 from gateway.record.people import Node, Subscriber
 from gateway.record.subscriptions import Subscription
@@ -30,7 +31,7 @@ async def announce(
     if not changes:
         return
     subscribed = [
-        *((node, each, None) for node, each in engine.nodes.subscribed()),
+        *((node, each, None) for node, each in engine.nodes.subscribed() if _of_persons(each, engine)),
         *(await _subscriptions(engine) if engine.nodes.subscribing() else ()),
     ]
     domain = engine.services.domain
@@ -49,6 +50,28 @@ async def announce(
                 subscription=subscription,
             )
             await _note(engine.catalogue.notification(subscriber.form), telling, engine, work, trace_id)
+
+
+async def announce_notice(
+    notice: EmergencyNotice, engine: Engine, work: UnitOfWork, at: datetime, trace_id: str
+) -> None:
+    """Notes in the unit of work what nodes that take notices to patients are sent of one."""
+    for node, subscriber in engine.nodes.subscribed():
+        if not _of_persons(subscriber, engine) and subscriber.wants(notice.patient.root):
+            telling = Telling(
+                changes=(),
+                node=node,
+                subscriber=subscriber,
+                domain=engine.services.domain,
+                at=at,
+                new_id=_new_id,
+                notice=notice,
+            )
+            await _note(engine.catalogue.notification(subscriber.form), telling, engine, work, trace_id)
+
+
+def _of_persons(subscriber: Subscriber, engine: Engine) -> bool:
+    return engine.catalogue.notification(subscriber.form).of_persons
 
 
 async def _subscriptions(engine: Engine) -> list[tuple[Node, Subscriber, Subscription | None]]:

@@ -11,7 +11,8 @@ from gateway.declare.transaction import Candidates, Target
 from gateway.errors import Denied, Meaning, OtherPatient, Problem, Refused
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
-from gateway.policy.engine import has_profile
+from gateway.policy.case import claims_emergency
+from gateway.policy.engine import NOTIFY_PATIENT, has_profile
 from gateway.policy.model import Policy
 from gateway.policy.question import Question, answer, rights_of
 from gateway.policy.receipt import Answered
@@ -52,11 +53,8 @@ async def decide(
     if target.candidates is not None and has_profile(policy, principal, action):
         records += await _owners(await _matching(target.candidates, engine), engine)
     rights = await _rights([record for _, record in records], engine)
-    decided = [
-        (record, _ask(question, policy, identity, record, said))
-        for (identity, record), said in zip(records, rights, strict=True)
-    ]
-    if action.writes:
+    decided = _each(question, policy, records, rights, await _reached(question, policy, engine))
+    if not action.silent:
         _refuse_unknown(decided)
     if not decided:
         decided = [(None, _ask(question, policy, None, None, None))]
@@ -83,7 +81,7 @@ def _without_record(question: Question, policy: Policy) -> Verdict:
 def refuse_denied(verdict: Verdict, action: Action) -> None:
     """Denied unless permitted; reads of a record go on, with nothing in their scope."""
     leading = verdict.leading
-    if not leading.permitted and (action.writes or not action.of_record):
+    if not leading.permitted and not (action.silent and action.of_record):
         raise Denied(NEUTRAL, reason=leading.reason)
 
 
@@ -150,16 +148,45 @@ async def _rights(records: Sequence[PatientRecord | None], engine: Engine) -> Se
     return [widened(each, members) if each is not None else None for each in found]
 
 
+async def _reached(question: Question, policy: Policy, engine: Engine) -> set[int]:
+    """Record keys of patients whose records the person opened in emergencies, if this claims to be one."""
+    if not claims_emergency(policy, question.principal):
+        return set()
+    since = question.at - policy.emergency.within
+    claims = await engine.services.access.emergencies.claims(question.principal.subject)
+    return {each.patient_key for each in claims if each.at > since}
+
+
+def _each(
+    question: Question,
+    policy: Policy,
+    records: Sequence[tuple[PatientId | None, PatientRecord | None]],
+    rights: Sequence[PatientRights | None],
+    reached: set[int],
+) -> list[_Decided]:
+    """The decision on each record; a claimed emergency counts those before it in the same request, too."""
+    decided: list[_Decided] = []
+    for (identity, record), said in zip(records, rights, strict=True):
+        others = len(reached - set(record.keys)) if reached and record is not None else len(reached)
+        answered = _ask(question, policy, identity, record, said, others)
+        if record is not None and NOTIFY_PATIENT in answered.decision.obligations:
+            reached.add(record.head)
+        decided.append((record, answered))
+    return decided
+
+
 def _ask(
     question: Question,
     policy: Policy,
     identity: PatientId | None,
     record: PatientRecord | None,
     rights: PatientRights | None,
+    emergencies: int = 0,
 ) -> Answered:
     """The decision on one record, with the versions of the rights that it came from."""
-    versions = record.versions if record is not None and rights is not None else ()
-    return Answered(identity, answer(question, policy, rights, identity), versions)
+    versions = record.versions if record is not None and rights is not None else None
+    decision = answer(question, policy, rights, identity, emergencies)
+    return Answered(identity, decision, versions, emergencies)
 
 
 def _refuse_unknown(decided: list[_Decided]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.declare.bindings import Raw, Sealed
 from gateway.errors import Busy, Defect, Denied, GatewayError, Meaning, Outdated, Problem, Refused
+from gateway.pipeline.emergencies import settle_refused
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, WireForm
 from gateway.pipeline.later import leave, reply_address
@@ -88,9 +89,10 @@ async def _refuse(x: Exchange, engine: Engine, error: Exception) -> Sealed:
 async def _close(
     x: Exchange, engine: Engine, error: Exception, answer: Sealed, to: str | None = None
 ) -> Sealed:
-    work = UnitOfWork()
+    work = UnitOfWork(steps=list(x.work.lasting))
     try:
         tell_failure(x, engine, work, error, answer.digest(), to)
+        await settle_refused(x, engine, work)
         if to is not None:
             answer = await leave(x, engine, work, answer, to)
         await engine.committer.commit(work)

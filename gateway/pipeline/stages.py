@@ -21,6 +21,7 @@ from gateway.identity.jwt.scopes import check_scopes
 from gateway.identity.systems import system_principal
 from gateway.pipeline.announce import announce
 from gateway.pipeline.authorize import decide, refuse_denied
+from gateway.pipeline.emergencies import fulfil
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, Receipt
 from gateway.pipeline.later import admit, leave, reply_address
@@ -172,6 +173,7 @@ async def commit(x: Exchange, engine: Engine) -> None:
     """Record, audit, evidence, replay memory, what leaves later: in one transaction, always last."""
     audit_ids = tell_success(x, engine)
     await announce(x.result.persons, engine, x.work, x.at, x.trace_id)
+    await fulfil(x, engine)
     _remember_token(x, engine)
     if x.proven.message_id is not None:
         sealed = x.sealed

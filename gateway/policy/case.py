@@ -64,9 +64,17 @@ def make_case(
         rights is not None and patient is not None,
         frozenset(names),
         _is_own(principal, role, patient),
-        principal.emergency_reason is not None or (purpose is not None and purpose.emergency),
+        claims_emergency(policy, principal),
         standing,
     )
+
+
+def claims_emergency(policy: Policy, principal: Principal) -> bool:
+    """Whether emergency access is claimed: by a reason, or by a purpose that stands for it."""
+    if principal.emergency_reason is not None:
+        return True
+    purpose = policy.purposes.get(code_key(principal.purpose)) if principal.purpose else None
+    return purpose is not None and purpose.emergency
 
 
 def _is_own(principal: Principal, role: RoleRule | None, patient: PatientId | None) -> bool:

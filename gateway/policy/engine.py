@@ -19,7 +19,12 @@ from gateway.record.access import ASSUMED, HIGHEST_RANK, Decision, Mandate, Pati
 from gateway.record.people import PatientId, Principal, SubjectKind
 
 PERMIT = "PERMIT"
-EMERGENCY_OBLIGATIONS = ("notify-patient", "notify-privacy-officer", "audit-emergency", "limit-rate")
+NOTIFY_PATIENT = "notify-patient"
+"""The obligation that every permitted emergency has."""
+SWITCHED_OFF = "P10 deny EMERGENCY switched off"
+TOO_MANY = "P10 deny EMERGENCY too many patients"
+"""Entries of the path that say whose doing a refused emergency is: the patient's, or the person's."""
+EMERGENCY_OBLIGATIONS = (NOTIFY_PATIENT, "notify-privacy-officer", "audit-emergency", "limit-rate")
 GIVERS = frozenset({"patient", "parent", "guardian", "law"})
 """Who may give a mandate, besides the patient by identifier."""
 
@@ -223,11 +228,15 @@ def _p9_confidentiality(case: Case) -> _Step:
 
 
 def _p10_emergency(case: Case) -> _Step:
-    """Allowed to the role, with a reason, and not switched off by the patient."""
+    """Allowed to the role, with a reason, not switched off by the patient, and not of too many patients."""
     reason = case.principal.emergency_reason
-    if case.role is None or not case.role.may_emergency or not case.rights.emergency_allowed:
+    if case.role is None or not case.role.may_emergency:
         return _P10_REFUSED
-    return _P10_PERMIT if reason is not None and reason.strip() else _P10_REFUSED
+    if not case.rights.emergency_allowed:
+        return _P10_SWITCHED_OFF
+    if reason is None or not reason.strip():
+        return _P10_REFUSED
+    return _P10_PERMIT if case.standing.emergencies < case.policy.emergency.most else _P10_TOO_MANY
 
 
 # --- the words of the path -----------------------------------------------------------------------
@@ -258,6 +267,8 @@ _P8_RANK = tuple(_Step(f"P8 level {rank}") for rank in range(HIGHEST_RANK + 1))
 _P9_RANK = tuple(_Step(f"P9 up to {rank}") for rank in range(HIGHEST_RANK + 1))
 _P10_PERMIT = _Step("P10 permit EMERGENCY")
 _P10_REFUSED = _Step("P10 deny EMERGENCY", "EMERGENCY")
+_P10_SWITCHED_OFF = _Step(SWITCHED_OFF, "EMERGENCY")
+_P10_TOO_MANY = _Step(TOO_MANY, "EMERGENCY")
 
 _WITHOUT_RECORD: tuple[_Rule, ...] = (_p1_subject, _p6_profile)
 _WRITE: tuple[_Rule, ...] = (

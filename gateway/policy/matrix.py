@@ -12,6 +12,7 @@ from gateway.declare.actions import Action
 from gateway.errors import SettingsInvalid
 from gateway.policy.consents import FILE as CONSENTS
 from gateway.policy.consents import read_policies
+from gateway.policy.measures import KEYS, emergency_rules, presence_rules, visit_rules
 from gateway.policy.model import CodeKey, Policy, Purpose, RoleRule, code_key
 from gateway.policy.tomlfile import TomlFile
 from gateway.record.access import HIGHEST_RANK, LOWEST_RANK
@@ -27,6 +28,7 @@ _ROLE_KEYS = (
 )  # fmt: skip
 _SETTINGS_KEYS = (
     "blacklist_beats_emergency", "denied_mode", "relation", "purpose_required", "relation_days", "purposes",
+    *KEYS,
 )  # fmt: skip
 _KINDS = tuple(kind.value for kind in SubjectKind)
 _ALL = "*"
@@ -52,6 +54,8 @@ def compile_policy(files: Mapping[str, bytes], *, environment: str) -> Policy:
     settings.only(_SETTINGS_KEYS)
     digest = sha256(b"\0".join(sha256(files[name]).digest() for name in FILES)).hexdigest()
     matrix.only(("version", "scheme", "classes", "roles"))
+    assumed = settings.choice("relation", among=("assumed", "required")) == "assumed"
+    days = _relation_days(settings, matrix)
     return Policy(
         version=f"{matrix.string('version')}+{digest[:12]}",
         roles=MappingProxyType(roles),
@@ -60,9 +64,12 @@ def compile_policy(files: Mapping[str, bytes], *, environment: str) -> Policy:
         unknown_rank=confidentiality.number("unknown_rank", low=LOWEST_RANK, high=HIGHEST_RANK, default=1),
         blacklist_beats_emergency=settings.flag("blacklist_beats_emergency", default=True),
         denied_mode=settings.choice("denied_mode", among=("invisible", "explicit"), default="invisible"),
-        relation_assumed=settings.choice("relation", among=("assumed", "required")) == "assumed",
+        relation_assumed=assumed,
         purpose_required=settings.flag("purpose_required", default=True),
-        relation_days=MappingProxyType(_relation_days(settings, matrix)),
+        relation_days=MappingProxyType(days),
+        emergency=emergency_rules(settings),
+        presence=presence_rules(settings),
+        visits=visit_rules(settings, days, assumed=assumed),
         consents=MappingProxyType(
             read_policies(consents, frozenset(each.name for each in purposes.values()))
         ),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from gateway.declare.actions import Action
 from gateway.record.consents import Directive
+from gateway.record.measures import EmergencyRules, PresenceRules, VisitRules
 from gateway.record.people import Code, SubjectKind
 
 CodeKey = tuple[str, str]
@@ -57,6 +59,9 @@ class Policy:
     relation_days: Mapping[str, int]
     consents: Mapping[str, tuple[Directive, ...]] = field(default_factory=dict)
     """What a policy that patients acknowledge comes to, by its OID or URN."""
+    emergency: EmergencyRules = field(default_factory=EmergencyRules)
+    presence: PresenceRules = field(default_factory=PresenceRules)
+    visits: VisitRules = field(default_factory=VisitRules)
 
     def rank_of(self, codes: Iterable[Code]) -> int:
         """Confidentiality rank (1..3) of a document with these codes: the highest of theirs."""
@@ -66,3 +71,8 @@ class Policy:
     def days_of_relation(self, role: str) -> int:
         """How many days a care relation or grant lasts by default for the role of this name."""
         return self.relation_days.get(role, self.relation_days["default"])
+
+    def relation_length(self, role: Code | None) -> timedelta:
+        """The same for the code of a role, as a token has it."""
+        rule = self.roles.get(code_key(role)) if role is not None else None
+        return timedelta(days=self.days_of_relation(rule.name if rule is not None else "default"))

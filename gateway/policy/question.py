@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.declare.actions import Action
@@ -34,9 +34,17 @@ class Question:
 
 
 def answer(
-    question: Question, policy: Policy, rights: PatientRights | None, patient: PatientId | None
+    question: Question,
+    policy: Policy,
+    rights: PatientRights | None,
+    patient: PatientId | None,
+    emergencies: int = 0,
 ) -> Decision:
-    """The decision on one record (`rights` None: there is none); of several actions the first refusal."""
+    """The decision on one record (`rights` None: there is none); of several actions the first refusal.
+
+    `emergencies` are those that the person used for other patients lately, where this claims to be one.
+    """
+    standing = replace(question.standing, emergencies=emergencies) if emergencies else question.standing
     first: Decision | None = None
     for action in (question.action, *question.also):
         decision = decide(
@@ -47,7 +55,7 @@ def answer(
             patient=patient,
             at=question.at,
             document_class=question.classes,
-            standing=question.standing,
+            standing=standing,
         )
         if not decision.permitted:
             return decision

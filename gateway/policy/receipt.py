@@ -27,11 +27,15 @@ GIVEN, BLANK = "given", "blank"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A decision on one record. `versions` is None where there was no record to decide on."""
+    """A decision on one record. `versions` is None where there was no record to decide on.
+
+    `emergencies` are those that counted against a claimed one.
+    """
 
     patient: PatientId | None
     decision: Decision
     versions: RightsVersions | None = None
+    emergencies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,6 @@ def _standing(standing: Standing) -> dict[str, object]:
         content["missing"] = standing.missing
     if standing.names:
         content["names"] = sorted(standing.names)
-    if standing.emergencies:
-        content["emergencies"] = standing.emergencies
     return content
 
 
@@ -145,6 +147,8 @@ def _answered(each: Answered) -> dict[str, object]:
         content["obligations"] = decision.obligations
     if each.versions is not None:
         content["rights"] = each.versions
+    if each.emergencies:
+        content["emergencies"] = each.emergencies
     return content
 
 
@@ -195,7 +199,6 @@ def _read_standing(content: Mapping[str, Any]) -> Standing:
     return Standing(
         missing=content.get("missing"),
         names=frozenset(content.get("names", ())),
-        emergencies=content.get("emergencies", 0),
     )
 
 
@@ -213,6 +216,7 @@ def _read_answered(content: Mapping[str, Any]) -> Answered:
         _read_patient(content["patient"]),
         decision,
         None if versions is None else tuple((key, version) for key, version in versions),
+        content.get("emergencies", 0),
     )
 
 

@@ -122,8 +122,8 @@ class Standing:
     """What the directory of its kind says of a subject (rule P1), looked up for each request.
 
     `missing` is why it does not count, in words of the rule path; None where it does. `names` are further ids
-    under which lists and mandates may name it. `emergencies` are those it used within the abuse window, told
-    up only for one who claims an emergency.
+    under which lists and mandates may name it. `emergencies` is of how many other
+    patients it used emergency access within the window of the policy, counted only if one is claimed.
     """
 
     missing: str | None = None

@@ -45,13 +45,17 @@ class Asking(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A decision to be kept. `form` is the resource it came as, if it did; `reason` the author's word."""
+    """A decision to be kept. `form` is the resource it came as, if it did; `reason` the author's word.
+
+    `identifier` is the id of a new consent, where it is to be found again by what it is about.
+    """
 
     directives: tuple[Directive, ...]
     author: Author
     reason: str = ""
     form: Mapping[str, Any] | None = None
     status: Status = Status.ACTIVE
+    identifier: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class RightsBook:
 
 def _first(call: Asking, patient: PatientId, key: int, said: Said) -> Consent:
     return Consent(
-        id=str(uuid4()),
+        id=said.identifier or str(uuid4()),
         version=1,
         patient=patient,
         patient_key=key,

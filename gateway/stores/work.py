@@ -1,7 +1,7 @@
 """The unit of work: what a request wants written, kept until the commit stage writes all or nothing.
 
 Handlers read through the stores and only note what is to be written. Nothing of a request that
-ends in a refusal can therefore have reached the database.
+ends in a refusal can therefore have reached the database, but for what it insists on.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class UnitOfWork:
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
     made: dict[PatientId, tuple[int, bytes]] = field(default_factory=dict)
     """Identities that begin with this unit: key and record key, for whoever writes about them."""
+    lasting: list[Write] = field(default_factory=list)
+    """Rows that are written if the request is refused, with the refusal's audit entry."""
 
     def write(
         self,
@@ -61,6 +63,10 @@ class UnitOfWork:
     ) -> None:
         """Notes a statement to be executed at the commit."""
         self.steps.append(Write(statement, rows, otherwise, expect))
+
+    def insist(self, statement: Insert, row: Values) -> None:
+        """Notes a row that stands although the request is refused: that something was tried in vain."""
+        self.lasting.append(Write(statement, (row,)))
 
     def check(self, query: Select[Any], otherwise: GatewayError, values: Values | None = None) -> None:
         """Notes a condition that must hold inside the transaction."""

@@ -13,6 +13,7 @@ from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Tra
 from gateway.errors import Defect, Meaning, Refused
 from gateway.record.people import PatientId
 from gateway.record.visits import CANCELLED, Visit
+from gateway.stores.visit_notices import VisitEvent
 from gateway.stores.visits import VisitRecord
 from profiles.pam.iti30_patient_identity_management import MERGED, encode, refuse
 from profiles.pam.rules import CANCELS, STATES, Z99
@@ -31,6 +32,13 @@ _SECTION = "ITI TF-2: 3.31"
 _VERSION = "2.5"
 _ACTORS = Actors("Patient Encounter Supplier", "Patient Encounter Consumer")
 _PATIENT = "PID^1^3^1^1"
+_EVENTS = {
+    "active": VisitEvent.OPEN,
+    "away": VisitEvent.OPEN,
+    "finished": VisitEvent.ENDED,
+    CANCELLED: VisitEvent.UNDONE,
+}
+"""What the state of a visit says of the care relation; a planned visit says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,19 +106,35 @@ def _own(call: Call[Any], listed: tuple[PatientId, ...]) -> list[PatientId]:
 
 async def _step(call: Call[Encounter], services: Services) -> None:
     told = call.request
-    record = await _record(call, services)
+    patient, record = await _record(call, services)
     if not told.number:
         return
     visit = _after(told, record)
     services.visits.note(call.work, record, visit, told.trigger, call.at)
+    _relate(call, services, patient, visit.state)
 
 
-async def _record(call: Call[Encounter], services: Services) -> VisitRecord:
+def _relate(call: Call[Encounter], services: Services, patient: PatientId, state: str) -> None:
+    """The organisation treats the patient as long as the visit goes on."""
+    if call.node is not None and state in _EVENTS:
+        services.access.visits.tell(
+            call.work,
+            patient,
+            call.request.number,
+            call.node,
+            _EVENTS[state],
+            _CODE,
+            call.trace_id,
+            call.at,
+        )
+
+
+async def _record(call: Call[Encounter], services: Services) -> tuple[PatientId, VisitRecord]:
     """The visit under the first identifier that is in use; of domains that the node is the source of."""
     for each in _own(call, call.request.identifiers):
         record = await services.visits.find(call.work, each, call.request.number)
         if record is not None:
-            return record
+            return each, record
     raise refused(Meaning.UNKNOWN_KEY, "the patient is not known, or not in use", _PATIENT)
 
 

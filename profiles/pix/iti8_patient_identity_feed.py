@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from gateway.declare.transaction import Actors, Answer, Call, Codec, Target, Tra
 from gateway.errors import Problem, Refused
 from gateway.record.domain import Domain
 from gateway.record.patients import PatientFeed, PatientMerge
+from gateway.stores.visit_notices import VisitEvent
 from profiles.pix.rules import placed
 from profiles.pix.wire.feed import read_feed, read_merge
 
@@ -56,6 +58,18 @@ async def feed(call: Call[PatientFeed], services: Services) -> Fed:
         raise placed(error) from error
 
 
+async def admit(call: Call[PatientFeed], services: Services) -> Fed:
+    """A01 and A04: the patient is there as well, so that the organisation treats him; no end will be told."""
+    done = await feed(call, services)
+    if call.node is not None:
+        own = next((each for each in call.request.identifiers if call.node.may_feed(each.root)), None)
+        if own is not None:
+            services.access.visits.tell(
+                call.work, own, "", call.node, VisitEvent.SEEN, _CODE, call.trace_id, call.at
+            )
+    return done
+
+
 async def merge(call: Call[PatientMerge], services: Services) -> Fed:
     """Lets MRG-1 end in PID-3, with all that it subsumed before; there is no way back."""
     try:
@@ -64,7 +78,12 @@ async def merge(call: Call[PatientMerge], services: Services) -> Fed:
         raise placed(error) from error
 
 
-def _fed_by(triggers: tuple[str, ...], action: EventAction) -> Transaction[PatientFeed, Fed]:
+_Feeding = Callable[[Call[PatientFeed], Services], Awaitable[Fed]]
+
+
+def _fed_by(
+    triggers: tuple[str, ...], action: EventAction, handle: _Feeding = feed
+) -> Transaction[PatientFeed, Fed]:
     return Transaction(
         code=_CODE,
         title=_TITLE,
@@ -75,11 +94,12 @@ def _fed_by(triggers: tuple[str, ...], action: EventAction) -> Transaction[Patie
         audit=patient_event(_CODE, _TITLE, action),
         codec=Codec(decode=read_feed, encode=encode, refuse=refuse),
         target=feed_target,
-        handle=feed,
+        handle=handle,
     )
 
 
-ANNOUNCED = _fed_by(("A01", "A04", "A05"), EventAction.CREATE)
+ADMITTED = _fed_by(("A01", "A04"), EventAction.CREATE, admit)
+ANNOUNCED = _fed_by(("A05",), EventAction.CREATE)
 CHANGED = _fed_by(("A08",), EventAction.UPDATE)
 MERGED: Transaction[PatientMerge, Fed] = Transaction(
     code=_CODE,
@@ -93,4 +113,4 @@ MERGED: Transaction[PatientMerge, Fed] = Transaction(
     target=merge_target,
     handle=merge,
 )
-TRANSACTIONS: tuple[Transaction[Any, Any], ...] = (ANNOUNCED, CHANGED, MERGED)
+TRANSACTIONS: tuple[Transaction[Any, Any], ...] = (ADMITTED, ANNOUNCED, CHANGED, MERGED)

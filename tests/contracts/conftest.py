@@ -155,6 +155,7 @@ def write_soap(
     *,
     partner: str = "hospital",
     role: str = "physician",
+    emergency: str | None = None,
 ) -> Raw:
     acting = house.partner(partner, role)
     path = house.gateway.engine.catalogue.endpoint(transaction)
@@ -164,7 +165,7 @@ def write_soap(
         transaction.binding.action,
         pieces,
         packaged=transaction.binding.mtom,
-        assertion=acting.assertion(),
+        assertion=acting.assertion(emergency=emergency),
     )
     return soap_raw(house, path, content_type, body, partner)
 
@@ -629,6 +630,50 @@ def desk_raw(house: House, transaction: AnyTransaction) -> Raw:
     return house.peer(replace(raw, headers=headers), "identity-desk")
 
 
+def presence_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """A patient asks for a code; a professional shows the one that was asked for before."""
+    root = house.settings.domain.affinity_oid
+    told = [{"name": "patient", "valueIdentifier": {"system": f"urn:oid:{root}", "value": PATIENT}}]
+    asked = resource_raw(house, "POST", "/Consent/$presence-code", "", parameters(told))
+    asked = acting(house, asked, "tester", "patient", f"{PATIENT}^^^&{root}&ISO")
+    if transaction.code == "PRS-1":
+        return asked
+    made = orjson.loads(b"".join(asyncio.run(house.call("fhir", asked)).pieces))
+    told.append({"name": "code", "valueString": made["parameter"][0]["valueString"]})
+    shown = resource_raw(house, "POST", "/Consent/$present", "", parameters(told))
+    return acting(house, shown, "tester", "physician")
+
+
+def parameters(told: list[dict[str, object]]) -> dict[str, object]:
+    return {"resourceType": "Parameters", "parameter": told}
+
+
+def acting(house: House, raw: Raw, partner: str, role: str, patient: str | None = None) -> Raw:
+    """The request with the assertion of somebody else."""
+    assertion = house.partner(partner, role).assertion(patient)
+    token = base64.urlsafe_b64encode(assertion).rstrip(b"=").decode()
+    return house.peer(replace(raw, headers={**raw.headers, "authorization": f"Bearer {token}"}), partner)
+
+
+def emergency_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """The patient reads notices; the privacy officer looks at an emergency that was, and judges it."""
+    root, binding = house.settings.domain.affinity_oid, transaction.binding
+    if transaction.code == "EMG-1":
+        raw = fhir(house, "/Communication", f"patient.identifier=urn:oid:{root}%7C{PATIENT}")
+        return acting(house, raw, "tester", "patient", f"{PATIENT}^^^&{root}&ISO")
+    if not house._query("SELECT key FROM emergency"):
+        claimed = write_soap(
+            house, transaction_of(house, "ITI-18"), [query_body(house)], emergency="unconscious"
+        )
+        assert b"ExtrinsicObject" in b"".join(asyncio.run(house.call("soap", claimed)).pieces)
+    ((key,),) = house._query("SELECT key FROM emergency")
+    told = [{"name": "outcome", "valueString": "accepted"}, {"name": "reason", "valueString": "-"}]
+    body = parameters(told) if binding.method == "POST" else None
+    path = binding.path.replace("{id}", f"{int(str(key)):x}")
+    raw = resource_raw(house, binding.method, path, "", body)
+    return acting(house, raw, "tester", "data-protection-officer")
+
+
 PERSON_IN_FHIR = ("ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119")
 DESK = ("IDV-1", "IDV-2", "IDV-3", "IDV-4")
 STORED = "2.25.4711"
@@ -698,6 +743,8 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-108": lambda: ("fhir", any_consent_raw(house, transaction)),
         "ITI-94": lambda: ("fhir", subscription_raw(house, transaction)),
         **{code: lambda: ("soap", directory_raw(house, transaction)) for code in ("ITI-58", "ITI-59")},
+        **dict.fromkeys(("PRS-1", "PRS-2"), lambda: ("fhir", presence_raw(house, transaction))),
+        **dict.fromkeys(("EMG-1", "EMG-2", "EMG-3"), lambda: ("fhir", emergency_raw(house, transaction))),
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()
 

@@ -12,6 +12,14 @@ from gateway.stores.tables.directory import (
     directory_link,
     directory_value,
 )
+from gateway.stores.tables.emergencies import (
+    emergency,
+    emergency_use,
+    patient_notice,
+    presence_code,
+    presence_miss,
+    visit_notice,
+)
 from gateway.stores.tables.operators import (
     operator_event,
     operator_factor,
@@ -65,6 +73,8 @@ __all__ = [
     "directory_entry",
     "directory_link",
     "directory_value",
+    "emergency",
+    "emergency_use",
     "entry",
     "entry_value",
     "folder",
@@ -78,11 +88,14 @@ __all__ = [
     "patient",
     "patient_assertion",
     "patient_event",
+    "patient_notice",
     "patient_review",
     "patient_rights",
     "patient_token",
     "patient_version",
     "policy_version",
+    "presence_code",
+    "presence_miss",
     "record_key",
     "revocation",
     "rights_version",
@@ -90,4 +103,5 @@ __all__ = [
     "submission_set",
     "subscription",
     "visit",
+    "visit_notice",
 ]

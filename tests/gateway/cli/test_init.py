@@ -79,12 +79,14 @@ def test_integration_is_ready_to_start(settings: Settings) -> None:
             "ITI-93",
             "ITI-104",
             "ITI-119",
+            "PRS-2",
             *READ,
         },
         "laboratory": {"ITI-8", "ITI-41"},
-        "pharmacy": {*READ, "ITI-78"},
-        "patient-portal": READ | {"ITI-41"},
+        "pharmacy": {*READ, "ITI-78", "PRS-2"},
+        "patient-portal": {*READ, "ITI-41", "PRS-1", "EMG-1"},
         "identity-desk": {"IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-78"},
+        "privacy-desk": {"EMG-2", "EMG-3"},
         "audit-source": {"ITI-20"},
         "tester": {"*"},
     }
@@ -110,7 +112,7 @@ def test_every_partner_has_certificate_and_key(settings: Settings) -> None:
 def test_secrets_and_data_are_ours_alone(settings: Settings) -> None:
     folder = settings.folder
     keys = [*folder.rglob("*.key")]
-    assert len(keys) == 12
+    assert len(keys) == 13
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
     assert stat.S_IMODE((folder / "data").stat().st_mode) == 0o700
     assert len(base64.b64decode((folder / "pki/master.key").read_bytes())) == 32

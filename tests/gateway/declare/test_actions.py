@@ -26,6 +26,8 @@ def test_what_writes() -> None:
         "document:remove",
         "rights:change",
         "mandate:give",
+        "presence:redeem",
+        "emergency:review",
         "patient:feed",
         "patient:link",
         "audit:record",
@@ -35,4 +37,9 @@ def test_what_writes() -> None:
 def test_what_needs_the_record_of_one_patient() -> None:
     free = {action.value for action in Action if not action.of_record}
     of_persons = {"patient:feed", "patient:query", "patient:link"}
-    assert free == of_persons | {"audit:record", "audit:read", "metadata:read"}
+    assert free == of_persons | {"emergency:review", "audit:record", "audit:read", "metadata:read"}
+
+
+def test_what_tells_nothing_of_a_patient_when_it_is_refused() -> None:
+    silent = {action for action in Action if action.silent}
+    assert silent == {action for action in Action if not action.writes} | {Action.PRESENCE_REDEEM}

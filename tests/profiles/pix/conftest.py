@@ -27,7 +27,7 @@ from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Raw, Sealed
 from gateway.declare.catalogue import build
-from gateway.declare.services import Access, Services
+from gateway.declare.services import Services
 from gateway.declare.transaction import Profile
 from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid
@@ -74,6 +74,7 @@ from gateway.stores.tables import METADATA
 from gateway.stores.threads import HeavyWork
 from gateway.stores.visits import VisitStore
 from profiles.pix.profile import PROFILE
+from tests.conftest import access_over
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ROOT = "2.999.1.1"
@@ -312,10 +313,8 @@ def _engine(
             ),
             subscriptions=SubscriptionStore(database, keys, new_key),
             visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-            access=Access(
-                rights=rights,
-                directory=ProviderDirectory(DirectoryStore(database, new_key)),
-                documents=ConsentDocuments(rights, registry, {}, Known),
+            access=access_over(
+                rights, ConsentDocuments(rights, registry, {}, Known), database, keys, new_key
             ),
         ),
         journal=Journal(database, new_key),

@@ -1,0 +1,1 @@
+"""FHIR resources of emergency access: Communication and Task."""
