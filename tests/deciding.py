@@ -282,6 +282,11 @@ class Place:
         refused = [each["reason"] for each in told if not each["permitted"]]
         return str(transaction), int(outcome), (refused or [told[0]["reason"]])[0]
 
+    def told_reason(self) -> str:
+        """The reason that the newest audit message tells inside its event (110147)."""
+        found = etree.fromstring(self.message()).find(".//ParticipantObjectDetail[@type='reason']")
+        return "" if found is None else base64.b64decode(found.get("value", "")).decode()
+
     def message(self) -> str:
         """The newest audit message."""
         return str(self.rows("SELECT message FROM audit ORDER BY id DESC LIMIT 1")[0][0])

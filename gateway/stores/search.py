@@ -413,7 +413,21 @@ def visible(
     grant: Grant, *, rank: int, document_class: str | None, unique_id: str, organisation: str | None
 ) -> bool:
     """What `_granted` says of one document, for decisions about documents that a request names."""
-    if unique_id in grant.hidden or (grant.classes is not None and document_class not in grant.classes):
-        return False
+    told = withheld_by(
+        grant, rank=rank, document_class=document_class, unique_id=unique_id, organisation=organisation
+    )
+    return told is None
+
+
+def withheld_by(
+    grant: Grant, *, rank: int, document_class: str | None, unique_id: str, organisation: str | None
+) -> tuple[str, str] | None:
+    """The rule that hides one document, and its reason; None where the grant shows it."""
+    if unique_id in grant.hidden:
+        return "P4", "BLACKLIST"
+    if grant.classes is not None and document_class not in grant.classes:
+        return "P6", "PROFILE"
     own = grant.organisation is not None and organisation == grant.organisation
-    return own or unique_id in grant.lifted or (rank <= grant.rank and unique_id not in grant.veiled)
+    if own or unique_id in grant.lifted or (rank <= grant.rank and unique_id not in grant.veiled):
+        return None
+    return "P9", "CONFIDENTIALITY"

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from gateway.cli.started import prepare, serving
 from tests.deciding import (
     LETTER,
     OUTSIDER,
@@ -27,14 +23,6 @@ from tests.deciding import (
 UNKNOWN = "XDSDocumentUniqueIdError"
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Two workers, so that what one keeps another must know."""
-    config = prepare(tmp_path_factory.mktemp("deciding") / "home")
-    with serving(config, workers=2):
-        yield Place(config)
-
-
 async def checked(place: Place, who: Any, patient: str, titles: list[str]) -> None:
     """The same at both doors, several times: some of the requests reach the other worker."""
     for _ in range(3):
@@ -42,7 +30,9 @@ async def checked(place: Place, who: Any, patient: str, titles: list[str]) -> No
         assert await place.listed(who, patient) == titles
 
 
-def test_a_professional_who_was_blocked_is_refused_with_the_next_request(place: Place) -> None:
+def test_a_professional_who_was_blocked_is_refused_with_the_next_request(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("BLOCK")
         name = await place.provide("BLOCK", "Prescription", PRESCRIPTION)
@@ -64,7 +54,9 @@ def test_a_professional_who_was_blocked_is_refused_with_the_next_request(place: 
     asyncio.run(main())
 
 
-def test_only_those_on_the_white_list_see_anything(place: Place) -> None:
+def test_only_those_on_the_white_list_see_anything(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("WHITE")
         name = await place.provide("WHITE", "Letter", who=OUTSIDER)
@@ -78,7 +70,9 @@ def test_only_those_on_the_white_list_see_anything(place: Place) -> None:
     asyncio.run(main())
 
 
-def test_a_purpose_that_the_patient_opposes_is_refused(place: Place) -> None:
+def test_a_purpose_that_the_patient_opposes_is_refused(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("PURPOSE")
         await place.provide("PURPOSE", "Letter")
@@ -90,7 +84,9 @@ def test_a_purpose_that_the_patient_opposes_is_refused(place: Place) -> None:
     asyncio.run(main())
 
 
-def test_a_level_opens_restricted_documents_until_its_end(place: Place) -> None:
+def test_a_level_opens_restricted_documents_until_its_end(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("LEVEL")
         await place.provide("LEVEL", "Normal", who=OUTSIDER)
@@ -105,7 +101,9 @@ def test_a_level_opens_restricted_documents_until_its_end(place: Place) -> None:
     asyncio.run(main())
 
 
-def test_a_document_that_the_patient_raised_is_gone_from_those_below(place: Place) -> None:
+def test_a_document_that_the_patient_raised_is_gone_from_those_below(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("RAISE")
         name = await place.provide("RAISE", "Letter", who=OUTSIDER)
@@ -119,7 +117,9 @@ def test_a_document_that_the_patient_raised_is_gone_from_those_below(place: Plac
     asyncio.run(main())
 
 
-def test_a_document_can_be_hidden_from_everybody_by_the_url_of_its_reference(place: Place) -> None:
+def test_a_document_can_be_hidden_from_everybody_by_the_url_of_its_reference(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("HIDE")
         name = await place.provide("HIDE", "Letter")
@@ -133,7 +133,9 @@ def test_a_document_can_be_hidden_from_everybody_by_the_url_of_its_reference(pla
     asyncio.run(main())
 
 
-def test_a_record_that_is_closed_is_so_for_everybody(place: Place) -> None:
+def test_a_record_that_is_closed_is_so_for_everybody(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("CLOSE")
         name = await place.provide("CLOSE", "Letter")
@@ -145,7 +147,9 @@ def test_a_record_that_is_closed_is_so_for_everybody(place: Place) -> None:
     asyncio.run(main())
 
 
-def test_a_mother_reads_the_record_of_her_child_by_mandate(place: Place) -> None:
+def test_a_mother_reads_the_record_of_her_child_by_mandate(deciding: Place) -> None:
+    place = deciding
+
     async def main() -> None:
         await place.feed("CHILD", "MOTHER")
         await place.provide("CHILD", "Letter", LETTER)
