@@ -19,8 +19,8 @@ from gateway.record.access import Grant, PatientRights, Scope
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
 from gateway.rights.folders import names_of, widened
+from gateway.stores.granted import withheld_by
 from gateway.stores.registry import NamedDocument
-from gateway.stores.search import withheld_by
 
 NEUTRAL = "the request is not permitted"
 _NO_GRANT = ("P9", "CONFIDENTIALITY")
@@ -101,8 +101,8 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
         for identity in target.patients
     ]
     if target.persons:
-        held = await _owners(await engine.services.registry.identities(target.persons), engine)
-        found += [each for each in held if each[0] is not None and domain.accepts(each[0].root)]
+        held = await patients.of_persons(target.persons)
+        found += [(each.shown, each) for each in held if domain.accepts(each.shown.root)]
     keys: set[int] = set()
     for naming in target.named:
         keys |= await engine.services.registry.owners(
