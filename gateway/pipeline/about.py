@@ -25,6 +25,8 @@ from gateway.declare.transaction import Answer, AnyTransaction, Target
 from gateway.pipeline.verdict import Verdict
 from gateway.record.people import Code
 
+_VEILED = ("P9", "CONFIDENTIALITY")
+
 Details = tuple[tuple[str, str], ...]
 
 
@@ -49,8 +51,10 @@ def objects_of(
             )
     if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
         leading = verdict.leading
-        reason = leading.reason if not leading.permitted else "CONFIDENTIALITY"
-        yield decision_object(reason, leading.rule, leading.policy_version)
+        rule, reason = leading.rule, leading.reason
+        if leading.permitted:
+            rule, reason = verdict.withheld or _VEILED
+        yield decision_object(reason, rule, leading.policy_version)
 
 
 def _patients(

@@ -20,9 +20,12 @@ from gateway.record.access import Grant, PatientRights, Scope
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
 from gateway.rights.folders import names_of, widened
-from gateway.stores.search import visible
+from gateway.stores.granted import withheld_by
+from gateway.stores.registry import NamedDocument
 
 NEUTRAL = "the request is not permitted"
+_NO_GRANT = ("P9", "CONFIDENTIALITY")
+"""A document of a record that the decision did not open, which tells its own reason."""
 
 
 async def decide(
@@ -59,11 +62,13 @@ async def decide(
     if not decided:
         decided = [(None, _ask(question, policy, None, None, None))]
     scope = _scope(decided)
+    hidden, withheld = await _hidden(target, scope, engine)
     return Verdict(
         question=question,
         answers=tuple(each for _, each in decided),
         scope=scope,
-        hidden=await _hidden(target, scope, engine),
+        hidden=hidden,
+        withheld=withheld,
         patients=tuple(each.patient for _, each in decided if each.patient is not None),
     )
 
@@ -94,8 +99,8 @@ async def _records(target: Target, engine: Engine) -> list[tuple[PatientId | Non
         for identity in target.patients
     ]
     if target.persons:
-        held = await _owners(await engine.services.registry.identities(target.persons), engine)
-        found += [each for each in held if each[0] is not None and domain.accepts(each[0].root)]
+        held = await patients.of_persons(target.persons)
+        found += [(each.shown, each) for each in held if domain.accepts(each.shown.root)]
     keys: set[int] = set()
     for naming in target.named:
         keys |= await engine.services.registry.owners(
@@ -216,20 +221,30 @@ def _scope(decided: list[_Decided]) -> Scope:
     return Scope(grants=grants, identities=identities)
 
 
-async def _hidden(target: Target, scope: Scope, engine: Engine) -> tuple[str, ...]:
-    """Documents the request names that exist and stay invisible; told to the audit, never to the caller."""
+async def _hidden(
+    target: Target, scope: Scope, engine: Engine
+) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+    """Documents the request names that exist and stay invisible, and the first rule that hides one.
+
+    Told to the audit, never to the caller.
+    """
     if not target.documents:
-        return ()
+        return (), None
     named = await engine.services.registry.named_documents([unique_id for unique_id, _ in target.documents])
-    return tuple(
-        document.unique_id
-        for document in named
-        if document.patient_key not in scope.grants
-        or not visible(
-            scope.grants[document.patient_key],
-            rank=document.rank,
-            document_class=document.document_class,
-            unique_id=document.unique_id,
-            organisation=document.organisation,
-        )
+    withheld = {
+        document.unique_id: _withheld(document, scope.grants.get(document.patient_key)) for document in named
+    }
+    hidden = {name: why for name, why in withheld.items() if why is not None}
+    return tuple(hidden), min(hidden.values(), default=None)
+
+
+def _withheld(document: NamedDocument, grant: Grant | None) -> tuple[str, str] | None:
+    if grant is None:
+        return _NO_GRANT
+    return withheld_by(
+        grant,
+        rank=document.rank,
+        document_class=document.document_class,
+        unique_id=document.unique_id,
+        organisation=document.organisation,
     )

@@ -19,6 +19,7 @@ from gateway.declare.transaction import Answer, AnyTransaction, Target
 from gateway.errors import (
     ActionMismatch,
     AlgorithmRefused,
+    Denied,
     GatewayError,
     KeyNotHeld,
     Malformed,
@@ -254,6 +255,10 @@ def _refused_transaction(
     if isinstance(error, OtherPatient):
         decision = decision_object("PATIENT_MISMATCH", "resource-id", engine.policies.current().version)
         objects += (decision,)
+    if isinstance(error, Denied) and x.known("call") is not None:
+        # Permitted as far as the request tells; what it would touch says no.
+        version = engine.policies.current().version
+        objects += (decision_object(error.reason, transaction.code, version),)
     return replace(facts, outcome=_outcome(x, error), objects=objects)
 
 

@@ -12,12 +12,16 @@ from gateway.record.people import PatientId
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was asked, the answer for each record, documents hidden by P9, and the scope."""
+    """What was asked, the answer for each record, the scope, and documents hidden inside records.
+
+    `withheld` is the first rule that hides one of them, and its reason.
+    """
 
     question: Question
     answers: tuple[Answered, ...]
     scope: Scope
     hidden: tuple[str, ...] = ()
+    withheld: tuple[str, str] | None = None
     patients: tuple[PatientId, ...] = field(default=())
 
     @property

@@ -88,6 +88,9 @@ def _record(rows: Sequence[Row[Any]]) -> PatientRecord:
 _FIND = _find()
 _BY_KEYS = _by_keys()
 _SEALED = _sealed()
+_OF_PERSONS = select(tables.patient.c.key).where(
+    tables.patient.c.person.in_(bindparam("persons", expanding=True))
+)
 
 
 class PatientStore:
@@ -111,6 +114,11 @@ class PatientStore:
         for row in rows:
             members.setdefault(row.head, []).append(row)
         return [_record(each) for each in members.values()]
+
+    async def of_persons(self, persons: Sequence[int]) -> list[PatientRecord]:
+        """The records of some persons, under every identifier they have."""
+        rows = await self._database.fetch(_OF_PERSONS, {"persons": list(persons)})
+        return await self.owners([row.key for row in rows])
 
     async def demographics(self, scope: Scope, record: PatientRecord) -> Demographics:
         """What the feeds told about the person."""

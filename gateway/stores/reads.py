@@ -185,7 +185,6 @@ OWNERS["content", "unique_id"] = select(tables.content.c.record_key.label("patie
 OWNERS["consent", "logical_id"] = (
     select(tables.consent.c.patient_key).where(tables.consent.c.id.in_(_NAMES)).distinct()
 )
-PERSONS = select(tables.patient.c.key.label("patient_key")).where(tables.patient.c.person.in_(_NAMES))
 STORED = select(tables.entry).where(tables.entry.c.uuid.in_(_NAMES))
 LINKED = {
     (kind.name, column): _linked(kind, column)

@@ -111,11 +111,6 @@ class RegistryStore:
                 found |= {row.patient_key for row in rows}
         return found
 
-    async def identities(self, persons: Sequence[int]) -> set[int]:
-        """Record keys of all identifiers of some persons; input of the decision."""
-        rows = await self._database.fetch(reads.PERSONS, {"names": list(persons)})
-        return {row.patient_key for row in rows}
-
     async def owners_of(
         self, kind: Kind, conditions: Sequence[Condition], limit: int, seconds: float
     ) -> set[int] | None:

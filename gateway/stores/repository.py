@@ -21,7 +21,7 @@ from gateway.stores.blobs import BlobStore
 from gateway.stores.changes import lock_claims, release
 from gateway.stores.content import LARGE, Content, Measured, Octets, measure
 from gateway.stores.database import Database
-from gateway.stores.search import visible
+from gateway.stores.granted import visible
 from gateway.stores.spool import Spooled
 from gateway.stores.threads import in_thread
 from gateway.stores.work import UnitOfWork

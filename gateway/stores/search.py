@@ -6,7 +6,7 @@ kept; only its values change. Building one costs as much as running it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any
@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from gateway.record.access import HIGHEST_RANK, Grant, Scope
 from gateway.stores import tables
+from gateway.stores.granted import groups_of
 
 _KEPT_SHAPES = 512
 LIKE_ESCAPE = "\x02"
@@ -140,7 +141,7 @@ class Searcher:
         self, kind: Kind, conditions: Sequence[Condition], scope: Scope, limit: int, view: View = WHOLE
     ) -> tuple[Select[Any], dict[str, Any]]:
         """A select of rows, at most `limit` + 1, and its values."""
-        groups = _groups(scope)
+        groups = groups_of(scope)
         shape: _Shape = (
             kind.name,
             limit,
@@ -191,22 +192,6 @@ _LIKES = frozenset({Ask.LIKE, Ask.VALUE_LIKE})
 def _count(item: Condition) -> int:
     """LIKE patterns become one clause each, so their number is part of the shape."""
     return len(item.values) if item.ask in _LIKES else 0
-
-
-def _groups(scope: Scope) -> list[tuple[Grant, list[int]]]:
-    """Record keys that share a grant: a patient and all identities merged into it."""
-    groups: dict[int, tuple[Grant, list[int]]] = {}
-    for key, grant in scope.grants.items():
-        groups.setdefault(id(grant), (grant, []))[1].append(key)
-    return list(groups.values()) if len(groups) == 1 else _alike(groups.values())
-
-
-def _alike(groups: Iterable[tuple[Grant, list[int]]]) -> list[tuple[Grant, list[int]]]:
-    """Groups of several patients whose grants are equal become one, so that a statement stays short."""
-    merged: dict[Grant, list[int]] = {}
-    for grant, keys in groups:
-        merged.setdefault(grant, []).extend(keys)
-    return list(merged.items())
 
 
 def _grant_shape(kind: Kind, grant: Grant) -> tuple[bool, ...]:
@@ -407,13 +392,3 @@ def _grant_values(number: int, kind: Kind, grant: Grant, keys: list[int]) -> dic
     if grant.classes is not None:
         values[f"g{number}_classes"] = sorted(grant.classes)
     return values
-
-
-def visible(
-    grant: Grant, *, rank: int, document_class: str | None, unique_id: str, organisation: str | None
-) -> bool:
-    """What `_granted` says of one document, for decisions about documents that a request names."""
-    if unique_id in grant.hidden or (grant.classes is not None and document_class not in grant.classes):
-        return False
-    own = grant.organisation is not None and organisation == grant.organisation
-    return own or unique_id in grant.lifted or (rank <= grant.rank and unique_id not in grant.veiled)

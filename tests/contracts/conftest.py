@@ -31,6 +31,8 @@ from gateway.cli.init import create
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.staffing import furnish
+from gateway.cli.started import prepare as prepare_installation
+from gateway.cli.started import serving
 from gateway.client import xds
 from gateway.client.soap import SoapClient
 from gateway.client.token import issue_assertion
@@ -45,6 +47,7 @@ from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import run
 from gateway.record.people import Code
 from gateway.stores.migrate import upgrade
+from tests.deciding import Place
 
 PATIENT, OTHER = "CONTRACT-1", "CONTRACT-2"
 TOLD_AT = "https://localhost:9/told"
@@ -1233,6 +1236,14 @@ def sender(subcode: str | None = None) -> tuple[int, str, str | None]:
     return 400, "Sender", subcode
 
 
+@pytest.fixture(scope="session")
+def deciding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A server of two workers, so that what one keeps another must know; every test has its own patients."""
+    config = prepare_installation(tmp_path_factory.mktemp("deciding") / "home")
+    with serving(config, workers=2):
+        yield Place(config)
+
+
 @pytest.fixture
 def forge(ready: House) -> Forge:
     return Forge(ready)
@@ -1272,6 +1283,7 @@ def words() -> SimpleNamespace:
         fhir=fhir,
         write_soap=write_soap,
         decision=decision,
+        stored_query=stored_query,
         consent_raw=consent_raw,
         REASONS=REASONS,
         medium=medium,

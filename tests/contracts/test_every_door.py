@@ -38,7 +38,7 @@ from gateway.record.access import (
 )
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.rights.rights_json import to_json
-from gateway.stores.search import visible
+from gateway.stores.granted import visible
 
 LOINC = "2.16.840.1.113883.6.1"
 ACT_REASON = "2.16.840.1.113883.5.8"

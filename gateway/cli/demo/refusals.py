@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import orjson
+from lxml import etree
 from sqlalchemy import Row
 
 from gateway.audit.findings import Report
@@ -54,16 +55,19 @@ async def hidden_document(cast: Cast) -> Notes:
 
 def _told(row: Row[Any], letter: str) -> str:
     """The audited reason and the decision receipt, in words."""
-    detail = parse(row.message.encode()).find(".//ParticipantObjectDetail[@type='reason']")
-    reason = "" if detail is None else b64decode(detail.get("value", "")).decode()
-    expect(reason == "CONFIDENTIALITY", f"the audited reason is {reason!r}")
+    message = parse(row.message.encode())
+    reason, rule = (_detail(message, name) for name in ("reason", "rule"))
+    expect(reason == "PROFILE", f"the audited reason is {reason!r}")
     receipt = orjson.loads(row.decision)
     expect(receipt["hidden"] == [letter], "the decision receipt does not name the hidden document")
     decision = receipt["decisions"][0]
     level = _LEVELS[int(decision["path"][-1].rpartition(" ")[2])]
-    return (
-        f"{reason}, rule {decision['rule']}: pharmacists see medication up to “{level}”; {letter} is hidden"
-    )
+    return f"{reason}, rule {rule}: pharmacists see medication up to “{level}”; {letter} is hidden"
+
+
+def _detail(message: etree._Element, name: str) -> str:
+    found = message.find(f".//ParticipantObjectDetail[@type='{name}']")
+    return "" if found is None else b64decode(found.get("value", "")).decode()
 
 
 async def unknown_patient(cast: Cast) -> Notes:

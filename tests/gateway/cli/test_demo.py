@@ -46,7 +46,7 @@ EVIDENCE = (
     "octets, equal to those the hospital sent",
     "HTTP message signature is valid",
     "XDSDocumentUniqueIdError",
-    "CONFIDENTIALITY, rule P9",
+    "PROFILE, rule P6",
     "XDSUnknownPatientId",
     "wsse:FailedCheck",
     "rows, all intact",

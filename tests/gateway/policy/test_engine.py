@@ -26,7 +26,7 @@ from gateway.record.access import (
     Standing,
 )
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
-from gateway.stores.search import visible
+from gateway.stores.granted import visible
 
 Ask = Callable[..., Decision]
 Person = Callable[..., Principal]

@@ -24,7 +24,7 @@ from gateway.record.access import (
 )
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.rights.rights_json import listed_twice
-from gateway.stores.search import visible
+from gateway.stores.granted import visible
 
 Ask = Callable[..., Decision]
 Person = Callable[..., Principal]

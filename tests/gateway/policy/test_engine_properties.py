@@ -27,7 +27,7 @@ from gateway.record.access import (
     Standing,
 )
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
-from gateway.stores.search import visible
+from gateway.stores.granted import visible
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 PATIENT = PatientId("P-1", "2.999.3.1")

@@ -11,6 +11,7 @@ from gateway.record.access import Grant, Scope
 from gateway.record.documents import Author, Submission
 from gateway.record.people import Code, PatientId
 from gateway.stores.database import PostgresDatabase
+from gateway.stores.granted import visible
 from gateway.stores.prepared import Preparer
 from gateway.stores.search import (
     ASSOCIATION,
@@ -23,7 +24,6 @@ from gateway.stores.search import (
     Kind,
     Searcher,
     View,
-    visible,
 )
 
 PATIENT = PatientId("PAT-1", "2.999.1.1")
