@@ -55,7 +55,7 @@ from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
 
-pytest_plugins = ("tests.postgresql", "tests.slapd")
+pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating")
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ROOT = "2.999.1.1"
