@@ -1,4 +1,4 @@
-"""An installation whose operators are known by the directory, served by two workers; bastions, and its trails."""
+"""An installation with operators of the directory, served by two workers; its bastions and trails."""
 
 from __future__ import annotations
 

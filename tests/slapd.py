@@ -1,4 +1,4 @@
-"""A directory of operators: OpenLDAP's slapd with TLS and synthetic people, started once for the whole run."""
+"""A directory of operators: OpenLDAP's slapd with TLS and synthetic people, started once for a run."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from gateway.crypto import pki
 SUFFIX = "dc=operators,dc=example"
 PEOPLE, GROUPS = f"ou=people,{SUFFIX}", f"ou=groups,{SUFFIX}"
 SERVICE, SERVICE_SECRET = f"cn=gateway,{SUFFIX}", "service secret of tests"
+POLICY = "cn: policy\npwdAttribute: userPassword\npwdLockout: TRUE"
+ACCOUNT = f"cn: gateway\nuserPassword: {SERVICE_SECRET}"
 READY_SECONDS, FETCH_SECONDS = 10.0, 60.0
 PASSWORD = "correct horse {}"
 """The password of a person, by login."""
@@ -205,15 +207,13 @@ def _people() -> str:
         f"dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\no: Operators\ndc: operators",
         f"dn: {PEOPLE}\nobjectClass: organizationalUnit\nou: people",
         f"dn: {GROUPS}\nobjectClass: organizationalUnit\nou: groups",
-        f"dn: cn=policy,{SUFFIX}\nobjectClass: organizationalRole\nobjectClass: pwdPolicy\ncn: policy\n"
-        "pwdAttribute: userPassword\npwdLockout: TRUE",
-        f"dn: {SERVICE}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: gateway\n"
-        f"userPassword: {SERVICE_SECRET}",
+        f"dn: cn=policy,{SUFFIX}\nobjectClass: organizationalRole\nobjectClass: pwdPolicy\n" + POLICY,
+        f"dn: {SERVICE}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\n" + ACCOUNT,
     ]
     for login in LOGINS:
         locked = "\npwdAccountLockedTime: 000001010000Z" if login == LOCKED else ""
         entries.append(
-            f"dn: uid={login},{PEOPLE}\nobjectClass: inetOrgPerson\nuid: {login}\ncn: Test {login}\nsn: Test\n"
+            f"dn: uid={login},{PEOPLE}\nobjectClass: inetOrgPerson\nuid: {login}\ncn: {login}\nsn: Test\n"
             f"userPassword: {password(login)}{locked}"
         )
     for name, members in MEMBERS.items():

@@ -1,4 +1,4 @@
-"""The operators' listener over sockets: bastions only, directory and second factor, sessions, trail (SEED-65, 77)."""
+"""The operators' listener over sockets: bastions, directory, second factor, sessions, trail (SEED-65, 77)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def test_login_me_and_logout(operating: Any, alice: str) -> None:
     assert len(operating.audit()) == audited, "SEED-76: an operator's act is not in the patients' trail"
 
 
-def test_the_trail_reaches_the_syslog_receiver_in_order(operating: Any, alice: str) -> None:
+@pytest.mark.usefixtures("alice")
+def test_the_trail_reaches_the_syslog_receiver_in_order(operating: Any) -> None:
     """SEED-76: every line once, as it was written, and framed so that none can hide in another."""
     login(operating)
     login(operating, password="wrong\n<0>1 forged")
@@ -62,6 +63,7 @@ def test_the_trail_reaches_the_syslog_receiver_in_order(operating: Any, alice: s
     )
 
 
+@pytest.mark.usefixtures("alice")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -74,7 +76,7 @@ def test_the_trail_reaches_the_syslog_receiver_in_order(operating: Any, alice: s
     ],
 )
 def test_without_directory_and_second_factor_nobody_comes_in(
-    operating: Any, alice: str, changes: dict[str, str], reason: str
+    operating: Any, changes: dict[str, str], reason: str
 ) -> None:
     """SEED-65."""
     operating.execute("DELETE FROM operator_failure")
@@ -92,7 +94,8 @@ def test_a_code_is_used_up_by_a_login_at_any_worker(operating: Any, alice: str) 
     operating.execute("DELETE FROM operator_failure")
 
 
-def test_the_eleventh_attempt_in_an_hour_is_refused_whatever_it_says(operating: Any, alice: str) -> None:
+@pytest.mark.usefixtures("alice")
+def test_the_eleventh_attempt_in_an_hour_is_refused_whatever_it_says(operating: Any) -> None:
     """STD-40, at two workers together."""
     for _ in range(10):
         login(operating, password="wrong")
@@ -109,7 +112,8 @@ def test_a_session_ends_on_all_workers_within_five_seconds(operating: Any, alice
     assert operating.ask("POST", "/operators/logout", token=by_logout)[0] == 204
     assert {operating.ask("GET", "/operators/me", token=by_logout)[0] for _ in range(6)} == {401}
     operating.execute(
-        "INSERT INTO revocation (key, kind, name, at, actor, reason) VALUES (7, 'operator', 'alice', 1, 'x', 'y')"
+        "INSERT INTO revocation (key, kind, name, at, actor, reason) VALUES (7, 'operator', ?, 1, 'x', 'y')",
+        alice,
     )
     try:
         assert {operating.ask("GET", "/operators/me", token=by_revocation)[0] for _ in range(6)} == {401}
@@ -174,8 +178,8 @@ def test_no_certificate_no_connection(operating: Any) -> None:
 def test_no_tls_no_answer(operating: Any) -> None:
     before = len(operating.trail())
     connection = http.client.HTTPConnection("127.0.0.1", operating.settings.server.admin_port, timeout=5)
+    connection.request("GET", "/operators/me")
     with pytest.raises((ConnectionError, http.client.HTTPException)):
-        connection.request("GET", "/operators/me")
         connection.getresponse()
     connection.close()
     assert "no TLS on a TLS port" in told(operating, before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from sqlalchemy import insert, text
 from gateway.config import Operators
 from gateway.crypto.envelope import KeyTree
 from gateway.errors import Busy, OperatorRefused
-from gateway.identity.operators import LOGGED_OUT, REFUSED, Login, OperatorDesk, Operator, Session, Trail
+from gateway.identity.operators import LOGGED_OUT, REFUSED, Login, Operator, OperatorDesk, Session, Trail
 from gateway.identity.operators.directory import OperatorDirectory
 from gateway.stores import tables
 from gateway.stores.database import Database, open_database
@@ -241,13 +241,13 @@ def test_sha256_codes(desk: Desk) -> None:
 
 
 @pytest.fixture
-def quick(desk: Desk) -> Iterator[Desk]:
+def quick(desk: Desk) -> Desk:
     desk.told = replace(desk.told, refusal_seconds=0.01)
-    yield desk
+    return desk
 
 
 def test_the_eleventh_failure_of_an_account_in_an_hour_is_not_tried(quick: Desk) -> None:
-    """STD-40: from wherever they come; a right password is not tried either, and time opens the door again."""
+    """STD-40: from wherever they come; a right password is not tried either; time opens the door again."""
     codes = quick.enrol("alice")
     for number in range(10):
         assert quick.refused("alice", codes, secret="wrong", source=f"192.0.2.{number}") == "password refused"
