@@ -8,7 +8,7 @@ import socket
 from gateway.cli.compose import Gateway
 from gateway.cli.operatordesk import desk_of, operator_store
 from gateway.cli.operatorsdoor import Knocks, OperatorsDoor
-from gateway.cli.operatortrail import forward
+from gateway.cli.operatortrail import TrailForwarder
 from gateway.identity.operators import OperatorDesk
 from gateway.transport.https import HttpServer
 from gateway.transport.tls import ServerTls
@@ -33,7 +33,7 @@ class OperatorSide:
     def start(self) -> None:
         """Begins to forward the trail; the listener is started with the others."""
         if self._forwards:
-            self._forwarding = asyncio.create_task(forward(self._gateway, self._store))
+            self._forwarding = asyncio.create_task(TrailForwarder(self._gateway, self._store).run())
 
     async def finish(self) -> None:
         """Waits for lines being written, then stops forwarding; what is left leaves after the next start."""
