@@ -65,7 +65,7 @@ from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
 from profiles import PROFILES
 
-pytest_plugins = ("tests.postgresql",)
+pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating")
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ROOT = "2.999.1.1"

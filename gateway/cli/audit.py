@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.operator import acting_operator, administering
 from gateway.cli.settings import load_settings
 from gateway.errors import SettingsInvalid
 
@@ -50,7 +51,10 @@ def write_export(
     count = 0
     if output.exists():
         raise SettingsInvalid("the file is there already; nothing was written", location=str(output))
-    with output.open("xb") as file:
+    with (
+        administering(load_settings(config), "auditor", f"audit export {output.name}"),
+        output.open("xb") as file,
+    ):
         for line in _exported(config):
             file.write(line)
             count += 1
@@ -65,7 +69,9 @@ def show(
     """Show the audit message, the decision and the evidence of one exchange."""
     from gateway.cli.trail import rows_of  # noqa: PLC0415
 
-    for row in asyncio.run(rows_of(load_settings(config), trace)):
+    settings = load_settings(config)
+    acting_operator(settings, None, "auditor", act=f"audit show {trace}")
+    for row in asyncio.run(rows_of(settings, trace)):
         print(f"audit row {row.id}, outcome {row.outcome}, {row.transaction}")
         print(f"  message   {row.message}")
         print(f"  decision  {row.decision}")

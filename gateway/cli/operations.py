@@ -1,4 +1,4 @@
-"""The operators' loopback port: health, readiness and metrics; nothing of any patient."""
+"""The loopback port of health, readiness and metrics; nothing of any patient."""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -18,6 +19,7 @@ from gateway.cli.doors import doors
 from gateway.cli.forwarding import forwarders
 from gateway.cli.keeper import keep
 from gateway.cli.operations import operations_app
+from gateway.cli.operatorside import OperatorSide
 from gateway.cli.sending import deliverer
 from gateway.config import Settings
 from gateway.declare import events
@@ -33,29 +35,38 @@ from gateway.transport.tls import ServerTls
 from gateway.transport.workers import run as run_loop
 from gateway.transport.workers import run_workers, until_stopped
 
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """Listening sockets, bound before the workers are forked."""
+    """Listening sockets, bound before the workers are forked.
+
+    `admin` is the operators' listener where operators are configured, `health` the plain one on loopback.
+    """
 
     https: socket.socket
     mllp: socket.socket
-    admin: socket.socket
+    health: socket.socket
+    admin: socket.socket | None = None
 
     @property
     def ports(self) -> dict[str, int]:
-        """Port numbers in use, by listener."""
-        return {name: getattr(self, name).getsockname()[1] for name in ("https", "mllp", "admin")}
+        """Port numbers in use, by listener. Without operators health is at the port of the administration."""
+        found = {"https": self.https, "mllp": self.mllp, "admin": self.admin or self.health}
+        if self.admin is not None:
+            found["health"] = self.health
+        return {name: each.getsockname()[1] for name, each in found.items()}
 
 
 def open_sockets(settings: Settings) -> Sockets:
     """All listeners of the settings."""
     server = settings.server
-    return Sockets(
-        https=_bound(server.host, server.port),
-        mllp=_bound(server.host, server.mllp_port),
-        admin=_bound(server.admin_host, server.admin_port),
-    )
+    https, mllp = _bound(server.host, server.port), _bound(server.host, server.mllp_port)
+    admin = _bound(server.admin_host, server.admin_port)
+    if not settings.operators.configured:
+        return Sockets(https, mllp, health=admin)
+    return Sockets(https, mllp, health=_bound(LOOPBACK, settings.operators.health_port), admin=admin)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -83,30 +94,36 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
         settings.tls, alert=lambda error: gateway.engine.log.error("tls files refused", reason=str(error))
     )
     alarms = Alarms(gateway)
-    servers = _servers(gateway, tls, sockets, alarms, first=index == 0)
+    side = OperatorSide(gateway, tls, sockets.admin, first=index == 0)
+    servers = (*_servers(gateway, tls, sockets, alarms, first=index == 0), *side.servers)
     for server in servers:
         server.start()
-    issuers = asyncio.create_task(gateway.issuers.run())
-    keeper = asyncio.create_task(keep(gateway)) if index == 0 else None
+    side.start()
+    working = [asyncio.create_task(each) for each in _work(gateway, first=index == 0)]
     sender = deliverer(gateway) if index == 0 else None
     sending = asyncio.create_task(sender.run()) if sender is not None else None
-    forwarding = [asyncio.create_task(each.run()) for each in forwarders(gateway)] if index == 0 else []
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
     ready()
     await until_stopped()
-    issuers.cancel()
-    await asyncio.gather(issuers, return_exceptions=True)
     await asyncio.gather(*(server.stop(settings.server.drain_seconds) for server in servers))
     if sender is not None and sending is not None:
         sending.cancel()
         await asyncio.gather(sending, sender.stop(settings.server.drain_seconds), return_exceptions=True)
     await alarms.tell(_activity(gateway, events.APPLICATION_STOP))
     await alarms.finish()
-    ending = [*forwarding, *([keeper] if keeper is not None else [])]
-    for task in ending:
+    await side.finish()
+    for task in working:
         task.cancel()
-    await asyncio.gather(*ending, return_exceptions=True)
+    await asyncio.gather(*working, return_exceptions=True)
     await gateway.close()
+
+
+def _work(gateway: Gateway, *, first: bool) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on beside the requests until the worker ends: some of it in one worker only."""
+    yield gateway.issuers.run()
+    if first:
+        yield keep(gateway)
+        yield from (each.run() for each in forwarders(gateway))
 
 
 def _servers(
@@ -128,15 +145,15 @@ def _servers(
     )
     if not first:
         return https, mllp
-    admin = HttpServer(
+    health = HttpServer(
         operations_app(gateway),
         limits,
         None,
-        [sockets.admin],
+        [sockets.health],
         on_failure=alarms.failure,
         on_abuse=alarms.abuse,
     )
-    return https, mllp, admin
+    return https, mllp, health
 
 
 def _hl7v2_handler(gateway: Gateway) -> Callable[[bytes, Peer], Awaitable[bytes]]:

@@ -60,7 +60,7 @@ class Operators:
     group_base: Optional = ""
     group_filter: Text = "(&(objectClass=groupOfNames)(member={dn}))"
     roles: Groups = Field(default_factory=dict)
-    bastions: frozenset[Fingerprint] = frozenset()
+    bastions: tuple[Fingerprint, ...] = ()
     health_port: Port = 8445
     syslog: Optional = ""
     answer_seconds: Count = 5

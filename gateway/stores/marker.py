@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import SettingsInvalid
@@ -14,7 +14,7 @@ from gateway.stores.work import UnitOfWork
 
 NAME = "environment"
 _MARK = text("INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING")
-_MARKED = select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name"))
+_MARKED = select(tables.meta.c.value).where(tables.meta.c.name == NAME)
 
 
 def mark(url: str, environment: str) -> None:
@@ -36,7 +36,7 @@ async def _mark(url: str, environment: str) -> None:
 async def check_environment(database: Database, environment: str) -> None:
     """SettingsInvalid unless the database is marked as of this environment, or not marked yet."""
     try:
-        rows = await database.fetch(_MARKED, {"name": NAME})
+        rows = await database.fetch(_MARKED)
     except DBAPIError as error:
         raise SettingsInvalid("the database is not ready; run passerelle init or serve first") from error
     if rows and rows[0].value != environment:

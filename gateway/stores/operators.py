@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import BigInteger, bindparam, delete, exists, func, insert, or_, select, update
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import GatewayError
@@ -80,8 +80,8 @@ _COUNT = select(
     func.count().filter(_A.source == bindparam("source")).label("of_source"),
 ).where(_A.at > bindparam("since", type_=BigInteger))
 _ADD_EVENT = insert(tables.operator_event)
-_UNSENT = select(_E.key, _E.line).where(_E.sent_at.is_(None)).order_by(_E.key).limit(bindparam("count"))
-_LINES = select(_E.line).where(and_(_E.key > bindparam("after"))).order_by(_E.key)
+_UNSENT = select(_E.key, _E.line).where(_E.sent_at.is_(None)).order_by(_E.key)
+_LINES = select(_E.line).order_by(_E.key)
 _SENT = update(tables.operator_event).where(_E.key == bindparam("b_key")).values(sent_at=bindparam("b_at"))
 
 
@@ -230,12 +230,12 @@ class OperatorStore:
 
     async def unsent(self, count: int) -> Sequence[tuple[int, str]]:
         """The oldest lines that the receiver does not have, with their keys."""
-        return [(row.key, row.line) for row in await self._database.fetch(_UNSENT, {"count": count})]
+        return [(row.key, row.line) for row in await self._database.fetch(_UNSENT.limit(count))]
 
     def sent(self, work: UnitOfWork, keys: Sequence[int], at: int) -> None:
         """Notes that the receiver has these lines."""
         work.write(_SENT, *({"b_key": key, "b_at": at} for key in keys))
 
-    async def lines(self, after: int = 0) -> list[str]:
-        """The trail, oldest first, behind a key."""
-        return [row.line for row in await self._database.fetch(_LINES, {"after": after})]
+    async def lines(self) -> list[str]:
+        """The trail, oldest first."""
+        return [row.line for row in await self._database.fetch(_LINES)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,11 +154,11 @@ def _binds(connection: Any) -> bool:
 
 def _closed(connection: Any) -> None:
     """Leaves; what goes wrong on the way out changes nothing of the answer."""
-    unbind: Callable[[], Any] = connection.unbind
-    try:
-        unbind()
-    except (LDAPException, OSError):
-        return
+    with contextlib.suppress(LDAPException, OSError):
+        connection.unbind()
+    if connection.socket is not None:
+        # A connection that never came about is left open by the library.
+        connection.socket.close()
 
 
 def _search(connection: Any, base: str, sought: str, most: int = 0) -> list[str]:
