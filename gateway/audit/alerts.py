@@ -13,6 +13,7 @@ from gateway.declare.events import (
     APPLICATION_LAUNCHER,
     REPLY_DELIVERED,
     SECURITY_ALERT,
+    SECURITY_CONFIGURATION,
     USER_AUTHENTICATION,
     AuditEvent,
     EventAction,
@@ -43,6 +44,34 @@ def security_alert(
         destination=here,
         audit_source=audit_source,
         objects=(alert_subject_object(peer.network_id, description),),
+        description=description,
+        trace_id=trace_id,
+    )
+
+
+def configuration_changed(
+    objects: tuple[AuditObject, ...],
+    *,
+    at: datetime,
+    outcome: Outcome,
+    here: Participant,
+    audit_source: AuditSource,
+    human: Human | None,
+    description: str,
+    trace_id: str | None = None,
+) -> AuditFacts:
+    """Security Alert 110113 of the type 110129: rules of security were changed, or could not be, by `human`."""
+    return AuditFacts(
+        event=SECURITY_ALERT,
+        type=SECURITY_CONFIGURATION,
+        action=EventAction.EXECUTE,
+        at=at,
+        outcome=outcome,
+        source=replace(here, is_requestor=human is None),
+        destination=here,
+        audit_source=audit_source,
+        objects=objects,
+        human=human,
         description=description,
         trace_id=trace_id,
     )

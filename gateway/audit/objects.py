@@ -6,7 +6,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 
-from gateway.declare.events import ACCESS_DECISION, DCM
+from gateway.declare.events import ACCESS_DECISION, DCM, SECURITY_CONFIGURATION
 from gateway.record.people import Code, PatientId
 
 QUERY_LIMIT = 64 * 1024
@@ -135,6 +135,11 @@ def alert_subject_object(identifier: str, description: str) -> AuditObject:
     """What a security alert is about, such as an address or a node (DICOM PS3.15 A.5.3.11)."""
     details = (("Alert Description", description),)
     return AuditObject(identifier, NODE_ID, _SYSTEM, _SECURITY_RESOURCE, details=details)
+
+
+def policy_object(version: str, details: Details = ()) -> AuditObject:
+    """A version of the rights policy, with who proposed and who approved it."""
+    return AuditObject(version, SECURITY_CONFIGURATION, _SYSTEM, _SECURITY_RESOURCE, details=details)
 
 
 def left_out_object(objects: tuple[AuditObject, ...]) -> AuditObject:

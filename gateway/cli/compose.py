@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.audit.record import AuditSource, Participant
 from gateway.bindings.fhir import FhirForm
@@ -25,7 +26,7 @@ from gateway.crypto.safexml import XmlLimits
 from gateway.crypto.xmldsig import SignaturePolicy
 from gateway.declare.catalogue import Catalogue, build
 from gateway.declare.services import Access, Services
-from gateway.errors import SignerRefused
+from gateway.errors import SettingsInvalid, SignerRefused
 from gateway.identity.directories import Directories
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.revocation import RevocationList
@@ -35,7 +36,10 @@ from gateway.mpi.context import Mpi
 from gateway.mpi.index import PatientIndex
 from gateway.mpi.matcher import Matcher
 from gateway.pipeline.engine import Engine, Log
+from gateway.pipeline.policing import tell_policy_refused
 from gateway.pipeline.stages import STAGES
+from gateway.policy.archive import PolicyArchive
+from gateway.policy.inforce import PolicyInForce
 from gateway.policy.matrix import PolicySource
 from gateway.policy.model import Policy
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
@@ -52,6 +56,7 @@ from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
+from gateway.stores.policies import PolicyStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
@@ -101,11 +106,6 @@ def compose(
     """A gateway for these settings. Opens the database; no socket is touched."""
     log = log or operator_log()
     signer = load_signer(settings.signing.key, settings.signing.certificate)
-    policies = PolicySource(
-        settings.policy.directory,
-        environment=settings.environment,
-        on_problem=lambda problem: log.error("policy refused", reason=problem.detail, at=problem.location),
-    )
     nodes = NodeDirectory(
         settings.nodes.directory,
         settings.environment,
@@ -118,6 +118,19 @@ def compose(
     database = open_database(settings.database.url)
     blobs = BlobStore(settings.content.directory)
     keys, new_key = KeyTree(load_master_key(settings.content.master_key)), key_maker()
+    committer = GroupCommitter(database)
+
+    async def policy_refused(problem: SettingsInvalid) -> None:
+        log.error("policy refused", reason=problem.detail, at=problem.location)
+        await tell_policy_refused(problem, engine)
+
+    policies = PolicyInForce(
+        PolicySource(settings.policy.directory, environment=settings.environment),
+        policy_archive(settings, database, signer),
+        commit=committer.commit,
+        alert=policy_refused,
+        now=clock,
+    )
     engine = Engine(
         stages=STAGES,
         catalogue=catalogue(),
@@ -128,7 +141,7 @@ def compose(
         services=_services(settings, policies, database, keys, blobs, new_key),
         journal=Journal(database, new_key),
         outbox=_outbox(settings, database, keys, new_key),
-        committer=GroupCommitter(database),
+        committer=committer,
         signer=signer,
         here=Participant(settings.server.public_url, settings.server.host, process_id=str(os.getpid())),
         audit_source=AuditSource("passerelle", settings.environment),
@@ -151,6 +164,13 @@ def compose(
     )
 
 
+def policy_archive(settings: Settings, database: Database, signer: Signer) -> PolicyArchive:
+    """The versions of the policy; every certificate in the file of our signing key counts, old ones too."""
+    certificates = load_certificates(settings.signing.certificate.read_bytes())
+    trusted = [each.public_bytes(Encoding.DER) for each in certificates]
+    return PolicyArchive(PolicyStore(database), signer, trusted, settings.environment)
+
+
 def _outbox(settings: Settings, database: Database, keys: KeyTree, new_key: Callable[[], int]) -> Outbox:
     told = settings.outbox
     return Outbox(
@@ -166,7 +186,7 @@ def _outbox(settings: Settings, database: Database, keys: KeyTree, new_key: Call
 
 def _services(
     settings: Settings,
-    policies: PolicySource,
+    policies: PolicyInForce,
     database: Database,
     keys: KeyTree,
     blobs: BlobStore,

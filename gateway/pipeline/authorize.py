@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.declare.actions import Action
@@ -11,13 +10,14 @@ from gateway.declare.transaction import Candidates, Target
 from gateway.errors import Denied, Meaning, OtherPatient, Problem, Refused
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.verdict import Verdict
-from gateway.policy.engine import decide as decide_one
 from gateway.policy.engine import has_profile
-from gateway.record.access import Decision, Grant, PatientRights, Scope, Standing
+from gateway.policy.model import Policy
+from gateway.policy.question import Question, answer, rights_of
+from gateway.policy.receipt import Answered
+from gateway.record.access import Grant, PatientRights, Scope
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
 from gateway.rights.folders import names_of, widened
-from gateway.rights.rights_json import combined, from_json
 from gateway.stores.search import visible
 
 NEUTRAL = "the request is not permitted"
@@ -30,61 +30,51 @@ async def decide(
 
     A refused read gets an empty scope, so that its answer does not tell a denied record from an absent one.
     """
+    policy = await engine.policies.in_force()
     standing = await engine.directories.standing(principal, at)
-    asked = _Asked(principal, action, target, standing, at)
     if not action.of_record:
-        return _without_record(asked, engine)
+        question = Question(principal=principal, action=action, at=at, standing=standing)
+        return _without_record(question, policy)
+    question = Question(
+        principal=principal,
+        action=action,
+        at=at,
+        also=tuple(target.also),
+        classes=frozenset(target.classes) or None,
+        standing=standing,
+    )
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
         raise OtherPatient("the assertion was issued for another patient", location="resource-id")
     records = await _records(target, engine)
-    if target.candidates is not None and has_profile(engine.policies.current(), principal, action):
+    if target.candidates is not None and has_profile(policy, principal, action):
         records += await _owners(await _matching(target.candidates, engine), engine)
     rights = await _rights([record for _, record in records], engine)
     decided = [
-        (identity, record, _ask(asked, identity, said, engine))
+        (record, _ask(question, policy, identity, record, said))
         for (identity, record), said in zip(records, rights, strict=True)
     ]
     if action.writes:
         _refuse_unknown(decided)
     if not decided:
-        decided = [(None, None, _ask(asked, None, None, engine))]
+        decided = [(None, _ask(question, policy, None, None, None))]
     scope = _scope(decided)
     return Verdict(
-        decisions=tuple((identity, decision) for identity, _, decision in decided),
+        question=question,
+        answers=tuple(each for _, each in decided),
         scope=scope,
         hidden=await _hidden(target, scope, engine),
-        patients=tuple(identity for identity, _, _ in decided if identity is not None),
+        patients=tuple(each.patient for _, each in decided if each.patient is not None),
     )
 
 
-_Decided = tuple[PatientId | None, PatientRecord | None, Decision]
+_Decided = tuple[PatientRecord | None, Answered]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is the same for every record that a request is about."""
-
-    principal: Principal
-    action: Action
-    target: Target
-    standing: Standing
-    at: datetime
-
-
-def _without_record(asked: _Asked, engine: Engine) -> Verdict:
-    action = asked.action
-    decision = decide_one(
-        policy=engine.policies.current(),
-        principal=asked.principal,
-        action=action,
-        rights=None,
-        patient=None,
-        at=asked.at,
-        standing=asked.standing,
-    )
+def _without_record(question: Question, policy: Policy) -> Verdict:
+    action, decision = question.action, answer(question, policy, None, None)
     feeds = decision.permitted and action in {Action.PATIENT_FEED, Action.PATIENT_LINK}
     asks = decision.permitted and action in {Action.PATIENT_QUERY, Action.PATIENT_LINK}
-    return Verdict(decisions=((None, decision),), scope=Scope(unrestricted=feeds, persons=asks))
+    return Verdict(question, (Answered(None, decision),), Scope(unrestricted=feeds, persons=asks))
 
 
 def refuse_denied(verdict: Verdict, action: Action) -> None:
@@ -136,10 +126,7 @@ async def _matching(candidates: Candidates, engine: Engine) -> set[int]:
 async def _rights(records: Sequence[PatientRecord | None], engine: Engine) -> Sequence[PatientRights | None]:
     """What each patient decided, None without a record of its own; folders with the documents in them."""
     found = [
-        combined([from_json(each) for each in record.rights])
-        if record is not None and not record.subsumed
-        else None
-        for record in records
+        rights_of(record.rights) if record is not None and not record.subsumed else None for record in records
     ]
     names = frozenset().union(*(names_of(each) for each in found if each is not None))
     if not names:
@@ -148,29 +135,21 @@ async def _rights(records: Sequence[PatientRecord | None], engine: Engine) -> Se
     return [widened(each, members) if each is not None else None for each in found]
 
 
-def _ask(asked: _Asked, identity: PatientId | None, rights: PatientRights | None, engine: Engine) -> Decision:
-    """The decision on one record; where the request does more than its transaction, the first refusal."""
-    decision: Decision | None = None
-    for action in (asked.action, *asked.target.also):
-        decided = decide_one(
-            policy=engine.policies.current(),
-            principal=asked.principal,
-            action=action,
-            rights=rights,
-            patient=identity,
-            at=asked.at,
-            document_class=asked.target.classes or None,
-            standing=asked.standing,
-        )
-        if not decided.permitted:
-            return decided
-        decision = decision or decided
-    return decision or decided
+def _ask(
+    question: Question,
+    policy: Policy,
+    identity: PatientId | None,
+    record: PatientRecord | None,
+    rights: PatientRights | None,
+) -> Answered:
+    """The decision on one record; one that ended is none."""
+    versions = record.versions if record is not None and rights is not None else None
+    return Answered(identity, answer(question, policy, rights, identity), versions)
 
 
 def _refuse_unknown(decided: list[_Decided]) -> None:
     """A feed must have made the patient known; only then does the rights decision count."""
-    for _, record, _ in decided:
+    for record, _ in decided:
         if record is None or record.subsumed:
             raise Refused(
                 Problem(
@@ -185,7 +164,8 @@ def _refuse_unknown(decided: list[_Decided]) -> None:
 def _scope(decided: list[_Decided]) -> Scope:
     grants: dict[int, Grant] = {}
     identities: dict[int, PatientId] = {}
-    for _, record, decision in decided:
+    for record, answered in decided:
+        decision = answered.decision
         if record is None or record.subsumed or decision.grant is None or not decision.permitted:
             continue
         for key in record.keys:

@@ -67,7 +67,11 @@ class Policies(Protocol):
     """The rights policy in force."""
 
     def current(self) -> Policy:
-        """The compiled policy."""
+        """The compiled policy, as it was last taken up."""
+        ...
+
+    async def in_force(self) -> Policy:
+        """The policy to decide by now; a newer one is taken up."""
         ...
 
 

@@ -4,39 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import orjson
-
+from gateway.policy.question import Question
+from gateway.policy.receipt import Answered, write_receipt
 from gateway.record.access import Decision, Scope
 from gateway.record.people import PatientId
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Decisions by patient (None where the request concerns no record), documents hidden by P9, scope."""
+    """What was asked, the answer for each record, documents hidden by P9, and the scope."""
 
-    decisions: tuple[tuple[PatientId | None, Decision], ...]
+    question: Question
+    answers: tuple[Answered, ...]
     scope: Scope
     hidden: tuple[str, ...] = ()
     patients: tuple[PatientId, ...] = field(default=())
 
     @property
+    def decisions(self) -> tuple[tuple[PatientId | None, Decision], ...]:
+        """Decisions by patient; None where the request concerns no record."""
+        return tuple((each.patient, each.decision) for each in self.answers)
+
+    @property
     def leading(self) -> Decision:
         """The first refusal, else the first decision."""
-        refusals = [decision for _, decision in self.decisions if not decision.permitted]
-        return refusals[0] if refusals else self.decisions[0][1]
+        for each in self.answers:
+            if not each.decision.permitted:
+                return each.decision
+        return self.answers[0].decision
 
     def receipt(self) -> str:
-        """The decision receipt as JSON: verdicts with rule paths and policy version."""
-        listed = [
-            {
-                "patient": str(patient) if patient else None,
-                "permitted": decision.permitted,
-                "reason": decision.reason,
-                "rule": decision.rule,
-                "path": decision.path,
-                "policy": decision.policy_version,
-                "obligations": decision.obligations,
-            }
-            for patient, decision in self.decisions
-        ]
-        return orjson.dumps({"decisions": listed, "hidden": self.hidden}).decode()
+        """The decision receipt as JSON: inputs, verdicts with rule paths and policy version."""
+        return write_receipt(self.question, self.answers, self.hidden)

@@ -32,7 +32,12 @@ _ALL = "*"
 
 def load_policy(directory: Path, *, environment: str) -> Policy:
     """Read and compile the three files; SettingsInvalid with file and line at the first mistake."""
-    return compile_policy({name: _read(directory, name) for name in FILES}, environment=environment)
+    return compile_policy(read_files(directory), environment=environment)
+
+
+def read_files(directory: Path) -> dict[str, bytes]:
+    """The octets of the three files of FILES; SettingsInvalid when one cannot be read."""
+    return {name: _read(directory, name) for name in FILES}
 
 
 def compile_policy(files: Mapping[str, bytes], *, environment: str) -> Policy:
@@ -60,7 +65,7 @@ def compile_policy(files: Mapping[str, bytes], *, environment: str) -> Policy:
 
 
 class PolicySource:
-    """The policy in force. Files are looked at when `interval` seconds have passed, never more often."""
+    """The policy of a folder. Files are looked at when `interval` seconds have passed, never more often."""
 
     def __init__(
         self,
@@ -77,7 +82,8 @@ class PolicySource:
         self._clock = clock
         self._interval = interval
         self._stamp = _stamp(directory)
-        self._policy = load_policy(directory, environment=environment)
+        self._files = read_files(directory)
+        self._policy = compile_policy(self._files, environment=environment)
         self._problem: SettingsInvalid | None = None
         self._due = clock() + interval
 
@@ -86,8 +92,13 @@ class PolicySource:
         """Why the newest files are not in force; None when they are."""
         return self._problem
 
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The octets that the policy was compiled from."""
+        return self._files
+
     def current(self) -> Policy:
-        """The policy in force now; the last good one while the files hold a mistake."""
+        """The policy of the files now; the last good one while they hold a mistake."""
         now = self._clock()
         if now >= self._due:
             self._due = now + self._interval
@@ -101,8 +112,9 @@ class PolicySource:
             return
         self._stamp = stamp
         try:
-            self._policy = load_policy(self._directory, environment=self._environment)
-            self._problem = None
+            files = read_files(self._directory)
+            self._policy = compile_policy(files, environment=self._environment)
+            self._files, self._problem = files, None
         except SettingsInvalid as problem:
             self._problem = problem
             if self._on_problem is not None:

@@ -50,7 +50,8 @@ class PatientMerge:
 class PatientRecord:
     """A known patient. `keys` are the record keys of the surviving identity, first, and all it subsumed.
 
-    `rights` are what was decided under each of them, as it is stored.
+    `rights` are what was decided under each of them, as it is stored; `versions` tells which: record key and
+    version of each.
     """
 
     key: int
@@ -59,6 +60,7 @@ class PatientRecord:
     shown: PatientId
     keys: tuple[int, ...]
     rights: tuple[str, ...] = ()
+    versions: tuple[tuple[int, int], ...] = ()
 
     @property
     def subsumed(self) -> bool:

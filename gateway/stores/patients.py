@@ -29,6 +29,7 @@ def _find() -> Any:
             head.c.extension,
             member.c.key.label("member"),
             tables.patient_rights.c.rights,
+            tables.patient_rights.c.version,
         )
         .join(head, head.c.key == asked.c.head)
         .join(member, member.c.head == asked.c.head)
@@ -60,6 +61,7 @@ def _by_keys() -> Any:
             head.c.extension,
             member.c.key.label("member"),
             tables.patient_rights.c.rights,
+            tables.patient_rights.c.version,
         )
         .distinct()
         .join(head, head.c.key == asked.c.head)
@@ -79,6 +81,7 @@ def _record(rows: Sequence[Row[Any]]) -> PatientRecord:
         shown=shown,
         keys=(first.head, *(row.member for row in rows if row.member != first.head)),
         rights=tuple(row.rights for row in rows if row.rights),
+        versions=tuple((row.member, row.version) for row in rows if row.rights),
     )
 
 

@@ -23,6 +23,7 @@ from gateway.stores.tables.patients import (
     subscription,
     visit,
 )
+from gateway.stores.tables.policies import policy_version
 from gateway.stores.tables.registry import (
     association,
     claim,
@@ -71,6 +72,7 @@ __all__ = [
     "patient_rights",
     "patient_token",
     "patient_version",
+    "policy_version",
     "record_key",
     "revocation",
     "rights_version",

@@ -404,6 +404,9 @@ def test_a_caller_without_the_right_learns_nothing(gateway: Any, query: Query) -
             roles = {key: replace(rule, may={}) for key, rule in policy.roles.items()}
             return replace(policy, roles=roles)
 
+        async def in_force(self) -> Any:
+            return self.current()
+
     fenced = replace(gateway, engine=replace(gateway.engine, policies=Without()))
     for sent in (
         query("@PID.5.1^Doe"),

@@ -29,6 +29,7 @@ from gateway.declare.bindings import Raw, Sealed
 from gateway.declare.catalogue import build
 from gateway.declare.services import Access, Services
 from gateway.declare.transaction import Profile
+from gateway.errors import SettingsInvalid
 from gateway.identity.directories import Directories
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.saml import AssertionPolicy, AssertionReader
@@ -39,6 +40,8 @@ from gateway.mpi.matcher import Matcher
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.run import run
 from gateway.pipeline.stages import STAGES
+from gateway.policy.archive import PolicyArchive
+from gateway.policy.inforce import PolicyInForce
 from gateway.policy.matrix import PolicySource
 from gateway.record.access import Scope
 from gateway.record.domain import Domain, IdentityDomain, Kind
@@ -57,6 +60,7 @@ from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
+from gateway.stores.policies import PolicyStore
 from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
@@ -248,7 +252,18 @@ def _engine(
     new_key: Callable[[], int] = key_maker()
     keys = KeyTree(os.urandom(32))
     traces = itertools.count(1)
-    policies = PolicySource(POLICY, environment="integration")
+    committer = GroupCommitter(database)
+
+    async def refused(problem: SettingsInvalid) -> None:
+        raise problem
+
+    policies = PolicyInForce(
+        PolicySource(POLICY, environment="integration"),
+        PolicyArchive(PolicyStore(database), signer, (signer.certificate,), "integration"),
+        commit=committer.commit,
+        alert=refused,
+        now=lambda: NOW,
+    )
     assertions = AssertionPolicy(
         audiences=frozenset(),
         issuers={},
@@ -287,7 +302,7 @@ def _engine(
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),
-        committer=GroupCommitter(database),
+        committer=committer,
         signer=signer,
         here=Participant("https://localhost:8443", "localhost"),
         audit_source=AuditSource("passerelle", "integration"),

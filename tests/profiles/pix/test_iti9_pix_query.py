@@ -275,6 +275,9 @@ def test_a_caller_without_the_right_learns_nothing(known: Any) -> None:
             roles = {key: replace(rule, may={}) for key, rule in policy.roles.items()}
             return replace(policy, roles=roles)
 
+        async def in_force(self) -> Any:
+            return self.current()
+
     fenced = replace(known, engine=replace(known.engine, policies=Without()))
     answers = [fenced.send(*query(asked)) for asked in ANYBODY]
     assert {told(each) for each in answers} == {("AR", "AR", "", "207")}

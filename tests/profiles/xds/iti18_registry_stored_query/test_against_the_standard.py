@@ -23,6 +23,7 @@ from sqlalchemy import update
 from gateway.declare.actions import Action
 from gateway.declare.services import Services
 from gateway.errors import Refused
+from gateway.identity.directories import Directories
 from gateway.pipeline.authorize import decide
 from gateway.policy.matrix import load_policy
 from gateway.policy.model import Policy
@@ -504,7 +505,13 @@ async def answered(request: StoredQuery, transaction: str, policy: Policy, servi
     """Read, decided on and executed as the pipeline does it."""
     module, queries, action = TRANSACTIONS[transaction]
     query = read(request, queries, services.domain)
-    engine: Any = SimpleNamespace(services=services, policies=SimpleNamespace(current=lambda: policy))
+
+    async def in_force() -> Policy:
+        return policy
+
+    engine: Any = SimpleNamespace(
+        services=services, policies=SimpleNamespace(in_force=in_force), directories=Directories()
+    )
     verdict = await decide(TESTER, action, module.target(query), engine, AT)
     return await execute(query, verdict.scope, services)
 

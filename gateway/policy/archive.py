@@ -1,0 +1,101 @@
+"""The archive of policies: every version that decided anything, verified whenever it is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+from gateway.crypto.keys import Signer
+from gateway.errors import GatewayError, Meaning, Outdated, Problem, Refused, SettingsInvalid
+from gateway.policy.manifest import Kind, Manifest, Verified, digests, sealed, verified
+from gateway.policy.matrix import compile_policy
+from gateway.policy.model import Policy
+from gateway.stores.policies import PolicyRow, PolicyStore
+from gateway.stores.work import UnitOfWork
+
+Commit = Callable[[UnitOfWork], Awaitable[None]]
+_ATTEMPTS = 5
+
+
+class PolicyArchive:
+    """Versions by number and by name. `trusted` are the certificates (DER) of our signing keys, old and new."""
+
+    def __init__(
+        self, store: PolicyStore, signer: Signer, trusted: Sequence[bytes], environment: str
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._trusted = tuple(trusted)
+        self.environment = environment
+
+    async def newest(self) -> int:
+        """The number of the newest activation; 0 when nothing was ever activated."""
+        return await self._store.newest(Kind.ACTIVATION.value)
+
+    async def numbers(self, kind: Kind) -> list[int]:
+        """The numbers of all versions of a kind, newest first."""
+        return await self._store.numbers(kind.value)
+
+    async def version(self, number: int) -> Verified:
+        """One version; Refused when there is none, SignatureBroken or SignerRefused when it does not hold."""
+        row = await self._store.row(number)
+        if row is None:
+            text = f"there is no version {number} of the policy"
+            raise Refused(Problem(Meaning.NOT_FOUND, text, "number"))
+        return verified(row, self._trusted)
+
+    async def named(self, name: str) -> Verified:
+        """The version of a name, as receipts tell it; the errors of `version`."""
+        rows = await self._store.named(name)
+        if not rows:
+            raise Refused(Problem(Meaning.NOT_FOUND, f"no policy {name} was ever in force here", "version"))
+        return verified(rows[0], self._trusted)
+
+    async def history(self) -> list[tuple[PolicyRow, Verified | GatewayError]]:
+        """All rows, oldest first, each with what it says or why it does not hold."""
+        return [(row, self._proven(row)) for row in await self._store.rows()]
+
+    def _proven(self, row: PolicyRow) -> Verified | GatewayError:
+        try:
+            return verified(row, self._trusted)
+        except GatewayError as error:
+            return error
+
+    def compiled(self, found: Verified) -> Policy:
+        """The policy of a version; SettingsInvalid when it cannot be used here."""
+        if found.manifest.environment != self.environment:
+            raise SettingsInvalid(f"the policy is one of {found.manifest.environment}")
+        return compile_policy(found.files, environment=self.environment)
+
+    async def add(self, work: UnitOfWork, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+        """Notes a version under our signature; Outdated at the commit if its number was taken meanwhile."""
+        self._store.add(work, sealed(manifest, files, self._signer))
+
+    async def next_number(self) -> int:
+        """The number of the next row."""
+        return await self._store.last() + 1
+
+    async def keep_folder(
+        self, files: Mapping[str, bytes], version: str, at: datetime, commit: Commit
+    ) -> None:
+        """Archives a state of the folder before it decides anything; once, whoever comes first."""
+        for _ in range(_ATTEMPTS):
+            if await self._store.named(version):
+                return
+            manifest = Manifest(
+                number=await self.next_number(),
+                kind=Kind.FOLDER,
+                environment=self.environment,
+                version=version,
+                files=digests(files),
+                at=at,
+            )
+            work = UnitOfWork()
+            await self.add(work, manifest, files)
+            try:
+                await commit(work)
+            except Outdated:
+                # another worker took the number, most likely for the same files
+                continue
+            return
+        raise Outdated("the policy could not be archived; try again")
