@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import audit, calls, identity, matching, media, nodes, operator, programs
+from gateway.cli import audit, calls, identity, matching, media, nodes, operator, policy, programs
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(operator.app, name="operator", help="Operators: second factor, log
 app.add_typer(identity.app, name="identity", help="Who is whom: reviews, history, undoing, reindexing.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
+app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, explain, change, replay.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")
 app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")
 app.add_typer(programs.bench, name="bench", help="Measured load on a system of its own.")
