@@ -14,13 +14,16 @@ from gateway.cli.calls import ConfigFile
 
 if TYPE_CHECKING:
     from gateway.cli.policyroom import Change, PolicyRoom
+    from gateway.config import OperatorRole
     from gateway.policy.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True)
 T = TypeVar("T")
 _DEFAULT = Path("passerelle.toml")
 
-User = Annotated[str, typer.Option("--as", help="Who is acting (integration only; else the one logged in).")]
+User = Annotated[
+    str, typer.Option("--as", help="Who is acting, where no operators are configured; else who is logged in.")
+]
 Reason = Annotated[str, typer.Option(help="Why; who approves it and who looks at it later will read it.")]
 Number = Annotated[int, typer.Argument(help="Number of the version, from the history.")]
 
@@ -82,7 +85,10 @@ def propose(
     from gateway.policy.matrix import read_files  # noqa: PLC0415
 
     found = _change(
-        config, user, lambda desk, work, actor: desk.propose(work, read_files(folder), actor, reason, _now())
+        config,
+        ("policy-editor", "policy propose"),
+        user,
+        lambda desk, work, actor: desk.propose(work, read_files(folder), actor, reason, _now()),
     )
     print(f"version {found.number}, policy {found.version}, is proposed; another person must activate it")
 
@@ -90,7 +96,12 @@ def propose(
 @app.command()
 def activate(number: Number, config: ConfigFile = _DEFAULT, user: User = "") -> None:
     """Put a proposed version in force; not by the one who proposed it. Servers follow within a second."""
-    found = _change(config, user, lambda desk, work, actor: desk.activate(work, number, actor, _now()))
+    found = _change(
+        config,
+        ("policy-approver", f"policy activate {number}"),
+        user,
+        lambda desk, work, actor: desk.activate(work, number, actor, _now()),
+    )
     print(f"policy {found.version} is in force, as version {found.number}")
 
 
@@ -98,7 +109,10 @@ def activate(number: Number, config: ConfigFile = _DEFAULT, user: User = "") -> 
 def rollback(number: Number, reason: Reason, config: ConfigFile = _DEFAULT, user: User = "") -> None:
     """Propose the way back to a version that was in force; another person activates it."""
     found = _change(
-        config, user, lambda desk, work, actor: desk.propose_again(work, number, actor, reason, _now())
+        config,
+        ("policy-editor", f"policy rollback {number}"),
+        user,
+        lambda desk, work, actor: desk.propose_again(work, number, actor, reason, _now()),
     )
     print(f"version {found.number}, policy {found.version} once more, is proposed; another must activate it")
 
@@ -119,20 +133,27 @@ def replay(
     config: ConfigFile = _DEFAULT,
 ) -> None:
     """Decide again what was decided, on the inputs of then. Exit code 1: one differs; 3: one cannot be."""
+    from gateway.cli.operator import acting_operator  # noqa: PLC0415
     from gateway.cli.policyscreen import show_replayed  # noqa: PLC0415
     from gateway.cli.replaying import replayed  # noqa: PLC0415
+    from gateway.cli.settings import load_settings  # noqa: PLC0415
 
+    settings = load_settings(config)
+    acting_operator(settings, None, {"auditor", "security-officer"}, act=f"policy replay {trace}".strip())
     begin = (since or datetime.fromtimestamp(0)).replace(tzinfo=UTC)  # noqa: DTZ006 - the zone is set here
     raise typer.Exit(show_replayed(_in_room(config, lambda room: replayed(room, trace, begin, limit))))
 
 
-def _change(config: Path, user: str, change: Change) -> Manifest:
-    from gateway.cli.policyroom import Named  # noqa: PLC0415
+def _change(config: Path, needed: tuple[OperatorRole, str], user: str, change: Change) -> Manifest:
+    """A change by whoever administers now: role and act for the operators' trail."""
+    from gateway.cli.operator import administering  # noqa: PLC0415
+    from gateway.cli.policyroom import acting_as, ready  # noqa: PLC0415
+    from gateway.cli.settings import load_settings  # noqa: PLC0415
 
-    async def changed(room: PolicyRoom) -> Manifest:
-        return await room.change(change, Named(room.gateway.settings, user))
-
-    return _in_room(config, changed)
+    settings = ready(load_settings(config))
+    with administering(settings, *needed) as operator:
+        actor = acting_as(settings, operator, user)
+        return _in_room(config, lambda room: room.change(change, actor))
 
 
 def _in_room(config: Path, work: Callable[[PolicyRoom], Awaitable[T]]) -> T:

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from gateway.errors import Denied, Meaning, Problem, Refused
 from gateway.policy.archive import PolicyArchive
 from gateway.policy.manifest import Kind, Manifest, Verified, digests
 from gateway.policy.matrix import compile_policy
 from gateway.stores.work import UnitOfWork
-
-
-class Acting(Protocol):
-    """Tells who is acting at the console; an operator's session does, or in integration a name."""
-
-    def name(self) -> str:
-        """The operator's name; Denied when nobody may act."""
-        ...
 
 
 @dataclass(frozen=True)
