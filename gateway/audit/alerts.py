@@ -60,7 +60,7 @@ def configuration_changed(
     description: str,
     trace_id: str | None = None,
 ) -> AuditFacts:
-    """Security Alert 110113 of the type 110129: rules were changed, or could not be, by `human`."""
+    """Security Alert 110113 of the type 110129: `human` changed rules of security, or could not."""
     return AuditFacts(
         event=SECURITY_ALERT,
         type=SECURITY_CONFIGURATION,

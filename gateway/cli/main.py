@@ -18,6 +18,7 @@ from gateway.cli import (
     media,
     nodes,
     operator,
+    policy,
     programs,
     revoke,
 )
@@ -39,6 +40,7 @@ app.add_typer(
 app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review, figures.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
+app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, explain, change, replay.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")
 app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")
 app.add_typer(programs.bench, name="bench", help="Measured load on a system of its own.")

@@ -18,7 +18,7 @@ _ATTEMPTS = 5
 
 
 class PolicyArchive:
-    """Versions by number and by name. `trusted` are the certificates (DER) of our signing keys."""
+    """Versions by number and by name. `trusted` are certificates (DER) of our signing keys, old and new."""
 
     def __init__(
         self, store: PolicyStore, signer: Signer, trusted: Sequence[bytes], environment: str
@@ -40,20 +40,25 @@ class PolicyArchive:
         """One version; Refused when there is none, SignatureBroken or SignerRefused when it does not hold."""
         row = await self._store.row(number)
         if row is None:
-            text = f"there is no version {number} of the policy"
-            raise Refused(Problem(Meaning.NOT_FOUND, text, "number"))
+            raise Refused(Problem(Meaning.NOT_FOUND, f"there is no version {number} of the policy"))
         return verified(row, self._trusted)
 
     async def named(self, name: str) -> Verified:
         """The version of a name, as receipts tell it; the errors of `version`."""
         rows = await self._store.named(name)
         if not rows:
-            raise Refused(Problem(Meaning.NOT_FOUND, f"no policy {name} was ever in force here", "version"))
+            raise Refused(Problem(Meaning.NOT_FOUND, f"no policy {name} was ever in force here"))
         return verified(rows[0], self._trusted)
 
     async def history(self) -> list[tuple[PolicyRow, Verified | GatewayError]]:
         """All rows, oldest first, each with what it says or why it does not hold."""
         return [(row, self._proven(row)) for row in await self._store.rows()]
+
+    async def proven(self, number: int) -> Verified | GatewayError:
+        """One version, or why it does not hold."""
+        row = await self._store.row(number)
+        missing = Refused(Problem(Meaning.NOT_FOUND, f"there is no version {number} of the policy"))
+        return missing if row is None else self._proven(row)
 
     def _proven(self, row: PolicyRow) -> Verified | GatewayError:
         try:
@@ -67,7 +72,7 @@ class PolicyArchive:
             raise SettingsInvalid(f"the policy is one of {found.manifest.environment}")
         return compile_policy(found.files, environment=self.environment)
 
-    async def add(self, work: UnitOfWork, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    def add(self, work: UnitOfWork, manifest: Manifest, files: Mapping[str, bytes]) -> None:
         """Notes a version under our signature; Outdated at the commit if its number was taken meanwhile."""
         self._store.add(work, sealed(manifest, files, self._signer))
 
@@ -91,7 +96,7 @@ class PolicyArchive:
                 at=at,
             )
             work = UnitOfWork()
-            await self.add(work, manifest, files)
+            self.add(work, manifest, files)
             try:
                 await commit(work)
             except Outdated:

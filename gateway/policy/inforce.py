@@ -76,7 +76,7 @@ class PolicyInForce:
         elif newest < self._seen:
             await self._alert(SettingsInvalid("a version of the policy is gone that was activated"))
             self._seen = newest
-        if not self._number and (newest == 0 or self._ready):
+        if not self._number and newest == 0:
             await self._follow()
 
     async def _take(self) -> None:

@@ -146,6 +146,17 @@ class Journal:
             select(tables.audit_checkpoint).order_by(tables.audit_checkpoint.c.size)
         )
 
+    async def decided(self, since: int, limit: int) -> Rows:
+        """Decision receipts of audit rows with an id from `since` on, oldest first."""
+        row = tables.audit.c
+        query = (
+            select(row.id, row.trace_id, row.decision)
+            .where(row.id >= since, row.decision.is_not(None))
+            .order_by(row.id)
+            .limit(limit)
+        )
+        return await self._database.fetch(query)
+
     async def trace(self, trace_id: str) -> Rows:
         """The audit rows of one exchange."""
         return await self._database.fetch(select(tables.audit).where(tables.audit.c.trace_id == trace_id))
