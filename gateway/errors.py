@@ -258,6 +258,13 @@ class Meaning(Enum):
     NOT_FOUND = "not-found"
     GONE = "gone"
     NOT_ACCEPTABLE = "not-acceptable"
+    # tokens and assertions (RFC 6749 5.2, RFC 8707, WS-Trust 1.3 section 11)
+    CLIENT_REFUSED = "client-refused"
+    CLIENT_NOT_PERMITTED = "client-not-permitted"
+    GRANT_REFUSED = "grant-refused"
+    GRANT_UNSUPPORTED = "grant-unsupported"
+    SCOPE_REFUSED = "scope-refused"
+    AUDIENCE_REFUSED = "audience-refused"
 
 
 @dataclass(frozen=True, slots=True)

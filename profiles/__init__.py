@@ -6,6 +6,7 @@ from profiles.bppc.profile import PROFILE as BPPC
 from profiles.emergency.profile import PROFILE as EMERGENCY
 from profiles.fhirbase.profile import profile_over
 from profiles.hpd.profile import PROFILE as HPD
+from profiles.iua.profile import PROFILE as IUA
 from profiles.mhd.profile import PROFILE as MHD
 from profiles.pam.profile import PROFILE as PAM
 from profiles.pcf.profile import PROFILE as PCF
@@ -23,10 +24,11 @@ from profiles.xdm.profile import PROFILE as XDM
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
 from profiles.xpid.profile import PROFILE as XPID
+from profiles.xua.profile import PROFILE as XUA
 
 _SPOKEN = (
     *(XDS, XDR, XDM, BPPC, APPC, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR),
-    *(PCF, PRESENCE, EMERGENCY, VIGILANCE, HPD),
+    *(PCF, PRESENCE, EMERGENCY, VIGILANCE, HPD, IUA, XUA),
 )
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

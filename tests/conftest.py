@@ -64,6 +64,7 @@ from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
 from profiles import PROFILES
+from tests.issuing import token_service
 
 pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating")
 
@@ -283,6 +284,7 @@ def access_over(
         ),
         emergencies=EmergencyStore(database, keys, new_key),
         visits=VisitNotices(database, new_key, VisitRules),
+        tokens=token_service(database, keys),
     )
 
 

@@ -87,6 +87,7 @@ class FhirForm:
     signs_messages: bool = False
     carries_assertions: bool = True
     answers_again: bool = False
+    admits_persons: bool = False
 
     def open(self, raw: Raw) -> Envelope:
         """URL, media types and parameters; a resource in the body stays unread."""

@@ -90,6 +90,9 @@ class SoapForm:
     signs_messages: bool = True
     carries_assertions: bool = True
     answers_again: bool = False
+    admits_persons: bool = False
+    trust: bool = False
+    """Whether refusals are told as WS-Trust has them."""
 
     def intake(self, headers: Mapping[str, str]) -> Unpacker | None:
         """What takes a package apart while it comes in; None for a body that is read whole.
@@ -190,14 +193,19 @@ class SoapForm:
         if not isinstance(transaction.binding, Soap):
             raise Defect(f"{transaction.code} is not bound to SOAP")
         binding = transaction.binding
-        headers = _headers(binding.response_action, envelope.addressing.message_id, to)
+        action = soapfault.ACTION if reply.fault else binding.response_action
+        headers = _headers(action, envelope.addressing.message_id, to)
         pieces = [
             piece if isinstance(piece, bytes) else Attached(piece.content_id, piece.content)
             for piece in reply.pieces
         ]
         text = compose(headers, pieces, self.signer, now=now)
+        if reply.fault:
+            return _sent(
+                soapfault.with_prefixes(text), [], action, trace_id, packaged=False, status=reply.fault
+            )
         attachments = [piece for piece in reply.pieces if isinstance(piece, Attachment)]
-        return _sent(text, attachments, binding.response_action, trace_id, packaged=binding.mtom)
+        return _sent(text, attachments, action, trace_id, packaged=binding.mtom)
 
     def fault(
         self,
@@ -211,7 +219,7 @@ class SoapForm:
         """A SOAP fault, or a bare HTTP status where no SOAP message was read yet."""
         if isinstance(error, EnvelopeVersion):
             return soapfault.version_mismatch(trace_id)
-        form = soapfault.form_of(error)
+        form = soapfault.form_of(error, trust=self.trust)
         if form.bare and to is None:
             return soapfault.bare(form, trace_id)
         relates_to = envelope.addressing.message_id if envelope is not None else None

@@ -10,6 +10,7 @@ from gateway.crypto.xmldsig import HeaderBlock
 from gateway.declare.bindings import Sealed
 
 ACTION = f"{WSA}/fault"
+WST = "http://docs.oasis-open.org/ws-sx/ws-trust/200512"
 
 _BAD_REQUEST, _FORBIDDEN, _TOO_LARGE, _UNSUPPORTED, _INTERNAL, _BUSY = 400, 403, 413, 415, 500, 503
 
@@ -70,9 +71,19 @@ _FORMS: tuple[tuple[type[Exception], FaultForm], ...] = (
 )
 
 
-def form_of(error: Exception) -> FaultForm:
-    """The fault of an exception; anything that is no refusal is a fault of ours."""
-    for kind, form in _FORMS:
+_TRUST: tuple[tuple[type[Exception], FaultForm], ...] = (
+    (errors.TokenMissing, FaultForm("Sender", "wst:FailedAuthentication", _BAD_REQUEST, _SECURITY)),
+    (errors.SignerRefused, FaultForm("Sender", "wst:FailedAuthentication", _BAD_REQUEST, _SECURITY)),
+    (errors.TokenUnsupported, FaultForm("Sender", "wst:FailedAuthentication", _BAD_REQUEST, _SECURITY)),
+    (errors.TokenInvalid, FaultForm("Sender", "wst:InvalidSecurityToken", _BAD_REQUEST, _SECURITY)),
+    (errors.SchemaInvalid, FaultForm("Sender", "wst:InvalidRequest", _BAD_REQUEST)),
+)
+"""What an assertion provider says differently (WS-Trust 1.3 section 11)."""
+
+
+def form_of(error: Exception, *, trust: bool = False) -> FaultForm:
+    """The fault of an exception; anything that is no refusal is a fault of ours. `trust`: by WS-Trust."""
+    for kind, form in (*_TRUST, *_FORMS) if trust else _FORMS:
         if isinstance(error, kind):
             return form
     return _RECEIVER
@@ -80,12 +91,16 @@ def form_of(error: Exception) -> FaultForm:
 
 def body(form: FaultForm, error: Exception, trace_id: str) -> bytes:
     """env:Fault as canonical text: what was wrong and where, and the trace id that finds the event."""
-    reason = form.constant or _reason(error)
+    return fault(form, f"{form.constant or _reason(error)} [trace {trace_id}]")
+
+
+def fault(form: FaultForm, reason: str) -> bytes:
+    """env:Fault as canonical text, with a reason."""
     inner = _subcode(form.inner) if form.inner else ""
     subcode = _subcode(form.subcode, inner) if form.subcode else ""
     return (
         f'<env:Fault xmlns:env="{SOAP}"><env:Code><env:Value>env:{form.code}</env:Value>{subcode}</env:Code>'
-        f'<env:Reason><env:Text xml:lang="en">{_escaped(reason)} [trace {trace_id}]</env:Text></env:Reason>'
+        f'<env:Reason><env:Text xml:lang="en">{_escaped(reason)}</env:Text></env:Reason>'
         "</env:Fault>"
     ).encode()
 
@@ -106,7 +121,8 @@ def with_prefixes(envelope: bytes) -> bytes:
     They stand in values only, where exclusive canonical form would drop a binding, so the signed Body
     cannot hold them.
     """
-    bindings = f'<e:Envelope xmlns:wsa="{WSA}" xmlns:wsse="{WSSE}" '.encode()
+    trust = f'xmlns:wst="{WST}" ' if b"<env:Value>wst:" in envelope else ""
+    bindings = f'<e:Envelope xmlns:wsa="{WSA}" xmlns:wsse="{WSSE}" {trust}'.encode()
     return envelope.replace(b"<e:Envelope ", bindings, 1)
 
 

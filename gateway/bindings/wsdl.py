@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 
@@ -63,7 +64,7 @@ def _written(actor: str, bindings: Mapping[str, tuple[str, Soap]], address: str)
 def _name(binding: Soap) -> str:
     """The transaction's name is the tail of its action (WSP208); in HL7 v3, the name of the interaction."""
     if not binding.action.startswith(_HL7):
-        return binding.action.rpartition(":")[2]
+        return re.split("[:/]", binding.action)[-1]
     deferred = "_Deferred" if ":Deferred:" in binding.action else ""
     return f"{_interaction(binding.action)}{deferred}"
 

@@ -19,6 +19,7 @@ from gateway.bindings.hl7v2 import Hl7Form
 from gateway.bindings.mtom import PackageLimits
 from gateway.bindings.soap import SoapForm
 from gateway.cli.log import operator_log
+from gateway.cli.provider import Provider, codes_of, provider, token_service
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings, load_affinity
 from gateway.crypto.envelope import KeyTree, load_master_key
@@ -33,6 +34,7 @@ from gateway.identity.directories import Directories
 from gateway.identity.issuers import IssuerDirectory
 from gateway.identity.jwt import TokenReader
 from gateway.identity.nodes import NodeDirectory
+from gateway.identity.professionals import DirectoryProfessionals
 from gateway.identity.revocation import RevocationList
 from gateway.identity.saml import FollowingReader
 from gateway.matching import load_model
@@ -74,7 +76,9 @@ from gateway.stores.spool import Spools
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
 from gateway.stores.visit_notices import VisitNotices
+from gateway.stores.tokens import TokenStore
 from gateway.stores.visits import VisitStore
+from gateway.tokens.service import TokenService
 
 _PROFILES = "profiles:PROFILES"
 _NODES_SEEN = 256
@@ -94,6 +98,7 @@ class Gateway:
     revocations: RevocationStore
     database: Database
     signer: Signer
+    provider: Provider
 
     async def close(self) -> None:
         """Writes what waits, gives the database back."""
@@ -114,7 +119,10 @@ def utc_now() -> datetime:
 
 
 def compose(
-    settings: Settings, *, clock: Callable[[], datetime] = utc_now, log: Log | None = None
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    log: Log | None = None,
 ) -> Gateway:
     """A gateway for these settings. Opens the database; no socket is touched."""
     log = log or operator_log()
@@ -149,15 +157,32 @@ def compose(
     )
     beliefs = Beliefs(settings, issuers.trusted, policies.current)
     revoked = RevocationStore(database, new_key)
+    shut_out = RevocationView(revoked)
     declared = catalogue()
-    services = _services(settings, policies, database, keys, blobs, new_key, declared.consents)
+    directory = ProviderDirectory(DirectoryStore(database, new_key))
+    tokens = token_service(
+        settings,
+        transactions=codes_of(declared),
+        store=TokenStore(database, keys),
+        professionals=DirectoryProfessionals(directory, lambda: _scheme(policies.current())),
+        clients=nodes,
+        revocations=shut_out,
+        policy=policies.current,
+        signer=signer,
+    )
+    soap = _soap(settings, signer, nodes, revocations, blobs)
+    issuing = provider(settings, tokens, soap, beliefs.assertions, revocations.revoked)
+    services = _services(
+        settings, policies, database, keys, blobs, new_key, declared.consents, tokens, directory
+    )
     engine = Engine(
         stages=STAGES,
         catalogue=declared,
         nodes=nodes,
         assertions=FollowingReader(beliefs.assertions),
         tokens=TokenReader(beliefs.tokens, unknown_key=issuers.unknown_key),
-        revocations=RevocationView(revoked),
+        logins=issuing.logins,
+        revocations=shut_out,
         directories=_directories(settings, policies, services),
         policies=policies,
         services=services,
@@ -177,7 +202,7 @@ def compose(
     return Gateway(
         settings=settings,
         engine=engine,
-        soap=_soap(settings, signer, nodes, revocations, blobs),
+        soap=soap,
         fhir=FhirForm(
             signer=signer,
             limits=settings.limits,
@@ -190,6 +215,7 @@ def compose(
         revocations=revoked,
         database=database,
         signer=signer,
+        provider=issuing,
     )
 
 
@@ -221,6 +247,8 @@ def _services(
     blobs: BlobStore,
     new_key: Callable[[], int],
     consents: Mapping[str, ConsentReader],
+    tokens: TokenService,
+    directory: ProviderDirectory,
 ) -> Services:
     domain = domain_of(settings)
     registry = RegistryStore(
@@ -234,7 +262,7 @@ def _services(
         index=PatientIndex(_mpi(settings, domain, database, keys, new_key)),
         subscriptions=SubscriptionStore(database, keys, new_key),
         visits=VisitStore(database, keys, IdentityStore(database, keys, new_key)),
-        access=_access(policies, registry, consents, database, keys, new_key),
+        access=_access(policies, registry, consents, database, keys, new_key, tokens, directory),
     )
 
 
@@ -245,11 +273,14 @@ def _access(
     database: Database,
     keys: KeyTree,
     new_key: Callable[[], int],
+    tokens: TokenService,
+    directory: ProviderDirectory,
 ) -> Access:
     book = RightsBook(ConsentStore(database, keys, new_key))
     return Access(
         rights=book,
-        directory=ProviderDirectory(DirectoryStore(database, new_key)),
+        directory=directory,
+        tokens=tokens,
         documents=ConsentDocuments(book, registry, consents, lambda: _known(policies.current())),
         presence=PresenceDesk(
             PresenceStore(database, keys, new_key),
@@ -273,7 +304,7 @@ def _directories(settings: Settings, policies: PolicyInForce, services: Services
         providers=services.access.directory,
         patients=services.patients,
         role_of=role_of,
-        scheme=lambda: next(iter(policies.current().roles.values())).code.scheme,
+        scheme=lambda: _scheme(policies.current()),
         professionals_assumed=told.professionals == "assumed",
         patients_assumed=told.patients == "assumed",
         authorities=dict(told.authorities),
@@ -284,6 +315,11 @@ def _known(policy: Policy) -> Known:
     """What consent documents name and this policy knows."""
     purposes = {key: purpose.name for key, purpose in policy.purposes.items()}
     return Known(policies=policy.consents, purposes=purposes)
+
+
+def _scheme(policy: Policy) -> str:
+    """The coding scheme of the roles of the matrix."""
+    return next(iter(policy.roles.values())).code.scheme
 
 
 def _mpi(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from gateway.bindings.oauth import LARGEST
 from gateway.bindings.wsdl import contract
 from gateway.cli.compose import Gateway
-from gateway.declare.bindings import Fhir, Soap
+from gateway.declare.bindings import Fhir, Oauth, Soap
+from gateway.declare.transaction import AnyTransaction
+from gateway.identity.logins import AUTHORIZE
+from gateway.pipeline.exchange import WireForm
 from gateway.transport.application import Door
 
 FHIR_PATH = "/fhir"
@@ -16,7 +20,7 @@ def doors(gateway: Gateway) -> tuple[Door, ...]:
     found = [
         Door(
             path=path,
-            form=gateway.soap,
+            form=_soap(gateway, transactions),
             methods=frozenset({"POST"}),
             largest=limits.xml_bytes,
             largest_package=limits.mtom_bytes
@@ -36,6 +40,7 @@ def doors(gateway: Gateway) -> tuple[Door, ...]:
         )
         for binding in _taking_files(gateway)
     ]
+    found += _oauth(gateway)
     found.append(
         Door(
             path=FHIR_PATH,
@@ -46,6 +51,26 @@ def doors(gateway: Gateway) -> tuple[Door, ...]:
         )
     )
     return tuple(found)
+
+
+def _soap(gateway: Gateway, transactions: list[AnyTransaction]) -> WireForm:
+    """Where persons log in they may sign by themselves, and are refused in the words of WS-Trust."""
+    return gateway.provider.trust if any(each.logs_in for each in transactions) else gateway.soap
+
+
+def _oauth(gateway: Gateway) -> list[Door]:
+    """A door for each path; to the one of persons they come with their own certificate."""
+    provider = gateway.provider
+    return [
+        Door(
+            path=each.binding.path,
+            form=provider.persons if each.binding.path == AUTHORIZE else provider.oauth,
+            methods=frozenset({each.binding.method}),
+            largest=LARGEST,
+        )
+        for each in gateway.engine.catalogue.transactions()
+        if isinstance(each.binding, Oauth)
+    ]
 
 
 def _taking_files(gateway: Gateway) -> list[Fhir]:

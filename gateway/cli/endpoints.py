@@ -15,6 +15,10 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
     host = server.public_url.removeprefix("https://").rpartition(":")[0] or server.host
     return told | {
         "fhir": f"{server.public_url}/fhir",
+        "token": f"{server.public_url}/oauth2/token",
+        "authorize": f"{server.public_url}/oauth2/authorize",
+        "introspect": f"{server.public_url}/oauth2/introspect",
+        "oauth_metadata": f"{server.public_url}/.well-known/oauth-authorization-server",
         "mllp": f"{host}:{server.mllp_port}",
         "admin": f"http://{server.admin_host}:{server.admin_port}",
         "environment": settings.environment,

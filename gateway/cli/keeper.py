@@ -87,5 +87,7 @@ async def seal_once(gateway: Gateway, sealing: Sealing) -> bool:
 
 async def _forget(gateway: Gateway) -> None:
     work = UnitOfWork()
-    gateway.engine.journal.forget(work, gateway.engine.clock())
+    now = gateway.engine.clock()
+    gateway.engine.journal.forget(work, now)
+    gateway.engine.services.access.tokens.store.forget(work, now)
     await gateway.engine.committer.commit(work)

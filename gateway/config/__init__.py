@@ -18,6 +18,7 @@ from gateway.config.settings import (
     Settings,
     Signing,
     Tls,
+    Tokens,
     shipped,
 )
 from gateway.config.values import Environment
@@ -42,6 +43,7 @@ __all__ = [
     "Settings",
     "Signing",
     "Tls",
+    "Tokens",
     "check",
     "load",
     "load_affinity",

@@ -72,6 +72,7 @@ class NodeFile:
     reply_to: tuple[CallbackAddress, ...] = ()
     feeds: frozenset[Oid | Literal["*"]] = frozenset({"*"})
     notify: tuple[NotifyEntry, ...] = ()
+    redirect_uris: tuple[CallbackAddress, ...] = ()
 
     def insecure_switches(self) -> tuple[str, ...]:
         """The settings of this node that only the integration environment may have."""

@@ -159,6 +159,21 @@ class Directories:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Tokens:
+    """What is issued here: access tokens (IUA) and assertions (WS-Trust), to whom the directory knows.
+
+    `audiences` are services beside this gateway that a token may be for. `identity_providers` are the entity
+    ids, among the issuers of assertions, whose assertions log a person in.
+    """
+
+    audiences: frozenset[Text] = frozenset()
+    identity_providers: frozenset[Text] = frozenset()
+    access_seconds: Annotated[int, Field(gt=0, le=3_600, strict=True)] = 300
+    assertion_seconds: Annotated[int, Field(gt=0, le=3_600, strict=True)] = 300
+    code_seconds: Annotated[int, Field(gt=0, le=60, strict=True)] = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Policy:
     """The folder of rights tables; the one that is shipped, unless named."""
 
@@ -307,6 +322,7 @@ class Settings:
     identity: Identity = Field(default_factory=Identity)
     assertions: Assertions = Field(default_factory=Assertions)
     directories: Directories = Field(default_factory=Directories)
+    tokens: Tokens = Field(default_factory=Tokens)
     policy: Policy = Field(default_factory=Policy)
     nodes: Nodes = Field(default_factory=Nodes)
     outbox: Outbox = Field(default_factory=Outbox)

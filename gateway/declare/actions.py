@@ -37,6 +37,7 @@ _FACTS: Mapping[str, _Facts] = MappingProxyType(
         "audit:read": _Facts("read audit records (ITI-81, 82)", False, False),
         "directory:read": _Facts("search the directory of professionals (ITI-58)", False, False),
         "directory:write": _Facts("change the directory of professionals (ITI-59)", True, False),
+        "token:issue": _Facts("get and introspect assertions and tokens (ITI-40, 71, 102)", False, False),
         "metadata:read": _Facts("read what this server can do (capability statement)", False, False),
     }
 )
@@ -65,6 +66,7 @@ class Action(Enum):
     AUDIT_READ = "audit:read"
     DIRECTORY_READ = "directory:read"
     DIRECTORY_WRITE = "directory:write"
+    TOKEN_ISSUE = "token:issue"  # noqa: S105 - the name of an action
     METADATA_READ = "metadata:read"
 
     def __init__(self, code: str) -> None:

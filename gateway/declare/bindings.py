@@ -1,4 +1,4 @@
-"""The three wire forms a transaction can be bound to, and what crosses the border in each."""
+"""The four wire forms a transaction can be bound to, and what crosses the border in each."""
 
 from __future__ import annotations
 
@@ -71,13 +71,21 @@ class Hl7v2:
         return self.structures.get(trigger, self.structure)
 
 
+@dataclass(frozen=True, slots=True)
+class Oauth:
+    """A request of OAuth 2.1 as IUA uses it: form-encoded in, JSON out (RFC 6749, ITI TF-2 3.71)."""
+
+    method: str
+    path: str
+
+
 NOWHERE: Final = "http://www.w3.org/2005/08/addressing/none"
 """The address of an answer that nobody wants (WS-Addressing 1.0 core 2.1)."""
 
-Binding = Soap | Fhir | Hl7v2
+Binding = Soap | Fhir | Hl7v2 | Oauth
 
 WireKey = tuple[str, str, str]
-"""("soap", endpoint path, action), ("fhir", method, path) or ("hl7v2", type^trigger, version)."""
+"""("soap", endpoint path, action), ("fhir" or "oauth", method, path) or ("hl7v2", type^trigger, version)."""
 
 
 Content = contents.Content
@@ -112,6 +120,8 @@ class SoapReply:
     """
 
     pieces: Sequence[bytes | Attachment]
+    fault: int = 0
+    """The HTTP status where the Body holds a SOAP fault of the transaction's own; 0 where it holds none."""
 
     @property
     def size(self) -> int:
@@ -151,6 +161,34 @@ class FhirReply:
     def size(self) -> int:
         """Number of octets."""
         return self.content.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OauthRequest:
+    """What an OAuth codec decodes: each parameter once, and who sent it.
+
+    `client` is the node, or where a person came without one, who `client_id` says. `bearer` is a token of
+    the Authorization header, not judged yet; `certificate` the DER that TLS proved.
+    """
+
+    path: str
+    parameters: Mapping[str, str]
+    certificate: bytes
+    client: str
+    bearer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OauthReply:
+    """What an OAuth codec encodes: members of the answer. Of a refusal, `error` is one of them."""
+
+    status: int
+    members: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Number of octets: always small."""
+        return 0
 
 
 Hl7Component = str | tuple[str, ...]

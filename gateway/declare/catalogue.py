@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.declare.bindings import Fhir, Hl7v2, Soap, WireKey
+from gateway.declare.bindings import Fhir, Hl7v2, Oauth, Soap, WireKey
 from gateway.declare.notification import Notification
 from gateway.declare.transaction import AnyTransaction, Profile
 from gateway.errors import Defect, MethodRefused, TransactionUnknown
@@ -26,7 +26,7 @@ class Catalogue:
     consents: Mapping[str, ConsentReader] = field(default_factory=dict)
 
     def find(self, key: WireKey) -> AnyTransaction:
-        """The transaction declared for a SOAP or HL7 v2 key; TransactionUnknown if there is none."""
+        """The transaction declared for a SOAP, HL7 v2 or OAuth key; TransactionUnknown if there is none."""
         found = self.by_key.get(key)
         if found is None:
             raise TransactionUnknown(f"no transaction is declared for {key[2]!r} here", location=key[0])
@@ -112,6 +112,8 @@ def _keys(profile: Profile, transaction: AnyTransaction) -> list[WireKey]:
             return [("soap", path, each) for each in (action, *also)]
         case Fhir(method=method, path=path):
             return [("fhir", method, path)]
+        case Oauth(method=method, path=path):
+            return [("oauth", method, path)]
         case Hl7v2(message=message, triggers=triggers, version=version):
             return [("hl7v2", f"{message}^{trigger}", version) for trigger in triggers]
 

@@ -219,6 +219,18 @@ def resource_event(code: str, title: str, action: EventAction) -> AuditEvent:
     return replace(rest_event(code, title, action), objects=frozenset(objects))
 
 
+def authentication_event(code: str, title: str) -> AuditEvent:
+    """User Authentication E on both sides: who got a token or an assertion, for which patient."""
+    return AuditEvent(
+        type=transaction_type(code, title),
+        received=USER_AUTHENTICATION,
+        received_action=EventAction.EXECUTE,
+        sent=USER_AUTHENTICATION,
+        sent_action=EventAction.EXECUTE,
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.QUERY}),
+    )
+
+
 def removal_event(code: str, title: str, removed: ObjectKind) -> AuditEvent:
     """Patient Record D on both sides, naming the objects removed, as ITI-62 and 86."""
     return AuditEvent(

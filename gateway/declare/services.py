@@ -17,6 +17,7 @@ from gateway.stores.repository import RepositoryStore
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
+from gateway.tokens.service import TokenService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Access:
     presence: PresenceDesk
     emergencies: EmergencyStore
     visits: VisitNotices
+    tokens: TokenService
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,8 @@ class Call(Generic[RequestT]):
     at: datetime
     node: Node | None = None
     trace_id: str = ""
+    certificate: bytes | None = None
+    """The DER of the certificate by which the peer was authenticated in TLS."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class Transaction(Generic[RequestT, ResponseT]):
     """One transaction of the Technical Framework.
 
     `twin`: another transaction with the very same message; a node enrolled for that one only speaks of it.
+    `logs_in`: it asks for what shows who somebody is, so that its person is told by certificates and the
+    directory, and has no role yet.
     """
 
     code: str
@@ -179,6 +183,7 @@ class Transaction(Generic[RequestT, ResponseT]):
     target: Callable[[RequestT], Target]
     handle: Callable[[Call[RequestT], Services], Awaitable[ResponseT]]
     twin: Transaction[Any, Any] | None = None
+    logs_in: bool = False
 
 
 AnyTransaction = Transaction[Any, Any]

@@ -20,7 +20,7 @@ from gateway.record.directory import (
     Unit,
     fold,
 )
-from gateway.stores.directory import MEMBER, DirectoryStore, Trail
+from gateway.stores.directory import CERTIFIED, MEMBER, DirectoryStore, Trail
 from gateway.stores.directory_search import query_of, scans
 
 MOST_ENTRIES = 1_000
@@ -94,6 +94,14 @@ class ProviderDirectory:
         """Professionals and organisations of this uid."""
         both = (Unit.PROFESSIONAL, Unit.ORGANISATION)
         return [each for unit in both for each in await self.store.valued(unit, "uid", fold(uid))]
+
+    async def holders(self, thumbprint: str) -> list[Entry]:
+        """Professionals with a certificate, by SHA-256 of its DER in hex."""
+        return await self.store.valued(Unit.PROFESSIONAL, CERTIFIED, thumbprint)
+
+    async def places(self, entry: Entry) -> list[Entry]:
+        """The active organisations an entry belongs to: its own, and those above them."""
+        return await self.store.places(entry.key)
 
     async def called(self, names: Sequence[str], organisation: str) -> Sequence[Any]:
         """Professionals an assertion may mean by some names (`DirectoryStore.who`)."""

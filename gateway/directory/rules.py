@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from types import MappingProxyType
 
 from gateway.record.directory import (
@@ -17,7 +20,7 @@ from gateway.record.directory import (
     Unit,
     fold,
 )
-from gateway.stores.directory import CALLED, MEMBER, OWNER, EntryRow
+from gateway.stores.directory import CALLED, CERTIFIED, MEMBER, OWNER, EntryRow
 
 MOST_ATTRIBUTES, MOST_VALUES, LONGEST_BINARY = 100, 500, 20_000
 MAINTAINED = frozenset({"memberof", "createtimestamp", "modifytimestamp"})
@@ -26,6 +29,8 @@ LINKED = frozenset({OWNER, MEMBER})
 BINARY = frozenset(
     {"usercertificate", "usersmimecertificate", "hcsigningcertificate", "hcorganizationcertificates"}
 )
+CERTIFICATES = ("usercertificate", "hcsigningcertificate")
+"""Attributes whose certificates name a professional who asks for a token."""
 SINGLE = frozenset(
     {"uid", "displayname", "sn", "gender", "hpdproviderstatus", "hpdproviderlegaladdress", "hpdserviceid"}
 )
@@ -108,7 +113,7 @@ def row_of(entry: Entry) -> EntryRow:
         entry=entry,
         values=frozenset(found_by(entry)),
         standing={"names": called, "professions": list(_values(entry.attributes, "hcprofession"))},
-        active=_active(entry),
+        active=active(entry),
     )
 
 
@@ -119,9 +124,29 @@ def found_by(entry: Entry) -> Iterator[tuple[str, str]]:
             yield name, fold(value)[:LONGEST_VALUE] if not attribute.binary else "binary"
     for value in _called(entry):
         yield CALLED, value
+    for thumbprint, _ in certificates(entry):
+        yield CERTIFIED, thumbprint
 
 
-def _active(entry: Entry) -> bool:
+def certificates(entry: Entry) -> Iterator[tuple[str, bytes]]:
+    """SHA-256 in hex and DER of the certificates by which a professional is known; none of others."""
+    if entry.place.unit is not Unit.PROFESSIONAL:
+        return
+    for name in CERTIFICATES:
+        for value in _values(entry.attributes, name):
+            try:
+                der = base64.b64decode(value, validate=True)
+            except binascii.Error:
+                continue
+            yield sha256(der).hexdigest(), der
+
+
+def oids(entry: Entry) -> list[str]:
+    """The OIDs among what an organisation may be called by."""
+    return [each for each in dict.fromkeys(_called(entry)) if _OID.fullmatch(each)]
+
+
+def active(entry: Entry) -> bool:
     """A professional must say so; of others the absence of a status says nothing against them."""
     status = next((fold(each) for each in _values(entry.attributes, "hpdproviderstatus")), "")
     said = status == "active" or (not status and entry.place.unit is not Unit.PROFESSIONAL)

@@ -239,6 +239,7 @@ def _node(file: NodeFile, fingerprints: frozenset[str]) -> Node:
         blocked=file.blocked,
         reply_to=file.reply_to,
         feeds=file.feeds,
+        redirect_uris=file.redirect_uris,
         notify=tuple(
             Subscriber(
                 form=each.form,

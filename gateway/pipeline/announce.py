@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from gateway.declare.bindings import Fhir, Hl7v2, Soap
+from gateway.declare.bindings import Fhir, Hl7v2, Oauth, Soap
 from gateway.declare.notification import Notification, Telling
+from gateway.errors import Defect
 from gateway.pipeline.engine import Engine
 from gateway.record.domain import Domain
 from gateway.record.emergencies import EmergencyNotice
@@ -123,6 +124,8 @@ def _content_type(notification: Notification) -> str:
             return "application/fhir+json; charset=utf-8"
         case Hl7v2():
             return "application/hl7-v2"
+        case Oauth():
+            raise Defect(f"{notification.code} cannot be sent by OAuth")
 
 
 def _new_id() -> str:

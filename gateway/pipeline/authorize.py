@@ -16,7 +16,7 @@ from gateway.policy.engine import NOTIFY_PATIENT, has_profile
 from gateway.policy.model import Policy
 from gateway.policy.question import Question, answer, rights_of
 from gateway.policy.receipt import Answered
-from gateway.record.access import Grant, PatientRights, Scope
+from gateway.record.access import ASSUMED, Grant, PatientRights, Scope
 from gateway.record.patients import PatientRecord
 from gateway.record.people import PatientId, Principal
 from gateway.rights.folders import names_of, widened
@@ -36,7 +36,9 @@ async def decide(
     A refused read gets an empty scope, so that its answer does not tell a denied record from an absent one.
     """
     policy = await engine.policies.in_force()
-    standing = await engine.directories.standing(principal, at)
+    # Who asks for a token was found in the directory already, and has no role or organisation yet.
+    login = action is Action.TOKEN_ISSUE
+    standing = ASSUMED if login else await engine.directories.standing(principal, at)
     if not action.of_record:
         question = Question(principal=principal, action=action, at=at, standing=standing)
         return _without_record(question, policy)

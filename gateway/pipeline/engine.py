@@ -11,6 +11,7 @@ from lxml import etree
 
 from gateway.audit.record import AuditSource, Participant
 from gateway.crypto.keys import Signer
+from gateway.declare.bindings import Proven
 from gateway.declare.catalogue import Catalogue
 from gateway.declare.services import Services
 from gateway.pipeline.exchange import Exchange
@@ -74,6 +75,18 @@ class Revocations(Protocol):
         ...
 
 
+class Logins(Protocol):
+    """Who asks for a token or an assertion."""
+
+    async def visitor(self, der: bytes, now: datetime) -> Node:
+        """The stand-in for the node of a person who connects with the own certificate."""
+        ...
+
+    async def principal(self, proven: Proven, node: Node, tls_certificate: bytes, now: datetime) -> Principal:
+        """The person without a role yet, or the system itself."""
+        ...
+
+
 class Directories(Protocol):
     """The directory of each kind of subject: one function, one directory."""
 
@@ -126,6 +139,7 @@ class Engine:
     assertions: Assertions
     tokens: Tokens
     revocations: Revocations
+    logins: Logins
     directories: Directories
     policies: Policies
     services: Services

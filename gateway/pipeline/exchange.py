@@ -40,6 +40,11 @@ class WireForm(Protocol):
         """Whether a message that comes again gets its first answer, instead of a refusal."""
         ...
 
+    @property
+    def admits_persons(self) -> bool:
+        """Whether the peer is a person of the directory, in place of an enrolled node."""
+        ...
+
     def open(self, raw: Raw) -> Any:
         """The envelope, with limits kept; the payload stays unread."""
         ...

@@ -41,9 +41,12 @@ async def admitted(certificate: bytes, host: str, at: datetime, engine: Engine) 
 
 
 async def authenticate_node(x: Exchange, engine: Engine) -> None:
-    """The TLS client certificate belongs to an enrolled node (ITI-19)."""
+    """The TLS client certificate belongs to an enrolled node (ITI-19), or at a person's door to a person."""
     if x.raw.peer_certificate is None:
         raise NodeRefused("no client certificate was presented; expected that of an enrolled node")
+    if x.form.admits_persons:
+        x.node = await engine.logins.visitor(x.raw.peer_certificate, x.at)
+        return
     x.node = await admitted(x.raw.peer_certificate, x.raw.peer_host, x.at, engine)
 
 
@@ -89,8 +92,11 @@ async def _answer_again(x: Exchange, engine: Engine, message_id: str, digest: by
 
 
 async def identify_user(x: Exchange, engine: Engine) -> None:
-    """The person behind the call, by assertion or token; a system for itself where its entry allows it."""
-    principal = _proved(x, engine)
+    """The person behind the call, by assertion or token; a system for itself where its entry allows it.
+
+    Who asks for a token or an assertion is told by certificates and the directory.
+    """
+    principal = await _logged_in(x, engine) if x.transaction.logs_in else _proved(x, engine)
     if principal is not None:
         (await engine.revocations.current(x.at)).check_principal(principal, x.at)
         if principal.one_time and await engine.journal.seen(principal.issuer, principal.token_id or ""):
@@ -98,6 +104,10 @@ async def identify_user(x: Exchange, engine: Engine) -> None:
     if (principal is None or principal.kind is SubjectKind.NODE) and _needs_person(x):
         raise TokenMissing("no user came with the message; this node must send an assertion or token of one")
     x.principal = principal or system_principal(x.node)
+
+
+async def _logged_in(x: Exchange, engine: Engine) -> Principal:
+    return await engine.logins.principal(x.proven, x.node, x.raw.peer_certificate or b"", x.begun)
 
 
 def _proved(x: Exchange, engine: Engine) -> Principal | None:
@@ -122,7 +132,9 @@ def _proved(x: Exchange, engine: Engine) -> Principal | None:
 
 
 def _needs_person(x: Exchange) -> bool:
-    return x.form.carries_assertions and x.node.must_assert and not x.transaction.action.of_server
+    """Who asks for a token proves who it is in another way."""
+    carried = x.form.carries_assertions and not x.transaction.logs_in
+    return carried and x.node.must_assert and not x.transaction.action.of_server
 
 
 async def decode_request(x: Exchange, engine: Engine) -> None:
@@ -146,6 +158,7 @@ async def authorize(x: Exchange, engine: Engine) -> None:
         at=x.at,
         node=x.node,
         trace_id=x.trace_id,
+        certificate=x.raw.peer_certificate,
     )
 
 

@@ -96,6 +96,9 @@ def _refused(policy: Policy, path: list[str], reason: str) -> Decision:
 
 def _rules(case: Case) -> tuple[_Rule, ...]:
     """The rules that apply. Systems and what concerns no single record need no patient's decision."""
+    if case.action is Action.TOKEN_ISSUE:
+        # What the holder of a token may do is asked when it is used; who has no role yet has no profile.
+        return _LOGIN
     kind = case.principal.kind
     of_record = case.action.of_record
     if kind is SubjectKind.PATIENT and case.action is not Action.METADATA_READ:
@@ -270,6 +273,7 @@ _P10_REFUSED = _Step("P10 deny EMERGENCY", "EMERGENCY")
 _P10_SWITCHED_OFF = _Step(SWITCHED_OFF, "EMERGENCY")
 _P10_TOO_MANY = _Step(TOO_MANY, "EMERGENCY")
 
+_LOGIN: tuple[_Rule, ...] = (_p1_subject,)
 _WITHOUT_RECORD: tuple[_Rule, ...] = (_p1_subject, _p6_profile)
 _WRITE: tuple[_Rule, ...] = (
     _p1_subject, _p2_record, _p3_consent, _p4_blacklist, _p5_mandate, _p6_profile,

@@ -71,6 +71,8 @@ class Principal:
     expires: datetime | None
     one_time: bool = False
     scopes: frozenset[str] | None = None
+    authenticated: tuple[datetime, str] | None = None
+    """When and how (AuthnContextClassRef) the person was authenticated, for one who asks for a token."""
 
     @property
     def audit_name(self) -> str:
@@ -114,6 +116,7 @@ class Node:
     reply_to: tuple[str, ...] = ()
     feeds: frozenset[str] = frozenset({"*"})
     notify: tuple[Subscriber, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
 
     def may_feed(self, root: str) -> bool:
         """Whether the node is the source of identities in a domain, by OID (ITI TF-2 3.8.1)."""

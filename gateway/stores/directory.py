@@ -31,6 +31,8 @@ from gateway.stores.work import UnitOfWork
 
 CALLED = "#"
 """The name under which `directory_value` holds what an assertion may call somebody."""
+CERTIFIED = "#x5t"
+"""The name under which it holds the SHA-256 of certificates that name a person (DER, in hex)."""
 OWNER, MEMBER = "owner", "member"
 
 _E, _V, _L = tables.directory_entry.c, tables.directory_value.c, tables.directory_link.c
@@ -127,6 +129,28 @@ def _who() -> Any:
 _WHO = _who()
 
 
+def _places() -> Any:
+    """Keys of the active organisations of an entry: its own, and those above them."""
+    into, out = (tables.directory_link.alias(name) for name in ("into", "out"))
+    up = (
+        select(out.c.entry_key.label("place"))
+        .join(into, and_(into.c.group_key == out.c.group_key, out.c.kind == OWNER))
+        .where(into.c.kind == MEMBER, into.c.entry_key == bindparam("key"))
+        .cte("up", recursive=True)
+    )
+    again, over = (tables.directory_link.alias(name) for name in ("again", "over"))
+    up = up.union(
+        select(over.c.entry_key)
+        .join(again, and_(again.c.group_key == over.c.group_key, over.c.kind == OWNER))
+        .join(up, again.c.entry_key == up.c.place)
+        .where(again.c.kind == MEMBER)
+    )
+    return select(_E.key).where(_E.key.in_(select(up.c.place)), _E.active == true()).order_by(_E.name)
+
+
+_PLACES = _places()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trail:
     """By whom, why and under which trace a change is made."""
@@ -202,6 +226,11 @@ class DirectoryStore:
     async def who(self, names: Sequence[str], organisation: str) -> Sequence[Any]:
         """Professionals by name: value, key, active, standing (JSON), member of the organisation."""
         return await self._database.fetch(_WHO, {"names": list(names), "organisation": organisation})
+
+    async def places(self, key: int) -> list[Entry]:
+        """The active organisations an entry belongs to: its own, and those above them."""
+        rows = await self._database.fetch(_PLACES, {"key": key})
+        return await self.keyed([row.key for row in rows])
 
     async def history(self, key: int) -> Sequence[Any]:
         """Every change of an entry, the oldest first."""

@@ -72,7 +72,7 @@ class Application:
         door = self._door(raw.path)
         form = (door or self._first).form
         try:
-            await self._admit(scope, raw)
+            await self._admit(scope, raw, form)
             contract = _contract(door, raw)
             if contract is not None:
                 return contract
@@ -130,10 +130,13 @@ class Application:
         below = (each for each in self._below if path.startswith(f"{each.path}/"))
         return self._exact.get(path) or next(below, None)
 
-    async def _admit(self, scope: Scope, raw: Raw) -> None:
+    async def _admit(self, scope: Scope, raw: Raw, form: WireForm) -> None:
+        """At a door for persons, whose certificate it is is looked up in the first stage."""
         peer: Peer = scope[PEER]
         if peer.refusal is not None:
             raise NodeRefused(peer.refusal)
+        if form.admits_persons:
+            return
         engine = self._engine
         await admitted(raw.peer_certificate or b"", raw.peer_host, engine.clock(), engine)
 

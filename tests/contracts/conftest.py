@@ -47,7 +47,9 @@ from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import run
 from gateway.record.people import Code
 from gateway.stores.migrate import upgrade
+from tests.asking import BACK, HART_KEY, assertion_asked, enter, oauth
 from tests.deciding import Place
+from tests.issuing import HART
 
 PATIENT, OTHER = "CONTRACT-1", "CONTRACT-2"
 TOLD_AT = "https://localhost:9/told"
@@ -64,10 +66,12 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("contracts") / "home"
     create(home, "integration")
     tester = home / "nodes/tester.toml"
-    tester.write_text(tester.read_text().replace("reply_to = []", f'reply_to = ["{TOLD_AT}"]'))
+    told = tester.read_text().replace("reply_to = []", f'reply_to = ["{TOLD_AT}"]')
+    tester.write_text(f'{told}redirect_uris = ["{BACK}"]\n')
     settings = load_settings(home / "passerelle.toml")
     upgrade(settings.database.url)
     furnish(settings)
+    enter(settings, HART, HART_KEY.certificate)
     return settings
 
 
@@ -82,7 +86,10 @@ class House:
         return Acting.at(self.settings, name, role)
 
     def form(self, name: str) -> WireForm:
-        return {"soap": self.gateway.soap, "fhir": self.gateway.fhir, "hl7v2": self.gateway.hl7v2}[name]
+        provider = self.gateway.provider
+        issuing = {"oauth": provider.oauth, "persons": provider.persons, "trust": provider.trust}
+        spoken = {"soap": self.gateway.soap, "fhir": self.gateway.fhir, "hl7v2": self.gateway.hl7v2}
+        return (spoken | issuing)[name]
 
     async def call(self, form: str, raw: Raw, engine: Engine | None = None) -> Sealed:
         return await run(raw, self.form(form), engine or self.gateway.engine)
@@ -748,6 +755,8 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         **{code: lambda: ("soap", directory_raw(house, transaction)) for code in ("ITI-58", "ITI-59")},
         **dict.fromkeys(("PRS-1", "PRS-2"), lambda: ("fhir", presence_raw(house, transaction))),
         **dict.fromkeys(("EMG-1", "EMG-2", "EMG-3"), lambda: ("fhir", emergency_raw(house, transaction))),
+        "ITI-40": lambda: ("trust", assertion_asked(house)),
+        **dict.fromkeys(("ITI-71", "ITI-102", "ITI-103"), lambda: oauth(house, transaction)),
     }
     return makers.get(transaction.code, lambda: ("fhir", fhir(house, "/metadata", with_token=False)))()
 

@@ -32,6 +32,12 @@ def succeeded(form: str, answer: Sealed) -> bool:
     body = b"".join(answer.pieces)
     if form == "fhir":
         return answer.status < 300
+    if form == "oauth":
+        return answer.status == 200
+    if form == "persons":
+        return answer.status == 302 and "code=" in answer.headers["location"]
+    if form == "trust":
+        return answer.status == 200 and b"RequestedSecurityToken>" in body
     if form == "hl7v2":
         return b"\rMSA|AA" in body
     good = (

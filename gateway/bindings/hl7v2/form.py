@@ -54,6 +54,7 @@ class Hl7Form:
     signs_messages: bool = False
     carries_assertions: bool = False
     answers_again: bool = True
+    admits_persons: bool = False
 
     def open(self, raw: Raw) -> Envelope:
         """Delimiters, character set and counts; segments stay unread."""

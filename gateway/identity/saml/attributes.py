@@ -10,21 +10,21 @@ from lxml import etree
 from gateway.errors import SignerRefused, TokenInvalid
 from gateway.identity.saml.policy import plain_text, saml
 from gateway.record.people import Code, PatientId
+from gateway.tokens.names import (
+    EMERGENCY_REASON,
+    HOME_COMMUNITY,
+    NATIONAL_PROVIDER_ID,
+    OID_URN,
+    ON_BEHALF_OF,
+    ORGANISATION_ID,
+    ORGANISATION_NAME,
+    PATIENT,
+    PROVIDER_ID,
+    PURPOSE,
+    ROLE,
+    SUBJECT_NAME,
+)
 
-SUBJECT_NAME = "urn:oasis:names:tc:xspa:1.0:subject:subject-id"
-ORGANISATION_NAME = "urn:oasis:names:tc:xspa:1.0:subject:organization"
-ORGANISATION_ID = "urn:oasis:names:tc:xspa:1.0:subject:organization-id"
-NATIONAL_PROVIDER_ID = "urn:oasis:names:tc:xspa:1.0:subject:npi"
-PROVIDER_ID = "urn:ihe:iti:xua:2017:subject:provider-identifier"
-ROLE = "urn:oasis:names:tc:xacml:2.0:subject:role"
-PURPOSE = "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse"
-PATIENT = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
-HOME_COMMUNITY = "urn:ihe:iti:xca:2010:homeCommunityId"
-EMERGENCY_REASON = "urn:passerelle:emergency-reason"
-ON_BEHALF_OF = "urn:passerelle:on-behalf-of"
-
-OID_URN = "urn:oid:"
-HL7 = "urn:hl7-org:v3"
 _MANY = frozenset({NATIONAL_PROVIDER_ID, PROVIDER_ID})
 _READ = _MANY | {
     SUBJECT_NAME,

@@ -80,8 +80,8 @@ class AssertionReader:
         Raises TokenUnsupported, SignatureBroken, AlgorithmRefused, SignerRefused or TokenInvalid. Without
         `bearer_allowed`, professionals must hold the key that their assertion names.
         """
-        assertion = self._opened(assertion)
-        _check_kind(assertion)
+        assertion = opened(assertion, self._policy)
+        check_kind(assertion)
         digest = sha256(c14n(assertion)).digest()
         statement = self._recall(digest)
         if statement is None:
@@ -96,11 +96,6 @@ class AssertionReader:
             bearer=(bearer_allowed or statement.patient) and not statement.key_bound,
         )
         return statement.principals[confirmation]
-
-    def _opened(self, assertion: etree._Element) -> etree._Element:
-        """The assertion, decrypted where it came encrypted and there is a key for it."""
-        key = self._policy.decryption_key
-        return decrypted(assertion, key) if key and assertion.tag == ENCRYPTED_ASSERTION else assertion
 
     def _verified(self, assertion: etree._Element, digest: bytes) -> _Statement:
         issuer = plain_text(only_child(assertion, "Issuer"))
@@ -151,7 +146,14 @@ def read_assertion(
 # --- contents ------------------------------------------------------------------------------------
 
 
-def _check_kind(assertion: etree._Element) -> None:
+def opened(assertion: etree._Element, policy: AssertionPolicy) -> etree._Element:
+    """The assertion, decrypted where it came encrypted and there is a key for it."""
+    key = policy.decryption_key
+    return decrypted(assertion, key) if key and assertion.tag == ENCRYPTED_ASSERTION else assertion
+
+
+def check_kind(assertion: etree._Element) -> None:
+    """TokenUnsupported unless a SAML 2.0 assertion; TokenInvalid without ID, TokenAbused with comments."""
     if assertion.tag != ASSERTION or assertion.get("Version") != "2.0":
         raise TokenUnsupported("token not supported; expected a SAML 2.0 assertion", location="Assertion")
     if not assertion.get("ID"):

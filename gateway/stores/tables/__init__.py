@@ -50,6 +50,7 @@ from gateway.stores.tables.registry import (
     submission_set,
 )
 from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
+from gateway.stores.tables.tokens import authorization_code, issued_token
 from gateway.stores.tables.trail import (
     audit,
     audit_checkpoint,
@@ -65,6 +66,7 @@ __all__ = [
     "audit",
     "audit_checkpoint",
     "audit_leaf",
+    "authorization_code",
     "claim",
     "consent",
     "content",
@@ -78,6 +80,7 @@ __all__ = [
     "entry",
     "entry_value",
     "folder",
+    "issued_token",
     "meta",
     "operator_event",
     "operator_factor",

@@ -15,11 +15,12 @@ from profiles.pixv3.profile import PROFILE as PIXV3
 from profiles.xcpd.profile import PROFILE as XCPD
 from profiles.xdr.profile import PROFILE as XDR
 from profiles.xds.profile import PROFILE as XDS
+from profiles.xua.profile import PROFILE as XUA
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "schemas" / "wsdl"
 URL = "https://localhost:8443"
-PORTS = build([XDS, XDR, PIXV3, PDQV3, XCPD]).soap_ports()
+PORTS = build([XDS, XDR, PIXV3, PDQV3, XCPD, XUA]).soap_ports()
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 SOAP12 = "{http://schemas.xmlsoap.org/wsdl/soap12/}"
 ACTIONS = {
@@ -60,6 +61,7 @@ ACTIONS = {
             "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
         ),
     },
+    "/xua/sts": {"X-AssertionProvider_Issue": "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Issue"},
     "/xds/repository": {
         "DocumentRepository_ProvideAndRegisterDocumentSet-b": (
             "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"

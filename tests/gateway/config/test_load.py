@@ -163,6 +163,8 @@ NOT_AT_DEFAULT = {
     "assertions.issuers",
     "operators.trust",
     "operators.bind_password_file",
+    "tokens.audiences",
+    "tokens.identity_providers",
 }
 
 

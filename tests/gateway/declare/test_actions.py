@@ -37,7 +37,8 @@ def test_what_writes() -> None:
 def test_what_needs_the_record_of_one_patient() -> None:
     free = {action.value for action in Action if not action.of_record}
     of_persons = {"patient:feed", "patient:query", "patient:link"}
-    assert free == of_persons | {"emergency:review", "audit:record", "audit:read", "metadata:read"}
+    about_others = {"emergency:review", "audit:record", "audit:read", "token:issue", "metadata:read"}
+    assert free == of_persons | about_others
 
 
 def test_what_tells_nothing_of_a_patient_when_it_is_refused() -> None:

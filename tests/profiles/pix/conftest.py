@@ -286,6 +286,7 @@ def _engine(
         nodes=NodeDirectory(nodes, "integration", alert=lambda problem: log.error(problem.detail)),
         assertions=AssertionReader(assertions),
         tokens=TokenReader(TokenPolicy, unknown_key=lambda _: None),
+        logins=None,  # type: ignore[arg-type]  # nobody asks for a token here
         revocations=RevocationView(RevocationStore(database, new_key)),
         directories=Directories(
             providers=ProviderDirectory(DirectoryStore(database, new_key)),

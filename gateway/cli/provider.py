@@ -1,0 +1,140 @@
+"""Composes the assertion provider and authorization server: what is issued, to whom, through which doors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from gateway.bindings.oauth import OauthForm
+from gateway.bindings.soap import SoapForm
+from gateway.config import Settings
+from gateway.crypto.keys import Signer
+from gateway.declare.catalogue import Catalogue
+from gateway.errors import SettingsInvalid, SignerRefused
+from gateway.identity.logins import Logins
+from gateway.identity.saml import AssertionPolicy
+from gateway.identity.saml.login import LoginReader
+from gateway.policy.model import Policy, code_key
+from gateway.record.people import Code, Node
+from gateway.stores.tokens import TokenStore
+from gateway.tokens.people import Clients, Professionals, Revocations
+from gateway.tokens.service import Terms, TokenService
+from gateway.tokens.subject import Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """The service behind the transactions, who asks it, and the wire forms of its doors."""
+
+    service: TokenService
+    logins: Logins
+    oauth: OauthForm
+    persons: OauthForm
+    trust: SoapForm
+
+
+def token_service(
+    settings: Settings,
+    *,
+    transactions: Iterable[str],
+    store: TokenStore,
+    professionals: Professionals,
+    clients: Clients,
+    revocations: Revocations,
+    policy: Callable[[], Policy],
+    signer: Signer,
+) -> TokenService:
+    """What is issued, by the settings."""
+    told = settings.tokens
+    return TokenService(
+        terms=Terms(
+            issuer=settings.server.public_url,
+            own=settings.assertions.audience,
+            others=told.audiences,
+            home_community=settings.domain.home_community_id,
+            access=timedelta(seconds=told.access_seconds),
+            assertion=timedelta(seconds=min(told.assertion_seconds, settings.assertions.max_life_seconds)),
+            code=timedelta(seconds=told.code_seconds),
+            transactions=frozenset(transactions),
+        ),
+        store=store,
+        professionals=professionals,
+        clients=clients,
+        revocations=revocations,
+        vocabulary=_vocabulary(policy),
+        signer=signer,
+    )
+
+
+def codes_of(catalogue: Catalogue) -> frozenset[str]:
+    """The transactions that are declared."""
+    return frozenset(each.code for each in catalogue.transactions())
+
+
+def provider(
+    settings: Settings,
+    service: TokenService,
+    soap: SoapForm,
+    assertions: Callable[[], AssertionPolicy],
+    revoked: Callable[[x509.Certificate], bool],
+) -> Provider:
+    """Logins and doors around a service."""
+    issuer, limits = settings.server.public_url, settings.limits
+    oauth = OauthForm(issuer=issuer, limits=limits)
+    minimum_rsa = soap.signature_policy.minimum_rsa
+
+    async def waiting(code: str, now: datetime) -> str | None:
+        found = await service.waiting(code, now)
+        return None if found is None else found.person
+
+    logins = Logins(
+        professionals=service.professionals,
+        waiting=waiting,
+        providers=LoginReader(assertions, _identity_providers(settings), f"{issuer}/xua/sts"),
+        revoked=revoked,
+        names=frozenset({issuer, f"{issuer}/oauth2/token", *settings.assertions.audience}),
+        issuer=issuer,
+        environment=settings.environment,
+        skew=timedelta(seconds=settings.assertions.skew_seconds),
+        authorities=dict(settings.directories.authorities),
+        minimum_rsa=minimum_rsa,
+    )
+    return Provider(
+        service=service,
+        logins=logins,
+        oauth=oauth,
+        persons=replace(oauth, redirects=service.redirect),
+        trust=replace(soap, signer_of=_anybody, trust=True),
+    )
+
+
+def _anybody(_node: Node, der: bytes, _now: datetime) -> x509.Certificate:
+    """A message to the assertion provider may be signed by a person; whose key it is, is asked in stage 5."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError as error:
+        raise SignerRefused("the signing certificate cannot be read") from error
+
+
+def _identity_providers(settings: Settings) -> frozenset[str]:
+    """The issuers that may log persons in; each must be one that is trusted, and none is we ourselves."""
+    known = {each.entity_id for each in settings.assertions.issuers}
+    unknown = settings.tokens.identity_providers - known
+    if unknown:
+        text = f"tokens.identity_providers: {min(unknown)} is none of assertions.issuers"
+        raise SettingsInvalid(text)
+    return settings.tokens.identity_providers
+
+
+def _vocabulary(policy: Callable[[], Policy]) -> Vocabulary:
+    def role(code: Code) -> str | None:
+        rule = policy().roles.get(code_key(code))
+        return None if rule is None else rule.name
+
+    def purpose(code: Code) -> Code | None:
+        return code if code_key(code) in policy().purposes else None
+
+    return Vocabulary(role=role, purpose=purpose)

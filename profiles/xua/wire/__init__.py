@@ -1,0 +1,1 @@
+"""Requests and answers of WS-Trust 1.3."""
