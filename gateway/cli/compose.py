@@ -19,7 +19,7 @@ from gateway.bindings.hl7v2 import Hl7Form
 from gateway.bindings.mtom import PackageLimits
 from gateway.bindings.soap import SoapForm
 from gateway.cli.log import operator_log
-from gateway.cli.provider import Provider, codes_of, provider, token_service
+from gateway.cli.provider import Provider, provider, scheme_of
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings, load_affinity
 from gateway.crypto.envelope import KeyTree, load_master_key
@@ -34,7 +34,6 @@ from gateway.identity.directories import Directories
 from gateway.identity.issuers import IssuerDirectory
 from gateway.identity.jwt import TokenReader
 from gateway.identity.nodes import NodeDirectory
-from gateway.identity.professionals import DirectoryProfessionals
 from gateway.identity.revocation import RevocationList
 from gateway.identity.saml import FollowingReader
 from gateway.matching import load_model
@@ -119,10 +118,7 @@ def utc_now() -> datetime:
 
 
 def compose(
-    settings: Settings,
-    *,
-    clock: Callable[[], datetime] = utc_now,
-    log: Log | None = None,
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, log: Log | None = None
 ) -> Gateway:
     """A gateway for these settings. Opens the database; no socket is touched."""
     log = log or operator_log()
@@ -160,20 +156,22 @@ def compose(
     shut_out = RevocationView(revoked)
     declared = catalogue()
     directory = ProviderDirectory(DirectoryStore(database, new_key))
-    tokens = token_service(
+    soap = _soap(settings, signer, nodes, revocations, blobs)
+    issuing = provider(
         settings,
-        transactions=codes_of(declared),
+        declared=declared,
         store=TokenStore(database, keys),
-        professionals=DirectoryProfessionals(directory, lambda: _scheme(policies.current())),
-        clients=nodes,
+        directory=directory,
+        nodes=nodes,
         revocations=shut_out,
         policy=policies.current,
+        assertions=beliefs.assertions,
         signer=signer,
+        soap=soap,
+        revoked=revocations.revoked,
     )
-    soap = _soap(settings, signer, nodes, revocations, blobs)
-    issuing = provider(settings, tokens, soap, beliefs.assertions, revocations.revoked)
     services = _services(
-        settings, policies, database, keys, blobs, new_key, declared.consents, tokens, directory
+        settings, policies, database, keys, blobs, new_key, declared.consents, issuing.service, directory
     )
     engine = Engine(
         stages=STAGES,
@@ -304,7 +302,7 @@ def _directories(settings: Settings, policies: PolicyInForce, services: Services
         providers=services.access.directory,
         patients=services.patients,
         role_of=role_of,
-        scheme=lambda: _scheme(policies.current()),
+        scheme=lambda: scheme_of(policies.current()),
         professionals_assumed=told.professionals == "assumed",
         patients_assumed=told.patients == "assumed",
         authorities=dict(told.authorities),
@@ -315,11 +313,6 @@ def _known(policy: Policy) -> Known:
     """What consent documents name and this policy knows."""
     purposes = {key: purpose.name for key, purpose in policy.purposes.items()}
     return Known(policies=policy.consents, purposes=purposes)
-
-
-def _scheme(policy: Policy) -> str:
-    """The coding scheme of the roles of the matrix."""
-    return next(iter(policy.roles.values())).code.scheme
 
 
 def _mpi(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,14 +13,16 @@ from gateway.bindings.soap import SoapForm
 from gateway.config import Settings
 from gateway.crypto.keys import Signer
 from gateway.declare.catalogue import Catalogue
+from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid, SignerRefused
 from gateway.identity.logins import Logins
+from gateway.identity.professionals import DirectoryProfessionals
 from gateway.identity.saml import AssertionPolicy
 from gateway.identity.saml.login import LoginReader
 from gateway.policy.model import Policy, code_key
 from gateway.record.people import Code, Node
 from gateway.stores.tokens import TokenStore
-from gateway.tokens.people import Clients, Professionals, Revocations
+from gateway.tokens.people import Clients, Revocations
 from gateway.tokens.service import Terms, TokenService
 from gateway.tokens.subject import Vocabulary
 
@@ -36,61 +38,68 @@ class Provider:
     trust: SoapForm
 
 
-def token_service(
+def provider(
     settings: Settings,
     *,
-    transactions: Iterable[str],
+    declared: Catalogue,
     store: TokenStore,
-    professionals: Professionals,
-    clients: Clients,
+    directory: ProviderDirectory,
+    nodes: Clients,
     revocations: Revocations,
     policy: Callable[[], Policy],
+    assertions: Callable[[], AssertionPolicy],
     signer: Signer,
-) -> TokenService:
-    """What is issued, by the settings."""
-    told = settings.tokens
-    return TokenService(
-        terms=Terms(
-            issuer=settings.server.public_url,
-            own=settings.assertions.audience,
-            others=told.audiences,
-            home_community=settings.domain.home_community_id,
-            access=timedelta(seconds=told.access_seconds),
-            assertion=timedelta(seconds=min(told.assertion_seconds, settings.assertions.max_life_seconds)),
-            code=timedelta(seconds=told.code_seconds),
-            transactions=frozenset(transactions),
-        ),
+    soap: SoapForm,
+    revoked: Callable[[x509.Certificate], bool],
+) -> Provider:
+    """Service, logins and doors. `revoked` tells of certificates, `revocations` of whoever is shut out."""
+    service = TokenService(
+        terms=_terms(settings, declared),
         store=store,
-        professionals=professionals,
-        clients=clients,
+        professionals=DirectoryProfessionals(directory, lambda: scheme_of(policy())),
+        clients=nodes,
         revocations=revocations,
         vocabulary=_vocabulary(policy),
         signer=signer,
     )
+    oauth = OauthForm(issuer=settings.server.public_url, limits=settings.limits)
+    return Provider(
+        service=service,
+        logins=_logins(settings, service, assertions, revoked, soap.signature_policy.minimum_rsa),
+        oauth=oauth,
+        persons=replace(oauth, redirects=service.redirect),
+        trust=replace(soap, signer_of=_anybody, trust=True),
+    )
 
 
-def codes_of(catalogue: Catalogue) -> frozenset[str]:
-    """The transactions that are declared."""
-    return frozenset(each.code for each in catalogue.transactions())
+def _terms(settings: Settings, declared: Catalogue) -> Terms:
+    told = settings.tokens
+    return Terms(
+        issuer=settings.server.public_url,
+        own=settings.assertions.audience,
+        others=told.audiences,
+        home_community=settings.domain.home_community_id,
+        access=timedelta(seconds=told.access_seconds),
+        assertion=timedelta(seconds=min(told.assertion_seconds, settings.assertions.max_life_seconds)),
+        code=timedelta(seconds=told.code_seconds),
+        transactions=frozenset(each.code for each in declared.transactions()),
+    )
 
 
-def provider(
+def _logins(
     settings: Settings,
     service: TokenService,
-    soap: SoapForm,
     assertions: Callable[[], AssertionPolicy],
     revoked: Callable[[x509.Certificate], bool],
-) -> Provider:
-    """Logins and doors around a service."""
-    issuer, limits = settings.server.public_url, settings.limits
-    oauth = OauthForm(issuer=issuer, limits=limits)
-    minimum_rsa = soap.signature_policy.minimum_rsa
+    minimum_rsa: int,
+) -> Logins:
+    issuer = settings.server.public_url
 
     async def waiting(code: str, now: datetime) -> str | None:
         found = await service.waiting(code, now)
         return None if found is None else found.person
 
-    logins = Logins(
+    return Logins(
         professionals=service.professionals,
         waiting=waiting,
         providers=LoginReader(assertions, _identity_providers(settings), f"{issuer}/xua/sts"),
@@ -102,13 +111,11 @@ def provider(
         authorities=dict(settings.directories.authorities),
         minimum_rsa=minimum_rsa,
     )
-    return Provider(
-        service=service,
-        logins=logins,
-        oauth=oauth,
-        persons=replace(oauth, redirects=service.redirect),
-        trust=replace(soap, signer_of=_anybody, trust=True),
-    )
+
+
+def scheme_of(policy: Policy) -> str:
+    """The coding scheme of the roles of the matrix."""
+    return next(iter(policy.roles.values())).code.scheme
 
 
 def _anybody(_node: Node, der: bytes, _now: datetime) -> x509.Certificate:
