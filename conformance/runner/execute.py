@@ -20,9 +20,10 @@ from foreign import excuse, fixed_patients
 from memory import Memory
 from mllp_client import MllpClient, with_fresh_control_id, with_segment_ends
 from saml import REFUSED, VARIANTS, Issuer
+from samples import find_documents, first_assertion, header_of, patient_of, reissued
 from soap_client import Addressing, Message
 from substitute import BlockedError, ByHandError, Values, into_text, into_xml
-from target import ACTIONS, MTOM, REST, Capabilities, Target, is_mllp
+from target import ACTIONS, MTOM, REST, SAMPLE, Capabilities, Target, is_mllp
 
 from schemas import Schemas
 
@@ -137,6 +138,8 @@ class Run:
         endpoint = self._target.endpoint(case)
         if endpoint is None:
             raise SkipCaseError(f"the endpoints name none for {case.target or case.transaction}")
+        if case.transaction == SAMPLE:
+            return self._sample(case, exchange, endpoint)
         if is_mllp(case):
             exchange.answer = self._hl7(case, exchange)
         elif case.transaction in REST:
@@ -194,6 +197,26 @@ class Run:
             message = soap_client.wrap(text, to, documents)
         exchange.message = message
         return soap_client.send(self._links.http, url, message)
+
+    def _sample(self, case: Case, exchange: _Exchange, url: str) -> Sequence[str]:
+        """An assertion of others with a query of its patient: whether the user is believed.
+
+        One that should be valid is issued anew in its shape; its own issuer is not known to the target.
+        """
+        if self._issuer is None:
+            raise SkipCaseError("no issuer key was given for its assertion")
+        assertion = first_assertion(_read(case)[0])
+        patient = patient_of(assertion) or f"1^^^&{self._target.patient_root}&ISO"
+        if "valid" in case.statuses:
+            assertion = reissued(assertion, self._issuer, datetime.now(UTC))
+        to = Addressing(url=url, action=ACTIONS["ITI-18"], mtom=False, header=header_of(assertion))
+        exchange.request = header_of(assertion)
+        exchange.message = soap_client.wrap(find_documents(patient), to)
+        exchange.answer = soap_client.send(self._links.http, url, exchange.message)
+        seen = "invalid" if exchange.answer.status == "Fault" else "valid"
+        if seen in case.statuses:
+            return ()
+        return (f"expected {' or '.join(case.statuses)}; seen {exchange.answer.summary()}",)
 
     def _security(self, case: Case) -> str:
         """The wsse:Security header of a case with an assertion, else nothing."""

@@ -71,7 +71,7 @@ class Issuer:
             raise KeyError(variant)
         assertion = _assertion(self, variant, patient, now)
         if variant != "unsigned":
-            _sign(assertion, self.key, self.certificate)
+            sign(assertion, self.key, self.certificate)
         text = etree.tostring(assertion, encoding="unicode")
         return f'<wsse:Security xmlns:wsse="{WSSE}" s:mustUnderstand="true">{text}</wsse:Security>'
 
@@ -93,13 +93,13 @@ def _assertion(issuer: Issuer, variant: str, patient: str | None, now: datetime)
     end = start + timedelta(minutes=5)
     root = etree.Element(
         f"{{{SAML}}}Assertion",
-        {"ID": f"_{uuid.uuid4()}", "IssueInstant": _time(start), "Version": "2.0"},
+        {"ID": f"_{uuid.uuid4()}", "IssueInstant": stamp(start), "Version": "2.0"},
         nsmap={"saml2": SAML},
     )
     add = _adder(root)
     add("Issuer").text = issuer.entity
-    _subject(add("Subject"), issuer, end)
-    conditions = add("Conditions", NotBefore=_time(start), NotOnOrAfter=_time(end))
+    subject_of(add("Subject"), issuer, end)
+    conditions = add("Conditions", NotBefore=stamp(start), NotOnOrAfter=stamp(end))
     audience = _adder(_adder(conditions)("AudienceRestriction"))("Audience")
     audience.text = ELSEWHERE if variant == "unknownaudience" else issuer.audience
     _authentication(add, variant, start)
@@ -114,12 +114,13 @@ def _adder(parent: etree._Element) -> Callable[..., etree._Element]:
     return add
 
 
-def _subject(subject: etree._Element, issuer: Issuer, end: datetime) -> None:
+def subject_of(subject: etree._Element, issuer: Issuer, end: datetime) -> None:
+    """Put a name into a Subject, and the confirmation that the issuer gives."""
     add = _adder(subject)
     add("NameID").text = "conformance-user"
     method = "bearer" if issuer.holder is None else "holder-of-key"
     confirmation = add("SubjectConfirmation", Method=f"urn:oasis:names:tc:SAML:2.0:cm:{method}")
-    data = _adder(confirmation)("SubjectConfirmationData", NotOnOrAfter=_time(end))
+    data = _adder(confirmation)("SubjectConfirmationData", NotOnOrAfter=stamp(end))
     if issuer.holder is not None:
         data.set(f"{{{XSI}}}type", "saml2:KeyInfoConfirmationDataType")
         _key_info(data, issuer.holder)
@@ -128,7 +129,7 @@ def _subject(subject: etree._Element, issuer: Issuer, end: datetime) -> None:
 def _authentication(add: Callable[..., etree._Element], variant: str, start: datetime) -> None:
     if variant == "invalidauthnstatement":
         return
-    statement = add("AuthnStatement", AuthnInstant=_time(start))
+    statement = add("AuthnStatement", AuthnInstant=stamp(start))
     context = _adder(_adder(statement)("AuthnContext"))("AuthnContextClassRef")
     known = "urn:oasis:names:tc:SAML:2.0:ac:classes:X509"
     context.text = "urn:example:no-such-context" if variant == "secondauthncontext" else known
@@ -170,7 +171,7 @@ def _coded(statement: etree._Element, name: str, element: str, value: Code) -> N
     code.set("displayName", value.code)
 
 
-def _sign(assertion: etree._Element, key: SigningKey, certificate: bytes) -> None:
+def sign(assertion: etree._Element, key: SigningKey, certificate: bytes) -> None:
     """Put an enveloped signature behind the Issuer (SAML core 5.4; exclusive C14N, SHA-256)."""
     digest = base64.b64encode(hashlib.sha256(_canonical(assertion)).digest()).decode()
     signature = etree.Element(f"{{{DS}}}Signature", nsmap={"ds": DS})
@@ -207,5 +208,6 @@ def _signature(key: SigningKey, content: bytes) -> bytes:
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
-def _time(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
+    """A moment as SAML writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from cases import Case
 
+SAMPLE = "SAML"
+"""Assertions of others: no transaction, but shown to the target with one."""
 MLLP_PREFIXES = ("HL7v2-", "PCD-")
 MLLP = frozenset({"ITI-8", "ITI-9", "ITI-10", "ITI-21", "ITI-22", "ITI-30", "ITI-31", "ITI-64"})
 REST = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-105",
@@ -36,7 +38,7 @@ ACTIONS = {
 }
 HL7_V3 = {"ITI-44": "pix", "ITI-45": "pix", "ITI-47": "pdq"}
 ENDPOINTS = {
-    "registry": ("ITI-18", "ITI-42", "ITI-51", "ITI-57", "ITI-61", "ITI-62", "ITI-92"),
+    "registry": ("SAML", "ITI-18", "ITI-42", "ITI-51", "ITI-57", "ITI-61", "ITI-62", "ITI-92"),
     "repository": ("ITI-41", "ITI-43", "ITI-86"),
     "responding_gateway": ("ITI-38", "ITI-39", "ITI-55", "ITI-56"),
 }
@@ -160,6 +162,8 @@ class Capabilities:
         """Why the case cannot be run against this target, or None."""
         if case.direction.startswith("response"):
             return "an answer for the consuming side; nothing is sent"
+        if case.transaction == SAMPLE:
+            return None if SAMPLE in self.transactions else f"{SAMPLE} is not offered"
         if case.statuses and set(case.statuses) <= {"valid", "invalid"}:
             return "a fixture for parsers, without an outcome at a server"
         return (None if case.is_check else self._role(case)) or self._option(case)

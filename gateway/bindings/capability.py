@@ -18,8 +18,8 @@ _RESOURCE = re.compile(
 _OPERATION = re.compile(r"(?:/(?P<type>[A-Z][A-Za-z]*)(?:/\{id\})?)?/\$(?P<name>[a-z-]+)")
 _SECURITY_TYPES = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _SECURITY = (
-    "Mutual TLS between enrolled systems (IHE ITI-19) and a SAML assertion as Bearer token "
-    "(IUA, SAML Token option). Replies are signed (RFC 9421)."
+    "Mutual TLS between enrolled systems (IHE ITI-19) and a SAML assertion or a JWT as Bearer token "
+    "(IUA, SAML Token and JWT Token options). Replies are signed (RFC 9421)."
 )
 
 # method and whether the path names one resource → code of FHIR's restful-interaction

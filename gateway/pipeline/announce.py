@@ -35,8 +35,10 @@ async def announce(
         *((node, each, None) for node, each in engine.nodes.subscribed() if _of_persons(each, engine)),
         *(await _subscriptions(engine) if engine.nodes.subscribing() else ()),
     ]
-    domain = engine.services.domain
+    domain, revoked = engine.services.domain, await engine.revocations.current(at)
     for node, subscriber, subscription in subscribed:
+        if revoked.shuts_out(node, at):
+            continue
         seen = _seen(changes, node, subscriber, domain)
         if subscription is not None:
             seen = tuple(each for each in seen if subscription.criteria.meet(each))

@@ -41,14 +41,17 @@ class Revoked:
         until = self.names[kind, name]
         return until is None or at < until
 
+    def shuts_out(self, node: Node, at: datetime) -> bool:
+        """Whether a node or its organisation is revoked."""
+        return bool(self.names) and (
+            self.holds(RevokedKind.NODE, node.name, at)
+            or self.holds(RevokedKind.ORGANISATION, bare(node.organisation), at)
+        )
+
     def check_node(self, node: Node, at: datetime) -> None:
         """NodeRefused where the node or its organisation is revoked."""
-        if not self.names:
-            return
-        if self.holds(RevokedKind.NODE, node.name, at):
-            raise NodeRefused(f"node {node.name} is revoked")
-        if self.holds(RevokedKind.ORGANISATION, bare(node.organisation), at):
-            raise NodeRefused(f"the organisation of node {node.name} is revoked")
+        if self.shuts_out(node, at):
+            raise NodeRefused(f"node {node.name}, or its organisation, is revoked")
 
     def check_principal(self, principal: Principal, at: datetime) -> None:
         """TokenInvalid where the token, its issuer, the person, or whoever it acts for is revoked."""

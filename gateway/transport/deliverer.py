@@ -127,7 +127,7 @@ class Deliverer:
             return await self._failed(row, error.detail)
 
     async def _reply(self, row: Claimed, now: datetime) -> bool:
-        node = self._receiver(row)
+        node = await self._receiver(row, now)
         body = refresh(await self.engine.outbox.open(row), self.engine.signer, now)
         answered, certificate = await self.send(node, row.address, _headers(row), body, read=False)
         if not answered.taken:
@@ -138,7 +138,7 @@ class Deliverer:
 
     async def _notify(self, row: Claimed, now: datetime) -> bool:
         """What is told is what was noted with the change, unless it is to be the state of this moment."""
-        node, (notification, about) = self._receiver(row), self._notice(row)
+        node, (notification, about) = await self._receiver(row, now), self._notice(row)
         payload = await self.engine.outbox.open(row)
         if notification.complete is not None:
             completed = await notification.complete(payload, node, self.engine.services, now)
@@ -175,7 +175,7 @@ class Deliverer:
         await self.engine.committer.commit(work)
         return True
 
-    def _receiver(self, row: Claimed) -> Node:
+    async def _receiver(self, row: Claimed, now: datetime) -> Node:
         """The node as it is enrolled now."""
         node = self.node_named(row.node)
         if node is None or node.blocked:
@@ -183,6 +183,7 @@ class Deliverer:
         listed = node.takes_replies_at if row.about is None else node.takes_notices_at
         if not listed(row.address):
             raise NodeRefused(f"node {row.node} is not enrolled with this address any more")
+        (await self.engine.revocations.current(now)).check_node(node, now)
         return node
 
     async def _failed(

@@ -71,9 +71,10 @@ class IssuerDirectory:
                 source.wanted()
 
     async def run(self) -> None:
-        """Fetches what is due, until it is cancelled; one task for each worker."""
+        """Looks at files and fetches what is due, until it is cancelled; one task for each worker."""
         fetched = [source for _, source in self._sources if isinstance(source, DiscoverySource)]
-        while fetched:
+        while True:
+            self.trusted()
             await asyncio.gather(*(source.fetch() for source in fetched if source.due()))
             await asyncio.sleep(RECHECK_SECONDS)
 

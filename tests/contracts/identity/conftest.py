@@ -96,6 +96,7 @@ def running(
     """A furnished server with further issuers."""
     config = prepare(home, changes)
     for name, data in files.items():
+        (home / name).parent.mkdir(exist_ok=True)
         (home / name).write_bytes(data)
     with config.open("a", encoding="utf-8") as text:
         text.write(issuers)
