@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
@@ -22,10 +23,13 @@ from sqlalchemy import (
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import GatewayError
+from gateway.record.revoked import RevokedKind
 from gateway.stores import tables
 from gateway.stores.database import Database
+from gateway.stores.revocations import Revocation, RevocationStore
 from gateway.stores.work import UnitOfWork
 
+_KIND = RevokedKind.OPERATOR
 _F, _S = tables.operator_factor.c, tables.operator_session.c
 _A, _E, _R = tables.operator_failure.c, tables.operator_event.c, tables.revocation.c
 _NOW = bindparam("now", type_=BigInteger)
@@ -139,6 +143,7 @@ class OperatorStore:
         self._database = database
         self._key = keys.derived(b"operator factors")
         self._new_key = new_key
+        self._revocations = RevocationStore(database, new_key)
         self._environment = environment
 
     async def write(self, work: UnitOfWork) -> None:
@@ -202,6 +207,16 @@ class OperatorStore:
     async def shut_out(self, login: str, now: int) -> bool:
         """Whether an operator is revoked."""
         return bool(await self._database.fetch(_SHUT_OUT, {"login": login, "now": now}))
+
+    def shut(self, work: UnitOfWork, login: str, actor: str, reason: str, at: datetime) -> None:
+        """Notes that an operator is shut out, and that its sessions end."""
+        told = Revocation(kind=_KIND, name=login, at=at, until=None, actor=actor, reason=reason)
+        self._revocations.add(work, told)
+        self.end_all(work, login, int(at.timestamp() * 1_000))
+
+    def lift(self, work: UnitOfWork, login: str, actor: str, at: datetime) -> None:
+        """Notes that an operator may come in again."""
+        self._revocations.lift(work, _KIND, login, actor, at)
 
     def open_session(self, work: UnitOfWork, row: SessionRow) -> None:
         """Notes a new session."""
