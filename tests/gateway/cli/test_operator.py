@@ -204,7 +204,7 @@ def test_who_may_list_reset_and_end(mine: Any) -> None:
 
 
 def test_an_operator_is_shut_out_and_let_in_again(mine: Any) -> None:
-    """SEED-19: open sessions end, the directory's yes is not enough, and nothing is told to the other trail."""
+    """SEED-19: open sessions end, the directory's yes is not enough; the patients' trail is silent."""
     token, audited = mine.login("alice"), len(mine.audit())
     log_in(mine, "bob")
     theirs = mine.login("bob")
