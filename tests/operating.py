@@ -174,6 +174,8 @@ def operating(directory: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     receiver.port = listener.getsockname()[1]
     bastions = [sha256(found.issue(name)).hexdigest() for name in (BASTION, "bastion-2")]
     bastions.append(sha256(found.issue("bastion-of-prod", "prod")).hexdigest())
+    # A partner system that is listed by mistake is no bastion all the same.
+    bastions.append(sha256(certificate(found.home, "hospital")).hexdigest())
     lines = {
         "# bastions = []": f"bastions = {json.dumps(bastions)}",
         '# syslog = ""': f'syslog = "tls://localhost:{receiver.port}"',
@@ -184,7 +186,7 @@ def operating(directory: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
         text = text.replace(old, new)
     config.write_text(text)
     found.settings = load_settings(config)
-    threading.Thread(target=receiver.serve, args=(listener, _receiving(found.home)), daemon=True).start()
+    threading.Thread(target=receiver.serve, args=(listener, receiving(found.home)), daemon=True).start()
     try:
         with serving(config, workers=2):
             yield found
@@ -192,7 +194,7 @@ def operating(directory: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
         listener.close()
 
 
-def _receiving(home: Path) -> ssl.SSLContext:
+def receiving(home: Path) -> ssl.SSLContext:
     server = home / "pki/server.pem"
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(home / "pki/trust.pem"))
     context.verify_mode = ssl.CERT_REQUIRED

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.operator import administering
 from gateway.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from gateway.cli.staffing import Staff
+    from gateway.config import Settings
+    from gateway.identity.operators import Operator
 
 app = typer.Typer(no_args_is_help=True)
 _DEFAULT = Path("passerelle.toml")
@@ -31,13 +35,15 @@ def import_(
     """Put entries into the directory; those that are there are replaced by what the file says."""
     from gateway.cli.staffing import opened, read_entries  # noqa: PLC0415
 
-    entries = read_entries(file)
+    entries, settings = read_entries(file), load_settings(config)
 
-    async def put() -> int:
-        async with opened(load_settings(config)) as staff:
+    async def put(actor: str) -> int:
+        async with opened(settings, actor) as staff:
             return await staff.put(entries, reason)
 
-    print(f"{asyncio.run(put())} entries are in the directory as {file} has them")
+    with _managing(settings, f"directory import {file.name}") as operator:
+        number = asyncio.run(put(operator.id))
+    print(f"{number} entries are in the directory as {file} has them")
 
 
 @app.command()
@@ -83,9 +89,21 @@ def activate(uid: Uid, config: ConfigFile = _DEFAULT, reason: Reason = "let in a
 def _block(uid: str, reason: str, config: Path, *, blocked: bool) -> None:
     from gateway.cli.staffing import opened  # noqa: PLC0415
 
-    async def done() -> bool:
-        async with opened(load_settings(config)) as staff:
+    settings = load_settings(config)
+
+    async def done(actor: str) -> bool:
+        async with opened(settings, actor) as staff:
             return await staff.block(uid, reason, blocked=blocked)
 
+    act = "deactivate" if blocked else "activate"
+    with _managing(settings, f"directory {act} {uid}") as operator:
+        changed = asyncio.run(done(operator.id))
     word = "deactivated" if blocked else "active"
-    print(f"{uid} is {word}" if asyncio.run(done()) else f"{uid} was {word} already")
+    print(f"{uid} is {word}" if changed else f"{uid} was {word} already")
+
+
+def _managing(settings: Settings, act: str) -> AbstractContextManager[Operator]:
+    from gateway.stores.marker import ready  # noqa: PLC0415
+
+    ready(settings.database.url, settings.environment)
+    return administering(settings, {"directory-manager", "security-officer"}, act)

@@ -138,8 +138,10 @@ def reindex(
     from gateway.cli.operator import administering  # noqa: PLC0415
     from gateway.cli.reindexing import reindexed  # noqa: PLC0415
     from gateway.cli.settings import load_settings  # noqa: PLC0415
+    from gateway.stores.marker import ready  # noqa: PLC0415
 
     settings = load_settings(config)
+    ready(settings.database.url, settings.environment)
     with administering(settings, "identity-manager", "identity reindex"):
         told = asyncio.run(reindexed(settings, everything=everything))
     left = f", {told.outdated} changed meanwhile: run it again" if told.outdated else ""

@@ -59,15 +59,13 @@ def init(
     from gateway.cli.init import create  # noqa: PLC0415
     from gateway.cli.settings import environment_of, load_settings  # noqa: PLC0415
     from gateway.cli.staffing import furnish  # noqa: PLC0415
-    from gateway.stores.marker import mark  # noqa: PLC0415
-    from gateway.stores.migrate import upgrade  # noqa: PLC0415
+    from gateway.stores.marker import ready  # noqa: PLC0415
 
     create(folder, environment_of(environment))
     print(f"configuration written to {folder / 'passerelle.toml'}")
     if environment == "integration":
         settings = load_settings(folder / "passerelle.toml")
-        upgrade(settings.database.url)
-        mark(settings.database.url, environment)
+        ready(settings.database.url, environment)
         furnish(settings)
         print(f"start it with: passerelle serve --config {folder / 'passerelle.toml'}")
     else:
@@ -84,12 +82,10 @@ def serve(
     from gateway.cli.serve import serve as run  # noqa: PLC0415
     from gateway.cli.settings import checked_settings  # noqa: PLC0415
     from gateway.cli.staffing import furnish  # noqa: PLC0415
-    from gateway.stores.marker import mark  # noqa: PLC0415
-    from gateway.stores.migrate import upgrade  # noqa: PLC0415
+    from gateway.stores.marker import ready  # noqa: PLC0415
 
     settings = checked_settings(config)
-    upgrade(settings.database.url)
-    mark(settings.database.url, settings.environment)
+    ready(settings.database.url, settings.environment)
     furnish(settings)
     raise typer.Exit(run(settings, workers or settings.server.workers, announce))
 

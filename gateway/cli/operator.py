@@ -243,6 +243,28 @@ def end(login: LoginName, config: ConfigFile = _DEFAULT) -> None:
 
 
 @app.command()
+def revoke(
+    login: LoginName,
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+    config: ConfigFile = _DEFAULT,
+) -> None:
+    """Shut an operator out at once, whatever the directory says."""
+    settings = load_settings(config)
+    with administering(settings, "security-officer", f"operator revoke {login}") as operator:
+        _at_desk(settings, lambda desk, _: desk.revoke(login, reason, operator))
+    print(f"{login} is shut out")
+
+
+@app.command()
+def lift(login: LoginName, config: ConfigFile = _DEFAULT) -> None:
+    """Let an operator in again."""
+    settings = load_settings(config)
+    with administering(settings, "security-officer", f"operator lift {login}") as operator:
+        _at_desk(settings, lambda desk, _: desk.lift(login, operator))
+    print(f"{login} is let in again")
+
+
+@app.command()
 def trail(config: ConfigFile = _DEFAULT) -> None:
     """Print the operators' trail, oldest first."""
     settings = load_settings(config)

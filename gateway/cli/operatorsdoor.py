@@ -139,18 +139,22 @@ class OperatorsDoor:
 
     def _admit(self, peer: Peer) -> None:
         """Raise NodeRefused unless the peer is a bastion with a certificate of this environment."""
-        fingerprint = sha256(peer.certificate).hexdigest()
-        reason = peer.refusal
-        if reason is None and fingerprint not in self._bastions:
-            node = next((each.name for each in self._nodes.nodes() if fingerprint in each.fingerprints), "")
-            reason = (
-                f"node {node} is no bastion" if node else f"certificate {fingerprint[:16]} is no bastion's"
-            )
-        elif reason is None and not _of(peer.certificate, self._environment):
-            reason = "the certificate of the bastion is of another environment"
+        reason = peer.refusal or self._refusal(peer.certificate)
         if reason is not None:
             self._knocks.abuse(peer, reason)
             raise NodeRefused("only a bastion of this environment is served here")
+
+    def _refusal(self, certificate: bytes) -> str | None:
+        """Why a certificate is no bastion's. A partner system's never is, whatever the settings say."""
+        fingerprint = sha256(certificate).hexdigest()
+        node = next((each.name for each in self._nodes.nodes() if fingerprint in each.fingerprints), None)
+        if node is not None:
+            return f"node {node} is no bastion"
+        if fingerprint not in self._bastions:
+            return f"certificate {fingerprint[:16]} is no bastion's"
+        if not _of(certificate, self._environment):
+            return "the certificate of the bastion is of another environment"
+        return None
 
 
 def _of(der: bytes, environment: str) -> bool:

@@ -8,22 +8,22 @@ import socket
 from gateway.cli.compose import Gateway
 from gateway.cli.operatordesk import desk_of, operator_store
 from gateway.cli.operatorsdoor import Knocks, OperatorsDoor
-from gateway.cli.operatortrail import TrailForwarder
+from gateway.cli.operatortrail import TrailKeeper
 from gateway.identity.operators import OperatorDesk
 from gateway.transport.https import HttpServer
 from gateway.transport.tls import ServerTls
 
 
 class OperatorSide:
-    """Nothing of it exists where no operators are configured, but the trail of commands still leaves."""
+    """Without operators there is no listener, but the trail of commands is kept all the same."""
 
     def __init__(
         self, gateway: Gateway, tls: ServerTls, listener: socket.socket | None, *, first: bool
     ) -> None:
         self._gateway = gateway
         self._store = operator_store(gateway.settings, gateway.database)
-        self._forwards = first and bool(gateway.settings.operators.syslog)
-        self._forwarding: asyncio.Task[None] | None = None
+        self._first = first
+        self._keeping: asyncio.Task[None] | None = None
         desk = desk_of(gateway.settings, self._store, gateway.engine.clock)
         self._knocks = Knocks(desk, gateway.engine.log)
         self.servers: tuple[HttpServer, ...] = ()
@@ -31,16 +31,16 @@ class OperatorSide:
             self.servers = (self._server(tls, listener, desk),)
 
     def start(self) -> None:
-        """Begins to forward the trail; the listener is started with the others."""
-        if self._forwards:
-            self._forwarding = asyncio.create_task(TrailForwarder(self._gateway, self._store).run())
+        """Begins to keep the trail; the listener is started with the others."""
+        if self._first:
+            self._keeping = asyncio.create_task(TrailKeeper(self._gateway, self._store).run())
 
     async def finish(self) -> None:
-        """Waits for lines being written, then stops forwarding; what is left leaves after the next start."""
+        """Waits for lines being written, then stops; what has yet to leave does so after the next start."""
         await self._knocks.finish()
-        if self._forwarding is not None:
-            self._forwarding.cancel()
-            await asyncio.gather(self._forwarding, return_exceptions=True)
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
 
     def _server(self, tls: ServerTls, listener: socket.socket, desk: OperatorDesk) -> HttpServer:
         settings = self._gateway.settings

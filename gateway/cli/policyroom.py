@@ -17,7 +17,7 @@ from gateway.policy.changes import PolicyChanges
 from gateway.policy.manifest import Manifest
 from gateway.policy.matrix import load_policy
 from gateway.policy.model import Policy
-from gateway.stores.migrate import upgrade
+from gateway.stores import marker
 from gateway.stores.work import UnitOfWork
 
 Change = Callable[[PolicyChanges, UnitOfWork, str], Awaitable[Manifest]]
@@ -84,5 +84,5 @@ async def opened(settings: Settings) -> AsyncIterator[PolicyRoom]:
 
 def ready(settings: Settings) -> Settings:
     """The settings of an installation whose database is of the newest form."""
-    upgrade(settings.database.url)
+    marker.ready(settings.database.url, settings.environment)
     return settings

@@ -5,12 +5,10 @@ from __future__ import annotations
 from gateway.cli.compose import compose
 from gateway.config import Settings
 from gateway.mpi.reindexing import Reindexed, reindex
-from gateway.stores.migrate import upgrade
 
 
 async def reindexed(settings: Settings, *, everything: bool) -> Reindexed:
     """What became of the identities."""
-    upgrade(settings.database.url)
     gateway = compose(settings)
     try:
         return await reindex(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +22,7 @@ from gateway.errors import Malformed, SettingsInvalid
 from gateway.pipeline.telling import tell_alone
 from gateway.record.directory import Add, Declined, Entry, Unit
 from gateway.stores.directory import Trail
-from gateway.stores.migrate import upgrade
+from gateway.stores.marker import ready
 from gateway.stores.work import UnitOfWork
 
 _AT_ONCE = 500
@@ -34,6 +33,8 @@ class Staff:
     """The directory of an installation, opened by an operator."""
 
     gateway: Gateway
+    actor: str = ""
+    """Who changes it; the installation itself where nobody does."""
 
     @property
     def directory(self) -> ProviderDirectory:
@@ -82,7 +83,7 @@ class Staff:
 
     def _desk(self, reason: str) -> Desk:
         trail = Trail(
-            actor=f"operator {getpass.getuser()}",
+            actor=f"operator {self.actor}" if self.actor else "installation",
             at=utc_now(),
             trace_id=secrets.token_hex(16),
             reason=reason,
@@ -107,12 +108,12 @@ class Staff:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Staff]:
-    """The directory of an installation, whether a server runs on it or not."""
-    await asyncio.to_thread(upgrade, settings.database.url)
+async def opened(settings: Settings, actor: str = "") -> AsyncIterator[Staff]:
+    """The directory of an installation for an operator, whether a server runs on it or not."""
+    await asyncio.to_thread(ready, settings.database.url, settings.environment)
     gateway = compose(settings)
     try:
-        yield Staff(gateway)
+        yield Staff(gateway, actor)
     finally:
         await gateway.close()
 

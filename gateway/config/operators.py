@@ -63,6 +63,7 @@ class Operators:
     bastions: tuple[Fingerprint, ...] = ()
     health_port: Port = 8445
     syslog: Optional = ""
+    trail_days: Count = 366
     answer_seconds: Count = 5
     refusal_seconds: Seconds = 1.0
     failures_per_hour: Count = 10

@@ -23,6 +23,7 @@ class RevokedKind(Enum):
     ISSUER = "issuer"
     TOKEN = "token"  # noqa: S105 - a kind
     PATIENT = "patient"
+    OPERATOR = "operator"
 
 
 Named = tuple[RevokedKind, str]

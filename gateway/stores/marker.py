@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from asyncpg import PostgresError
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import SettingsInvalid
 from gateway.stores import tables
 from gateway.stores.database import Database, open_database
+from gateway.stores.migrate import upgrade
 from gateway.stores.work import UnitOfWork
 
 NAME = "environment"
@@ -17,9 +19,26 @@ _MARK = text("INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT 
 _MARKED = select(tables.meta.c.value).where(tables.meta.c.name == NAME)
 
 
-def mark(url: str, environment: str) -> None:
-    """Marks a migrated database as of this environment; SettingsInvalid when it is another's."""
+def ready(url: str, environment: str) -> None:
+    """Brings a database to the newest revision and marks it, unless it is of another environment.
+
+    SettingsInvalid leaves another's database as it was. Not to be called inside an event loop.
+    """
+    asyncio.run(_checked(url, environment))
+    upgrade(url)
     asyncio.run(_mark(url, environment))
+
+
+async def _checked(url: str, environment: str) -> None:
+    """Nothing is said of a database that is not there yet."""
+    database = open_database(url)
+    try:
+        rows = await database.fetch(_MARKED)
+    except (DBAPIError, PostgresError, OSError):
+        return
+    finally:
+        await database.close()
+    _compare([row.value for row in rows], environment)
 
 
 async def _mark(url: str, environment: str) -> None:
@@ -39,5 +58,9 @@ async def check_environment(database: Database, environment: str) -> None:
         rows = await database.fetch(_MARKED)
     except DBAPIError as error:
         raise SettingsInvalid("the database is not ready; run passerelle init or serve first") from error
-    if rows and rows[0].value != environment:
-        raise SettingsInvalid(f"the database is of {rows[0].value}, but this is {environment}")
+    _compare([row.value for row in rows], environment)
+
+
+def _compare(marked: list[str], environment: str) -> None:
+    if marked and marked[0] != environment:
+        raise SettingsInvalid(f"the database is of {marked[0]}, but this is {environment}")

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import BigInteger, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import GatewayError
+from gateway.record.revoked import RevokedKind
 from gateway.stores import tables
 from gateway.stores.database import Database
+from gateway.stores.revocations import Revocation, RevocationStore
 from gateway.stores.work import UnitOfWork
 
+_KIND = RevokedKind.OPERATOR
 _F, _S = tables.operator_factor.c, tables.operator_session.c
 _A, _E, _R = tables.operator_failure.c, tables.operator_event.c, tables.revocation.c
 _NOW = bindparam("now", type_=BigInteger)
@@ -34,21 +51,25 @@ _USE_STEP = (
     )
     .values(last_step=bindparam("b_step"))
 )
-_REVOKED = exists().where(
-    _R.kind == "operator",
-    _R.name == _S.login,
-    _R.lifted_at.is_(None),
-    or_(_R.until.is_(None), _R.until > _NOW),
-)
+
+
+def _in_force(login: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+    """A revocation of an operator, by login alone or with its directory, that holds now."""
+    name = func.lower(_R.name)
+    return (
+        _R.kind == "operator",
+        or_(name == login, name == literal("ldap:").concat(login)),
+        _R.at <= _NOW,
+        _R.lifted_at.is_(None),
+        or_(_R.until.is_(None), _R.until > _NOW),
+    )
+
+
+_REVOKED = exists().where(*_in_force(_S.login))
 _SESSION = select(tables.operator_session).where(
     _S.digest == bindparam("digest"), _S.ended_at.is_(None), _S.expires_at > _NOW, ~_REVOKED
 )
-_SHUT_OUT = select(_R.key).where(
-    _R.kind == "operator",
-    _R.name == bindparam("login"),
-    _R.lifted_at.is_(None),
-    or_(_R.until.is_(None), _R.until > _NOW),
-)
+_SHUT_OUT = select(_R.key).where(*_in_force(bindparam("login", type_=String)))
 _SESSIONS = (
     select(tables.operator_session)
     .where(
@@ -82,6 +103,9 @@ _COUNT = select(
 _ADD_EVENT = insert(tables.operator_event)
 _UNSENT = select(_E.key, _E.line).where(_E.sent_at.is_(None)).order_by(_E.key)
 _LINES = select(_E.line).order_by(_E.key)
+_OLD_EVENTS = delete(tables.operator_event).where(_E.at < bindparam("b_at"))
+_OLD_SENT = _OLD_EVENTS.where(_E.sent_at.is_not(None))
+_OLD_SESSIONS = delete(tables.operator_session).where(_S.expires_at < bindparam("b_at"))
 _SENT = update(tables.operator_event).where(_E.key == bindparam("b_key")).values(sent_at=bindparam("b_at"))
 
 
@@ -119,6 +143,7 @@ class OperatorStore:
         self._database = database
         self._key = keys.derived(b"operator factors")
         self._new_key = new_key
+        self._revocations = RevocationStore(database, new_key)
         self._environment = environment
 
     async def write(self, work: UnitOfWork) -> None:
@@ -183,6 +208,16 @@ class OperatorStore:
         """Whether an operator is revoked."""
         return bool(await self._database.fetch(_SHUT_OUT, {"login": login, "now": now}))
 
+    def shut(self, work: UnitOfWork, login: str, actor: str, reason: str, at: datetime) -> None:
+        """Notes that an operator is shut out, and that its sessions end."""
+        told = Revocation(kind=_KIND, name=login, at=at, until=None, actor=actor, reason=reason)
+        self._revocations.add(work, told)
+        self.end_all(work, login, int(at.timestamp() * 1_000))
+
+    def lift(self, work: UnitOfWork, login: str, actor: str, at: datetime) -> None:
+        """Notes that an operator may come in again."""
+        self._revocations.lift(work, _KIND, login, actor, at)
+
     def open_session(self, work: UnitOfWork, row: SessionRow) -> None:
         """Notes a new session."""
         work.write(_ADD_SESSION, {name: getattr(row, name) for name in SessionRow.__dataclass_fields__})
@@ -235,6 +270,11 @@ class OperatorStore:
     def sent(self, work: UnitOfWork, keys: Sequence[int], at: int) -> None:
         """Notes that the receiver has these lines."""
         work.write(_SENT, *({"b_key": key, "b_at": at} for key in keys))
+
+    def forget(self, work: UnitOfWork, before: int, *, only_sent: bool) -> None:
+        """Notes that sessions and lines from before an instant are forgotten; or of lines what was sent."""
+        work.write(_OLD_SENT if only_sent else _OLD_EVENTS, {"b_at": before})
+        work.write(_OLD_SESSIONS, {"b_at": before})
 
     async def lines(self) -> list[str]:
         """The trail, oldest first."""

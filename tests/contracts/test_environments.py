@@ -27,8 +27,7 @@ from gateway.crypto import pki
 from gateway.crypto.keys import Signer
 from gateway.errors import SettingsInvalid
 from gateway.record.people import Code
-from gateway.stores.marker import mark
-from gateway.stores.migrate import upgrade
+from gateway.stores.marker import ready
 
 SECONDS = 60
 
@@ -74,8 +73,7 @@ def passerelle(*words: str) -> subprocess.CompletedProcess[str]:
 def with_database(settings: Settings, of: str) -> None:
     path = Path(settings.database.url.removeprefix("sqlite:///"))
     path.unlink(missing_ok=True)
-    upgrade(settings.database.url)
-    mark(settings.database.url, of)
+    ready(settings.database.url, of)
 
 
 def test_seed_74_prod_does_not_start_on_a_database_of_preprod(prod: Path) -> None:
@@ -96,7 +94,7 @@ def test_seed_74_no_command_administers_a_database_of_another_environment(operat
         assert "the database is of prod, but this is integration" in found.stderr
     finally:
         operating.execute("UPDATE meta SET value = 'integration' WHERE name = 'environment'")
-    mark(path, "integration")
+    ready(path, "integration")
 
 
 def test_prod_without_a_directory_is_administered_by_nobody(prod: Path) -> None:
@@ -168,11 +166,9 @@ def asked(operating: Any, name: str, token: bytes) -> int:
 def test_seed_74_a_token_for_the_audience_of_another_environment_is_refused(operating: Any) -> None:
     ours = operating.settings.assertions
     told = replace(operating.settings, assertions=replace(ours, audience=("https://prod.example",)))
-    assert asked(operating, "hospital", Acting.at(told, "hospital", "physician").assertion()) == 401
-    assert (
-        asked(operating, "hospital", Acting.at(operating.settings, "hospital", "physician").assertion())
-        == 200
-    )
+    for settings, status in ((told, 401), (operating.settings, 200)):
+        token = Acting.at(settings, "hospital", "physician").assertion()
+        assert asked(operating, "hospital", token) == status
 
 
 def test_seed_74_a_partner_system_of_prod_is_refused(operating: Any) -> None:

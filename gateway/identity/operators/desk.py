@@ -222,6 +222,22 @@ class OperatorDesk:
         self._note(work, "end", good=True, operator=by, target=login)
         await self._store.write(work)
 
+    async def revoke(self, login: str, reason: str, by: Operator) -> None:
+        """Shuts an operator out until that is lifted; open sessions end."""
+        work, name = UnitOfWork(), login.lower()
+        self._store.shut(work, name, by.id, reason, self._clock())
+        self._note(work, "revoke", good=True, operator=by, target=name, reason=reason)
+        await self._store.write(work)
+
+    async def lift(self, login: str, by: Operator) -> None:
+        """Lets an operator in again; OperatorRefused when there is nothing to lift."""
+        work, name = UnitOfWork(), login.lower()
+        if not await self._store.shut_out(name, self._now()):
+            raise OperatorRefused("this operator is not shut out", reason="nothing to lift")
+        self._store.lift(work, name, by.id, self._clock())
+        self._note(work, "lift", good=True, operator=by, target=name)
+        await self._store.write(work)
+
     async def reset(self, login: str, by: Operator) -> None:
         """Takes the second factor of an operator away and ends its sessions; it has to enrol again."""
         work, name = UnitOfWork(), login.lower()

@@ -203,6 +203,42 @@ def test_who_may_list_reset_and_end(mine: Any) -> None:
     del mine.secrets["heidi"]
 
 
+def test_an_operator_is_shut_out_and_let_in_again(mine: Any) -> None:
+    """SEED-19: open sessions end, the directory's yes is not enough; the patients' trail is silent."""
+    token, audited = mine.login("alice"), len(mine.audit())
+    log_in(mine, "bob")
+    theirs = mine.login("bob")
+    log_in(mine, "alice")
+    assert passerelle(mine.config, "operator", "revoke", "Bob", "--reason", "left").exit_code == 0
+    assert mine.ask("GET", "/operators/me", token=theirs)[0] == 401
+    assert mine.ask("GET", "/operators/me", token=token)[0] == 200
+    assert isinstance(
+        passerelle(mine.config, "revoke", "lift", "operator", "bob", "--reason", "x").exception,
+        SettingsInvalid,
+    )
+    assert mine.ask("POST", "/operators/login", mine.credentials("bob"))[0] == 401
+    assert passerelle(mine.config, "operator", "lift", "bob").exit_code == 0
+    assert isinstance(passerelle(mine.config, "operator", "lift", "bob").exception, OperatorRefused)
+    assert mine.login("bob")
+    assert len(mine.audit()) == audited
+
+
+def test_whoever_is_shut_out_is_so_by_a_security_officer(mine: Any) -> None:
+    log_in(mine, "heidi")
+    told = ("revoke", "node", "tester", "--reason", "lost")
+    assert isinstance(passerelle(mine.config, *told).exception, OperatorRefused)
+    assert isinstance(
+        passerelle(mine.config, "directory", "deactivate", "dr.weber", "--reason", "x").exception,
+        OperatorRefused,
+    )
+    log_in(mine, "alice")
+    assert passerelle(mine.config, *told).exit_code == 0
+    assert passerelle(mine.config, "revoke", "lift", "node", "tester", "--reason", "found").exit_code == 0
+    assert "by ldap:alice: lost" in passerelle(mine.config, "revoke", "list", "--all").stdout
+    assert passerelle(mine.config, "revoke", "patient", "SECRET-1", "--reason", "x").exit_code == 0
+    assert "SECRET-1" not in repr(mine.trail())
+
+
 def test_an_auditor_reads_trails_and_changes_nothing(mine: Any) -> None:
     """SEED-37: nor does an administrator read the audit."""
     log_in(mine, "erin")
