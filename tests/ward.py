@@ -321,6 +321,7 @@ def required(settings: Settings, folder: Path, record: Path, content: Path, **ru
     return replace(
         settings,
         policy=replace(settings.policy, directory=policy),
+        directories=replace(settings.directories, professionals="assumed"),
         database=replace(settings.database, url=f"sqlite:///{database}"),
         content=replace(settings.content, directory=folder / "content"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
 from gateway.declare.actions import Action
@@ -20,9 +21,13 @@ DOES: Mapping[Action, str] = MappingProxyType(
         Action.RIGHTS_READ: "read what patients decided",
         Action.RIGHTS_CHANGE: "change what patients decided",
         Action.MANDATE_GIVE: "appoint representatives",
+        Action.PRESENCE_REDEEM: "show by a code that the patient is present",
+        Action.EMERGENCY_REVIEW: "judge emergency accesses",
         Action.PATIENT_FEED: "tell identities of patients",
         Action.PATIENT_QUERY: "search patients",
         Action.PATIENT_LINK: "decide who is whom",
+        Action.DIRECTORY_READ: "look professionals up",
+        Action.DIRECTORY_WRITE: "change the directory of professionals",
         Action.AUDIT_RECORD: "send audit records",
         Action.AUDIT_READ: "read audit records",
         Action.METADATA_READ: "read what the server can do",
@@ -46,6 +51,23 @@ _ABILITIES: Mapping[str, str] = MappingProxyType(
         "own_record": "act in the own record",
     }
 )
+_MEASURES: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("emergency", "length"): "an emergency is open for",
+        ("emergency", "review"): "an emergency is to be reviewed within",
+        ("emergency", "most"): "patients that one person may reach in emergencies:",
+        ("emergency", "within"): "emergencies of one person are counted over",
+        ("presence", "length"): "a presence code can be used for",
+        ("presence", "most"): "presence codes that a patient may have:",
+        ("presence", "wrong_of_person"): "wrong presence codes taken of one person:",
+        ("presence", "wrong_for_patient"): "wrong presence codes taken for one patient:",
+        ("presence", "within"): "wrong presence codes are counted over",
+        ("visits", "counted"): "visits give a relation:",
+        ("visits", "after"): "a relation from a visit lasts after the discharge for",
+        ("visits", "untold"): "a relation from a visit without discharge lasts for",
+    }
+)
+"""Where in a policy a measure stands, and how it is told."""
 Classes = frozenset[str] | None
 
 
@@ -154,6 +176,17 @@ def _settings(before: Policy, after: Policy) -> Iterator[str]:
         was, now = before.days_of_relation(role), after.days_of_relation(role)
         if was != now:
             yield f"a care relation of {role} lasts {now} days, before {was}"
+    for (table, name), text in _MEASURES.items():
+        old, new = (_measure(getattr(getattr(each, table), name)) for each in (before, after))
+        if old != new:
+            yield f"{text} {new}, before {old}"
+
+
+def _measure(value: timedelta | int) -> str:
+    if isinstance(value, timedelta):
+        days = value / timedelta(days=1)
+        return f"{days:g} days" if days >= 1 else f"{value / timedelta(minutes=1):g} minutes"
+    return str(value) if type(value) is int else "yes" if value else "no"
 
 
 def _listed(names: frozenset[str] | None) -> str:

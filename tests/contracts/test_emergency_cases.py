@@ -34,11 +34,12 @@ RANKS = {"N": "a letter", "R": "a letter in confidence", "V": "a letter for nobo
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     home = tmp_path_factory.mktemp("emergency") / "home"
-    config = prepare(home, {**CHANGES, "policy.directory": '"policy"'})
+    rules = {"policy.directory": '"policy"', "directories.professionals": '"assumed"'}
+    config = prepare(home, {**CHANGES, **rules})
     shutil.copytree(shipped("policy"), home / "policy")
     assert {each.name for each in (home / "policy").iterdir()} == set(FILES)
-    rules = home / "policy/settings.toml"
-    rules.write_text(rules.read_text().replace('relation = "assumed"', 'relation = "required"'))
+    path = home / "policy/settings.toml"
+    path.write_text(path.read_text().replace('relation = "assumed"', 'relation = "required"'))
     found = Place(config, ENTRY)
     with serving(found.config, workers=2):
         yield found

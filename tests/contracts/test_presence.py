@@ -185,12 +185,12 @@ def test_who_may_ask_for_a_code(ward: Ward) -> None:
     def asked(who: Person, **also: Any) -> int:
         return ward.ask(ward.ask_code(KNOWN, who, **also))[0]
 
-    son = Person("son", "representative")
+    son = Person(ward.identifier(OTHER), "representative")
     of_patient = {"on_behalf_of": ward.identifier(KNOWN)}
     assert asked(PATIENT) == 200
     assert asked(WEBER) == 403
     assert asked(son, **of_patient) == 403
-    mandate = {"kind": Kind.MANDATE, "subject": "son", "given_by": "patient"}
+    mandate = {"kind": Kind.MANDATE, "subject": son.subject, "given_by": "patient"}
     ward.decide(KNOWN, Directive(**mandate))
     assert asked(son, **of_patient) == 403, "a mandate for everything leaves out what the patient decides"
     ward.decide(KNOWN, Directive(**mandate, actions=frozenset({"rights:change"})))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from gateway.declare.actions import Action
 from gateway.errors import SettingsInvalid
 from gateway.policy.matrix import FILES, compile_policy
 from gateway.policy.model import Policy
+from gateway.policy.words import DOES, changes_between
 from gateway.record.measures import EmergencyRules, PresenceRules, VisitRules
 
+HOUR = timedelta(hours=1)
 FOLDER = Path(__file__).parents[3] / "config" / "policy"
 SHIPPED = {name: (FOLDER / name).read_bytes() for name in FILES}
 
@@ -47,6 +51,26 @@ def test_measures_are_read() -> None:
     assert changed("review_days = 7", "review_days = 1").emergency.review == timedelta(days=1)
     assert changed("open_codes = 3", "open_codes = 1").presence.most == 1
     assert changed("within_minutes = 60", "within_minutes = 5").presence.within == timedelta(minutes=5)
+
+
+def test_every_action_and_every_changed_measure_has_words(policy: Policy) -> None:
+    assert set(DOES) == set(Action)
+    rules = (policy.emergency, policy.presence, policy.visits)
+    known = sum(len(fields(each)) for each in rules)
+    other = replace(
+        policy,
+        emergency=EmergencyRules(length=HOUR, review=HOUR, most=9, within=HOUR),
+        presence=PresenceRules(
+            length=HOUR / 2, most=9, wrong_of_person=9, wrong_for_patient=9, within=2 * HOUR
+        ),
+        visits=VisitRules(counted=True, after=HOUR, untold=HOUR),
+    )
+    told = changes_between(policy, other)
+    assert len(told) == known
+    assert "patients that one person may reach in emergencies: 9, before 5" in told
+    assert "a presence code can be used for 30 minutes, before 1 days" in told
+    assert "visits give a relation: yes, before no" in told
+    assert changes_between(policy, policy) == []
 
 
 @pytest.mark.parametrize(
