@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import identity
 import large
+import rights
 from load import Load, Measured
 from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
@@ -28,7 +29,9 @@ DOCUMENTS_STORED = 40
 def arguments() -> argparse.Namespace:
     """The options of design: what, how many, how long."""
     parser = argparse.ArgumentParser(prog="passerelle bench run", description=__doc__)
-    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity")
+    parser.add_argument(
+        "--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity, rights"
+    )
     parser.add_argument("--entries", type=int, default=10_000, help="document entries in the registry")
     parser.add_argument("--workers", type=int, default=1, help="server processes")
     parser.add_argument("--clients", type=int, default=8, help="connections, in processes of their own")
@@ -37,6 +40,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=1024, help="MiB of the document of --only large")
     parser.add_argument("--identities", type=int, default=100_000, help="in the index of patients")
     parser.add_argument("--queries", type=int, default=500, help="of each kind, for --only identity")
+    parser.add_argument("--patients", type=int, default=700_000, help="for --only rights")
+    parser.add_argument("--directives", type=int, default=1_000_000, help="of consent, for --only rights")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
@@ -56,6 +61,9 @@ def main() -> int:
         upgrade(settings.database.url)
         if options.only == "identity":
             identity.run(settings, options)
+            return 0
+        if options.only == "rights":
+            rights.run(settings, options)
             return 0
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)

@@ -74,8 +74,8 @@ from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.spool import Spools
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
-from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.tokens import TokenStore
+from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.tokens.service import TokenService
 

@@ -15,6 +15,7 @@ from gateway.cli.calls import ConfigFile
 if TYPE_CHECKING:
     from gateway.cli.policyroom import Change, PolicyRoom
     from gateway.config import OperatorRole
+    from gateway.policy.explain import Explanation
     from gateway.policy.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True)
@@ -75,6 +76,22 @@ def diff(
 
 
 @app.command()
+def simulate(
+    after: Annotated[str, typer.Argument(help="A folder, number or name.")],
+    before: Annotated[str, typer.Option(help="What it would replace; default what is in force.")] = "current",
+    config: ConfigFile = _DEFAULT,
+) -> None:
+    """Count the documents that a policy would show or hide, by role; none of them is shown."""
+    from gateway.cli.operator import acting_operator  # noqa: PLC0415
+    from gateway.cli.policyscreen import show_effects  # noqa: PLC0415
+    from gateway.cli.settings import load_settings  # noqa: PLC0415
+
+    act = f"policy simulate {after}"
+    acting_operator(load_settings(config), None, {"policy-editor", "policy-approver"}, act=act)
+    show_effects(*_in_room(config, lambda room: room.simulated(before, after)))
+
+
+@app.command()
 def propose(
     folder: Annotated[Path, typer.Argument(help="The three files of the new policy.")],
     reason: Reason,
@@ -123,6 +140,55 @@ def history(config: ConfigFile = _DEFAULT) -> None:
     from gateway.cli.policyscreen import show_history  # noqa: PLC0415
 
     raise typer.Exit(0 if show_history(_in_room(config, lambda room: room.archive.history())) else 1)
+
+
+@app.command()
+def explain(
+    who: Annotated[str, typer.Option(help="Identifier of the person.")] = "",
+    role: Annotated[str, typer.Option(help="Role, by its name in the matrix.")] = "",
+    action: Annotated[str, typer.Option(help="As in the matrix, such as document:read.")] = "document:read",
+    patient: Annotated[str, typer.Option(help="id^^^&OID&ISO, or an id of the affinity domain.")] = "",
+    organisation: Annotated[str, typer.Option(help="OID of the organisation the person acts for.")] = "",
+    purpose: Annotated[str, typer.Option(help="Purpose of use, by its name.")] = "TREAT",
+    document: Annotated[list[str] | None, typer.Option(help="uniqueId of a document; repeat.")] = None,
+    document_class: Annotated[
+        list[str] | None, typer.Option("--class", help="Class code of a document to be published; repeat.")
+    ] = None,
+    at: Annotated[datetime | None, typer.Option(help="At this time in the past (UTC); default now.")] = None,
+    trace: Annotated[str, typer.Option(help="A decision that was made; nothing else is asked then.")] = "",
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Claim an emergency, with a reason.")
+    ] = False,
+    config: ConfigFile = _DEFAULT,
+) -> None:
+    """Explain one decision: every rule, and which entry of which file or which consent settled it."""
+    from gateway.cli.explaining import Wanted, explained, explained_of, instant  # noqa: PLC0415
+    from gateway.cli.operator import acting_operator  # noqa: PLC0415
+    from gateway.cli.policyscreen import show_explained  # noqa: PLC0415
+    from gateway.cli.settings import load_settings  # noqa: PLC0415
+
+    act = f"policy explain {trace}".strip()
+    operator = acting_operator(load_settings(config), None, {"auditor", "security-officer"}, act=act)
+    documents = tuple(document or ())
+    wanted = Wanted(
+        who=who,
+        role=role,
+        action=action,
+        patient=patient,
+        organisation=organisation,
+        purpose=purpose,
+        documents=documents,
+        classes=tuple(document_class or ()),
+        emergency=emergency,
+        at=instant(at),
+    )
+
+    async def told(room: PolicyRoom) -> list[Explanation]:
+        if trace:
+            return await explained_of(room, trace, documents, operator.id)
+        return await explained(room, wanted, operator.id)
+
+    show_explained(_in_room(config, told))
 
 
 @app.command()

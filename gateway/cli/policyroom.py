@@ -17,7 +17,9 @@ from gateway.policy.changes import PolicyChanges
 from gateway.policy.manifest import Manifest
 from gateway.policy.matrix import load_policy
 from gateway.policy.model import Policy
+from gateway.policy.simulate import Effect, Group, simulate
 from gateway.stores import marker
+from gateway.stores.counting import RegistryCounts
 from gateway.stores.work import UnitOfWork
 
 Change = Callable[[PolicyChanges, UnitOfWork, str], Awaitable[Manifest]]
@@ -66,6 +68,13 @@ class PolicyRoom:
         if named.isdigit():
             return self.archive.compiled(await self.archive.version(int(named)))
         return self.archive.compiled(await self.archive.named(named))
+
+    async def simulated(self, before: str, after: str) -> tuple[int, list[Effect]]:
+        """How many documents there are, and what another policy would change."""
+        counts = RegistryCounts(self.gateway.database)
+        groups = [Group(*each) for each in await counts.documents()]
+        effects = await simulate(await self.policy(before), await self.policy(after), groups, counts.patients)
+        return sum(each.documents for each in groups), effects
 
 
 def _folder(named: str) -> Path | None:

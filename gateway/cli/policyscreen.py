@@ -14,9 +14,11 @@ from rich.text import Text
 
 from gateway.cli.replaying import Exchange
 from gateway.errors import GatewayError, SettingsInvalid
+from gateway.policy.explain import Explanation
 from gateway.policy.manifest import Verified
 from gateway.policy.model import Policy, RoleRule
 from gateway.policy.replay import Outcome, Replayed
+from gateway.policy.simulate import Effect
 from gateway.policy.words import DOES, classes_text, roles_by_name
 from gateway.record.access import Decision
 from gateway.stores.policies import PolicyRow
@@ -67,6 +69,21 @@ def _conditions(rule: RoleRule) -> str:
     return "; ".join(told)
 
 
+def show_effects(documents: int, effects: Sequence[Effect]) -> None:
+    """Numbers by role and action; before consent and lists of single patients."""
+    rows = (
+        (
+            each.role,
+            DOES[each.action],
+            f"+{each.gained:,} of {each.gained_patients:,} patients" if each.gained else "",
+            f"-{each.lost:,} of {each.lost_patients:,} patients" if each.lost else "",
+        )
+        for each in effects
+    )
+    table(("Role", "May", "More documents", "Fewer documents"), rows)
+    print(f"{documents:,} documents counted; consents and lists of patients narrow this further")
+
+
 # --- the history ---------------------------------------------------------------------------------
 
 
@@ -89,13 +106,28 @@ def _past(row: PolicyRow, found: Verified | GatewayError) -> tuple[str, ...]:
     if isinstance(found, GatewayError):
         return str(row.number), when, row.kind, row.version, "", "DOES NOT HOLD"
     told = found.manifest
-    who = [
-        f"{told.proposer} proposed" if told.proposer else "",
-        f"{told.approver} approved" if told.approver else "",
-    ]
+    did = ((told.proposer, "proposed"), (told.approver, "approved"))
+    who = [f"{name} {what}" for name, what in did if name]
     about = [f"of {told.proposal}" if told.proposal else "", f"again {told.again}" if told.again else ""]
     what = " ".join(filter(None, (row.kind, *about)))
-    return str(row.number), when, what, row.version, "\n".join(filter(None, who)), told.reason
+    return str(row.number), when, what, row.version, "\n".join(who), told.reason
+
+
+# --- one decision ---------------------------------------------------------------------------------
+
+
+def show_explained(found: Sequence[Explanation]) -> None:
+    """Each decision: its outcome, then the rules in their order, then the documents."""
+    for each in found:
+        decision = each.decision
+        outcome = "permitted" if decision.permitted else "refused"
+        print(f"{each.action}: {outcome}, {decision.reason} by {decision.rule}")
+        print(f"policy {decision.policy_version}")
+        rows = [("P0", "before", "node, message and token are checked before any rule is asked")]
+        rows += [(rule.rule, rule.outcome, rule.why) for rule in each.rules]
+        table(("Rule", "Outcome", "Why"), rows)
+        if each.documents:
+            table(("Document", "Seen", "Why"), ((d.rule, d.outcome, d.why) for d in each.documents))
 
 
 # --- decisions made again ------------------------------------------------------------------------

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.audit.alerts import configuration_changed
-from gateway.audit.objects import policy_object
-from gateway.audit.record import Human
-from gateway.declare.events import Outcome
+from gateway.audit.objects import patient_object, policy_object
+from gateway.audit.record import AuditFacts, Human
+from gateway.declare.events import ACCESS_DECISION, PATIENT_RECORD, EventAction, Outcome
 from gateway.errors import GatewayError, SettingsInvalid
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.telling import tell_alone
 from gateway.policy.manifest import Manifest
+from gateway.record.people import PatientId
 from gateway.stores.work import UnitOfWork
 
 
@@ -40,6 +43,26 @@ async def tell_policy_not_changed(problem: GatewayError, actor: str | None, engi
         audit_source=engine.audit_source,
         human=None if actor is None else Human(actor, actor),
         description=f"policy refused, {where}{problem.detail}",
+    )
+    work = UnitOfWork()
+    tell_alone(facts, engine, work)
+    await engine.committer.commit(work)
+
+
+async def tell_explained(patients: Sequence[PatientId], actor: str, engine: Engine) -> None:
+    """Writes the audit row of an operator who had a decision explained: it shows what patients decided."""
+    facts = AuditFacts(
+        event=PATIENT_RECORD,
+        type=ACCESS_DECISION,
+        action=EventAction.READ,
+        at=engine.clock(),
+        outcome=Outcome.SUCCESS,
+        source=engine.here,
+        destination=engine.here,
+        audit_source=engine.audit_source,
+        objects=tuple(patient_object(each) for each in patients),
+        human=Human(actor, actor),
+        description="a decision was explained to an operator",
     )
     work = UnitOfWork()
     tell_alone(facts, engine, work)

@@ -28,6 +28,15 @@ _VERSION = select(tables.rights_version.c.rights).where(
     tables.rights_version.c.patient_key == bindparam("key"),
     tables.rights_version.c.version == bindparam("version"),
 )
+_PAST = (
+    select(tables.rights_version.c.version, tables.rights_version.c.rights)
+    .where(
+        tables.rights_version.c.patient_key == bindparam("key"),
+        tables.rights_version.c.changed_at <= bindparam("at"),
+    )
+    .order_by(tables.rights_version.c.version.desc())
+    .limit(1)
+)
 _INSERT = insert(tables.consent)
 _FIRST = insert(tables.patient_rights)
 _HISTORY = insert(tables.rights_version)
@@ -78,6 +87,11 @@ class ConsentStore:
         """What they came to in an earlier version."""
         rows = await self._database.fetch(_VERSION, {"key": key, "version": version})
         return rows[0].rights if rows else None
+
+    async def rights_at(self, key: int, at: datetime) -> tuple[str, int] | None:
+        """What they came to at an instant (aware UTC), and which version that is."""
+        rows = await self._database.fetch(_PAST, {"key": key, "at": int(at.timestamp() * 1000)})
+        return (rows[0].rights, rows[0].version) if rows else None
 
     async def add(self, work: UnitOfWork, row: ConsentRow) -> None:
         """Notes a version; Outdated at the commit if another one came first."""

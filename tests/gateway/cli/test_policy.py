@@ -101,6 +101,9 @@ def test_pol_12_a_policy_is_changed_by_two_followed_at_once_and_taken_back(confi
     told = said(config, "diff", "current", folder, code=1)
     assert "nurse may no longer find documents of class 18842-5, 34133-9, 60591-5" in told
     assert "midwife may no longer" in told, "she inherits it"
+    told = said(config, "simulate", folder)
+    assert re.search(r"nurse +find documents +-1 of 1 patients", told)
+    assert "1 documents counted" in told
     proposed = number_of(said(config, "propose", folder, "--reason", "less for nurses", "--as", "eve"))
     assert seen(config) == 1
     refused = said(config, "activate", proposed, "--as", "eve", code=2)
@@ -162,3 +165,26 @@ def test_the_matrix_is_shown_for_people(config: Path) -> None:
     assert "57833-6" in told
     assert "physician" not in told
     assert "role nobody does not exist" in said(config, "show", "--role", "nobody", code=2)
+
+
+def test_a_decision_is_explained_as_it_would_be_and_as_it_was(config: Path) -> None:
+    assert seen(config) == 1
+    (letter,) = rows(config, "SELECT unique_id FROM entry")[0]
+    asked = ("--who", "dr-1", "--role", "nurse", "--patient", PATIENT, "--organisation", "2.999.2.9")
+    told = said(config, "explain", *asked, "--action", "document:query", "--document", str(letter))
+    assert "find documents: permitted, PERMIT by P9" in told
+    assert re.search(r"P6 .*nurse may find documents: .*18842-5.*", told)
+    assert re.search(r"matrix\.toml:\d+", told)
+    assert re.search(r"settings\.toml:\d+", told)
+    assert re.search(rf"{letter} +visible +P9: confidentiality of rank 1", told)
+    told = said(config, "explain", *asked, "--action", "document:remove")
+    assert "remove documents: refused, PROFILE by P6" in told
+    assert "not reached" in told
+    past = said(config, "explain", *asked, "--at", "2001-01-01", code=2)
+    assert "no policy was in force at that time" in past
+    (trace,) = rows(config, "SELECT trace_id FROM audit WHERE \"transaction\" = 'ITI-18' ORDER BY id DESC")[0]
+    told = said(config, "explain", "--trace", str(trace))
+    assert "find documents: permitted, PERMIT by P9" in told
+    audited = rows(config, "SELECT message FROM audit WHERE message LIKE '%explained to an operator%'")
+    assert len(audited) == 3
+    assert f"{PATIENT}^^^" in str(audited[0][0])
