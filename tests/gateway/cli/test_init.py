@@ -70,6 +70,7 @@ def test_integration_is_ready_to_start(settings: Settings) -> None:
             "ITI-45",
             "ITI-47",
             "ITI-57",
+            "ITI-58",
             "ITI-61",
             "ITI-62",
             "ITI-78",
@@ -84,7 +85,7 @@ def test_integration_is_ready_to_start(settings: Settings) -> None:
         "laboratory": {"ITI-8", "ITI-41"},
         "pharmacy": {*READ, "ITI-78"},
         "patient-portal": READ,
-        "identity-desk": {"IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-78"},
+        "identity-desk": {"IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-58", "ITI-59", "ITI-78"},
         "audit-source": {"ITI-20"},
         "tester": {"*"},
     }

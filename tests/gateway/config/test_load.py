@@ -159,6 +159,8 @@ NOT_AT_DEFAULT = {
     "assertions.test_issuer_key",
     "assertions.test_issuer_certificate",
     "assertions.issuers",
+    "directories.test_entries",
+    "directories.authorities",
 }
 
 

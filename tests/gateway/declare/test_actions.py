@@ -29,10 +29,17 @@ def test_what_writes() -> None:
         "patient:feed",
         "patient:link",
         "audit:record",
+        "directory:write",
     }
 
 
 def test_what_needs_the_record_of_one_patient() -> None:
     free = {action.value for action in Action if not action.of_record}
     of_persons = {"patient:feed", "patient:query", "patient:link"}
-    assert free == of_persons | {"audit:record", "audit:read", "metadata:read"}
+    assert free == of_persons | {
+        "audit:record",
+        "audit:read",
+        "directory:read",
+        "directory:write",
+        "metadata:read",
+    }
