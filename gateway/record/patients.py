@@ -59,6 +59,8 @@ class PatientRecord:
     shown: PatientId
     keys: tuple[int, ...]
     rights: tuple[str, ...] = ()
+    removed: bool = False
+    """Whether the identity was taken out of the index; told where one is looked for by its identifier."""
 
     @property
     def subsumed(self) -> bool:

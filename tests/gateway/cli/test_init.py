@@ -83,7 +83,7 @@ def test_integration_is_ready_to_start(settings: Settings) -> None:
             *READ,
         },
         "laboratory": {"ITI-8", "ITI-41"},
-        "pharmacy": {*READ, "ITI-78"},
+        "pharmacy": {*READ, "ITI-58", "ITI-78"},
         "patient-portal": READ,
         "identity-desk": {"IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-58", "ITI-59", "ITI-78"},
         "audit-source": {"ITI-20"},
