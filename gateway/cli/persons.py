@@ -20,8 +20,11 @@ ROLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Who acts by default in a role; anybody else can be named, where two must act."""
-SECOND = (("id.wagner", "Luc Wagner", "identity-manager"),)
-"""Who confirms what the first one proposed."""
+OTHERS = (
+    ("id.wagner", "Luc Wagner", "identity-manager"),
+    ("id.faber", "Lea Faber", "identity-manager"),
+)
+"""Who confirms what the first one proposed, or undoes it."""
 TESTER = "conformance-user"
 """Whom the conformance programs assert, in any role."""
 _ORGANISATION, _COUNTRY = "PASSERELLE", "LU"
@@ -54,7 +57,7 @@ def _persons(roles: Mapping[str, str]) -> Iterator[tuple[str, str, tuple[str, ..
     for role, profession in roles.items():
         uid, name = ROLES.get(role, (role, role.title()))
         yield uid, name, (profession,)
-    for uid, name, role in SECOND:
+    for uid, name, role in OTHERS:
         yield uid, name, (roles[role],)
     yield TESTER, "Conformance User", tuple(roles.values())
 

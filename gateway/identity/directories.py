@@ -102,7 +102,7 @@ class Directories:
         record = await self.patients.find(identity)
         if record is None:
             return UNKNOWN
-        return INACTIVE if record.subsumed else ASSUMED
+        return INACTIVE if record.subsumed or record.removed else ASSUMED
 
     def _identity(self, principal: Principal) -> PatientId | None:
         """A CX, or a number of the authority whose identifiers the issuer uses."""

@@ -61,6 +61,8 @@ class PatientRecord:
     keys: tuple[int, ...]
     rights: tuple[str, ...] = ()
     versions: tuple[tuple[int, int], ...] = ()
+    removed: bool = False
+    """Whether the identity was taken out of the index; told where one is looked for by its identifier."""
 
     @property
     def subsumed(self) -> bool:

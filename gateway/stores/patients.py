@@ -12,7 +12,7 @@ from gateway.crypto.envelope import KeyTree, open_text
 from gateway.errors import Defect
 from gateway.record.access import Scope
 from gateway.record.demographics import Demographics, load
-from gateway.record.patients import PatientRecord
+from gateway.record.patients import PatientRecord, State
 from gateway.record.people import PatientId
 from gateway.stores import tables
 from gateway.stores.database import Database
@@ -25,6 +25,7 @@ def _find() -> Any:
         select(
             asked.c.key,
             asked.c.head,
+            asked.c.state,
             head.c.root,
             head.c.extension,
             member.c.key.label("member"),
@@ -105,7 +106,7 @@ class PatientStore:
         rows = await self._database.fetch(_FIND, {"root": identity.root, "extension": identity.extension})
         if not rows:
             return None
-        return replace(_record(rows), identity=identity)
+        return replace(_record(rows), identity=identity, removed=rows[0].state == State.REMOVED.value)
 
     async def owners(self, keys: Sequence[int]) -> list[PatientRecord]:
         """The records that some record keys belong to, each once, under its surviving identifier."""

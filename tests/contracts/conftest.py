@@ -942,8 +942,8 @@ class Forge:
         signer = signer or load_signer(told_of.test_issuer_key, told_of.test_issuer_certificate)
         defaults: dict[str, object] = {
             "issuer": told_of.issuers[0].entity_id,
-            "subject": "dr.weber",
-            "name": "Dr Anne Weber",
+            "subject": acting._who()[0],
+            "name": acting._who()[1],
             "role": acting._role(),
             "organisation": "2.999.2.1",
             "organisation_name": "Test Hospital",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from gateway.client import xds
+from gateway.config.settings import Directories
 from gateway.record.access import Opposition, PatientRights
 from gateway.rights.rights_json import to_json
 
@@ -42,6 +43,10 @@ def two(forge: Any, words: Any) -> Any:
     return forge
 
 
+ASSUMED = Directories(professionals="assumed")
+"""Nobody in the directory has the role that is added."""
+
+
 @contextlib.contextmanager
 def with_health_office(forge: Any, folder: Path) -> Iterator[Any]:
     """The same record under a policy with a role that may look through all records."""
@@ -49,7 +54,8 @@ def with_health_office(forge: Any, folder: Path) -> Iterator[Any]:
     shutil.copytree(settings.policy.directory, folder)
     matrix = folder / "matrix.toml"
     matrix.write_text(matrix.read_text() + HEALTH_OFFICE)
-    with forge.under(replace(settings, policy=replace(settings.policy, directory=folder))) as found:
+    changed = replace(settings, policy=replace(settings.policy, directory=folder), directories=ASSUMED)
+    with forge.under(changed) as found:
         yield found
 
 

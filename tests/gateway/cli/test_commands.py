@@ -243,6 +243,17 @@ def test_a_partner_does_only_what_it_is_enrolled_for(run: Run) -> None:
 # --- nodes ---------------------------------------------------------------------------------------
 
 
+SURGERY = """dn: uid=2.999.2.7,ou=HCRegulatedOrganization,dc=HPD,o=PASSERELLE,c=LU
+objectClass: HCRegulatedOrganization
+HcRegisteredName: Test Surgery
+
+dn: cn=Test Surgery,ou=Relationship,dc=HPD,o=PASSERELLE,c=LU
+objectClass: groupOfNames
+owner: uid=2.999.2.7,ou=HCRegulatedOrganization,dc=HPD,o=PASSERELLE,c=LU
+member: uid=dr.weber,ou=HCProfessional,dc=HPD,o=PASSERELLE,c=LU
+"""
+
+
 def test_a_node_enrolled_by_request_is_served_soon(run: Run, config: Path, letter: str) -> None:
     clients, key = config.parent / "pki/clients", pki.create_key()
     pki.write_key(clients / "surgery.key", key)
@@ -254,7 +265,13 @@ def test_a_node_enrolled_by_request_is_served_soon(run: Run, config: Path, lette
     assert told.returncode == 0, told.stderr
     shutil.copyfile(config.parent / "nodes/surgery.pem", clients / "surgery.pem")
     assert "Test Surgery" in run("node", "list").stdout
-    assert until(lambda: letter in run("query", "--patient", PATIENT, "--as", "surgery").stdout)
+    asked = ("query", "--patient", PATIENT, "--as", "surgery")
+    assert letter not in run(*asked).stdout, "nobody works there"
+    entries = config.parent / "surgery.ldif"
+    entries.write_text(SURGERY)
+    put = run("directory", "import", entries)
+    assert put.stdout.startswith("2 entries"), put.stderr
+    assert until(lambda: letter in run(*asked).stdout)
 
 
 def test_a_private_key_is_no_request(run: Run, config: Path) -> None:

@@ -100,13 +100,13 @@ def test_two_people_decide_and_a_third_undoes(config: Path) -> None:
     operation = re.findall(r"decided: same; operation ([0-9a-f]+)", decided)[0]
     assert "0 reviews" in run(config, "reviews")
     assert "1 reviews" in run(config, "reviews", "--state", "decided")
-    assert "decided already" in refused(config, "decide", number, "same", "--reason", "x", "--as", "third")
+    assert "decided already" in refused(config, "decide", number, "same", "--reason", "x", "--as", "id.faber")
 
     history = run(config, "history", f"2^^^&{VALLEY}&ISO")
     for each in (operation, "review", "id.wagner", "VALLEY 2", "said-same"):
         assert each in history
 
-    undone = run(config, "undo", operation, "--reason", "confused", "--as", "third")
+    undone = run(config, "undo", operation, "--reason", "confused", "--as", "id.faber")
     assert re.fullmatch(
         rf"operation {operation} is undone, by operation [0-9a-f]+\n1 identities moved\n", undone
     )

@@ -165,6 +165,8 @@ NOT_AT_DEFAULT = {
     "operators.bind_password_file",
     "tokens.audiences",
     "tokens.identity_providers",
+    "directories.test_entries",
+    "directories.authorities",
 }
 
 

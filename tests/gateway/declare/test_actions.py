@@ -31,13 +31,22 @@ def test_what_writes() -> None:
         "patient:feed",
         "patient:link",
         "audit:record",
+        "directory:write",
     }
 
 
 def test_what_needs_the_record_of_one_patient() -> None:
     free = {action.value for action in Action if not action.of_record}
     of_persons = {"patient:feed", "patient:query", "patient:link"}
-    about_others = {"emergency:review", "audit:record", "audit:read", "token:issue", "metadata:read"}
+    about_others = {
+        "emergency:review",
+        "audit:record",
+        "audit:read",
+        "directory:read",
+        "directory:write",
+        "token:issue",
+        "metadata:read",
+    }
     assert free == of_persons | about_others
 
 
