@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway.cli.compose import domain_of
+from gateway.cli.services import domain_of
 from gateway.cli.settings import load_settings
 from gateway.errors import SettingsInvalid
 from gateway.matching import Assignment, MatchModel, Traits, dump_model, explain, load_model, traits_of

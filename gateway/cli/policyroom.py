@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.cli.compose import Gateway, compose, policy_archive
+from gateway.cli.compose import Gateway, compose
+from gateway.cli.services import policy_archive
 from gateway.config import Settings
 from gateway.errors import Denied, GatewayError
 from gateway.identity.operators import Operator

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.compose import policy_archive
 from gateway.cli.policyroom import PolicyRoom
 from gateway.cli.replaying import Exchange, replayed
+from gateway.cli.services import policy_archive
 from gateway.declare.bindings import Raw
 from gateway.policy.receipt import read_receipt
 from gateway.policy.replay import Outcome

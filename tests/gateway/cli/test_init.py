@@ -292,4 +292,4 @@ def test_no_private_key_outside_pki(settings: Settings, tmp_path: Path) -> None:
     ]
     assert {path.suffix for path in holding} == {".key"}
     loaded = [serialization.load_pem_private_key(path.read_bytes(), None) for path in holding]
-    assert len(loaded) == 11
+    assert len(loaded) == 12

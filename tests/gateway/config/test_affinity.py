@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from gateway.cli.compose import domain_of
 from gateway.cli.init import create
+from gateway.cli.services import domain_of
 from gateway.config import check, load, load_affinity, shipped
 from gateway.config.affinity import Attribute
 from gateway.errors import SettingsInvalid
