@@ -16,7 +16,7 @@ from gateway.bindings.soap import SoapForm
 from gateway.cli.forms import fhir_form, soap_form
 from gateway.cli.log import operator_log
 from gateway.cli.provider import Provider, provider
-from gateway.cli.services import directories_of, ground_of, outbox_of, policy_archive, services_of
+from gateway.cli.services import Ground, directories_of, ground_of, outbox_of, policy_archive, services_of
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
 from gateway.crypto.keys import Signer, load_signer
@@ -90,18 +90,7 @@ def compose(
     ground = ground_of(settings)
     database, keys, new_key = ground.database, ground.keys, ground.new_key
     committer = GroupCommitter(database)
-
-    async def policy_refused(problem: SettingsInvalid) -> None:
-        log.error("policy refused", reason=problem.detail, at=problem.location)
-        await tell_policy_refused(problem, engine)
-
-    policies = PolicyInForce(
-        PolicySource(settings.policy.directory, environment=settings.environment),
-        policy_archive(settings, database, signer),
-        commit=committer.commit,
-        alert=policy_refused,
-        now=clock,
-    )
+    policies = _in_force(ground, signer, committer, clock, log, lambda: engine)
     beliefs = Beliefs(settings, issuers.trusted, policies.current)
     revoked = RevocationStore(database, new_key)
     shut_out = RevocationView(revoked)
@@ -164,3 +153,27 @@ def compose(
 def _telling(log: Log, event: str) -> Callable[[SettingsInvalid], None]:
     """Tells the operators of a file that is not taken."""
     return lambda problem: log.error(event, reason=problem.detail, at=problem.location)
+
+
+def _in_force(
+    ground: Ground,
+    signer: Signer,
+    committer: GroupCommitter,
+    clock: Callable[[], datetime],
+    log: Log,
+    engine: Callable[[], Engine],
+) -> PolicyInForce:
+    """The policy; whoever reads the audit learns of one that was not taken, too."""
+    settings = ground.settings
+
+    async def refused(problem: SettingsInvalid) -> None:
+        log.error("policy refused", reason=problem.detail, at=problem.location)
+        await tell_policy_refused(problem, engine())
+
+    return PolicyInForce(
+        PolicySource(settings.policy.directory, environment=settings.environment),
+        policy_archive(settings, ground.database, signer),
+        commit=committer.commit,
+        alert=refused,
+        now=clock,
+    )
