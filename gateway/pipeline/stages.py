@@ -94,8 +94,10 @@ async def _answer_again(x: Exchange, engine: Engine, message_id: str, digest: by
 async def identify_user(x: Exchange, engine: Engine) -> None:
     """The person behind the call, by assertion or token; a system for itself where its entry allows it.
 
-    Who asks for a token or an assertion is told by certificates and the directory.
+    Who asks for a token or an assertion is told by certificates and the directory. Roles and purposes are
+    known by the policy: whoever is refused for them must not keep an old one in force.
     """
+    await engine.policies.in_force()
     principal = await _logged_in(x, engine) if x.transaction.logs_in else _proved(x, engine)
     if principal is not None:
         (await engine.revocations.current(x.at)).check_principal(principal, x.at)
