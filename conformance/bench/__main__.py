@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import denied
 import identity
 import large
 import rights
@@ -42,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=500, help="of each kind, for --only identity")
     parser.add_argument("--patients", type=int, default=700_000, help="for --only rights")
     parser.add_argument("--directives", type=int, default=1_000_000, help="of consent, for --only rights")
+    parser.add_argument("--samples", type=int, default=200, help="of each case, for --only denied")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
@@ -64,6 +66,10 @@ def main() -> int:
             return 0
         if options.only == "rights":
             rights.run(settings, options)
+            return 0
+        if options.only == "denied":
+            with serving(config, workers=options.workers):
+                denied.run(config, options, Path(name))
             return 0
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)

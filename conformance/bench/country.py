@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,13 +25,15 @@ from gateway.record.access import (
     Period,
     Raising,
 )
+from gateway.record.directory import Unit
 from gateway.rights.rights_json import to_json
+from gateway.stores.directory import CALLED, MEMBER, OWNER
 
 AFFINITY = "2.999.1.1"
 BATCH = 20_000
 FIRST_KEY = 1 << 41
 CLASSES = ("57833-6", "11502-2", "60591-5", "18842-5", "34133-9", "57016-8")
-LOINC = "2.16.840.1.113883.6.1"
+ROLES = ("PHYSICIAN", "PHYSICIAN", "NURSE", "PHARMACIST")
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 Rows = Mapping[str, list[dict[str, Any]]]
 
@@ -52,6 +55,11 @@ class Country:
         """Who treats."""
         return f"pro-{draw.randrange(self.professionals)}"
 
+    def works_as(self, subject: str) -> tuple[str, str]:
+        """Role and organisation of a professional."""
+        number = int(subject.partition("-")[2])
+        return ROLES[number % len(ROLES)], f"2.999.60.{number % self.organisations}"
+
     def organisation(self, draw: random.Random) -> str:
         """Where."""
         return f"2.999.60.{draw.randrange(self.organisations)}"
@@ -66,7 +74,46 @@ def fill(settings: Settings, country: Country) -> None:
         asyncio.run(_postgresql(url, country))
 
 
+def _directory(country: Country) -> Rows:
+    """Professionals who are each a member of one organisation."""
+    entries, values, links = [], [], []
+    for number in range(country.organisations):
+        place, group = FIRST_KEY + number, FIRST_KEY + country.organisations + number
+        entries += [
+            _listed(place, f"org-{number}", Unit.ORGANISATION),
+            _listed(group, f"g-{number}", Unit.RELATIONSHIP),
+        ]
+        values.append({"name": CALLED, "value": f"2.999.60.{number}", "entry_key": place})
+        links.append({"group_key": group, "kind": OWNER, "entry_key": place})
+    for number in range(country.professionals):
+        key, subject = FIRST_KEY + 2 * country.organisations + number, f"pro-{number}"
+        role, _ = country.works_as(subject)
+        group = FIRST_KEY + country.organisations + number % country.organisations
+        entries.append(_listed(key, subject, Unit.PROFESSIONAL, [role]))
+        values.append({"name": CALLED, "value": subject, "entry_key": key})
+        links.append({"group_key": group, "kind": MEMBER, "entry_key": key})
+    return {"directory_entry": entries, "directory_value": values, "directory_link": links}
+
+
+def _listed(key: int, name: str, unit: Unit, professions: Sequence[str] = ()) -> dict[str, Any]:
+    return {
+        "key": key,
+        "name": name,
+        "suffix": "",
+        "unit": unit.name,
+        "dn": name,
+        "attributes": "{}",
+        "standing": json.dumps({"names": [name], "professions": list(professions)}),
+        "active": True,
+        "blocked": False,
+        "version": 1,
+        "created_at": 0,
+        "changed_at": 0,
+    }
+
+
 def _batches(country: Country) -> Iterator[Rows]:
+    yield _directory(country)
     draw = random.Random(country.patients)  # noqa: S311 - no secret
     left = country.directives
     for start in range(0, country.patients, BATCH):
@@ -160,7 +207,7 @@ def _sqlite(path: str, country: Country) -> None:
                     insert = f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})"  # noqa: S608 - our names
                     connection.executemany(insert, [tuple(row.values()) for row in rows])
             connection.commit()
-            progress.advance(task, len(batch["patient"]))
+            progress.advance(task, len(batch.get("patient", ())))
         connection.execute("ANALYZE")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -177,7 +224,7 @@ async def _postgresql(url: str, country: Country) -> None:
                 for table, rows in batch.items():
                     records, columns = [tuple(row.values()) for row in rows], list(rows[0])
                     await connection.copy_records_to_table(table, records=records, columns=columns)
-                progress.advance(task, len(batch["patient"]))
+                progress.advance(task, len(batch.get("patient", ())))
         await connection.execute("ANALYZE")
     finally:
         await connection.close()

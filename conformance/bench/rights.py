@@ -34,7 +34,6 @@ from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.stores.counting import RegistryCounts
 
 TARGET = 50.0
-ROLES = ("PHYSICIAN", "PHYSICIAN", "NURSE", "PHARMACIST")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +80,15 @@ async def _measured(
 
 
 def _asked(country: Country, draw: random.Random) -> Asked:
-    role = draw.choice(ROLES)
+    subject = country.professional(draw)
+    role, organisation = country.works_as(subject)
     who = Principal(
         kind=SubjectKind.PROFESSIONAL,
-        subject=country.professional(draw),
+        subject=subject,
         name="Dr",
         issuer="https://idp.example",
         role=Code(role, "2.999.1.1"),
-        organisation=country.organisation(draw),
+        organisation=organisation,
         purpose=Code("TREAT", "2.16.840.1.113883.5.8"),
         confirmation="holder-of-key",
         token_id=None,
