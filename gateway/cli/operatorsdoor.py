@@ -58,6 +58,7 @@ class Knocks:
         self._desk = desk
         self._log = log
         self._running: set[asyncio.Task[None]] = set()
+        self._left_out = 0
 
     def failure(self, peer: Peer, failure: Failure, detail: str) -> None:
         """A connection that did not come about."""
@@ -75,6 +76,7 @@ class Knocks:
     def _later(self, noting: Coroutine[Any, Any, None]) -> None:
         if len(self._running) >= MOST_AT_ONCE:
             noting.close()
+            self._left_out += 1
             return
         task = asyncio.get_running_loop().create_task(noting)
         self._running.add(task)
@@ -84,6 +86,9 @@ class Knocks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("operators' trail not written", error=type(error).__name__)
+        if self._left_out and not self._running:
+            count, self._left_out = self._left_out, 0
+            self._later(self._desk.knock("several", f"{count} more came faster than they could be noted"))
 
 
 class OperatorsDoor:

@@ -26,6 +26,8 @@ AT_ONCE = 4
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _CODE = re.compile(r"[0-9]{6}")
 _IDLE_STEPS = 20
+_STEPS = 4
+"""Connections that a login needs one after the other, each with time of its own, and one to spare."""
 RolesOf = Callable[[str, str], frozenset[OperatorRole]]
 """Asks the directory for the roles of a login and password; blocks (`OperatorDirectory.roles_of`)."""
 _UNKNOWN = Factor(b"\0" * 20, "sha1", 0)
@@ -118,8 +120,7 @@ class OperatorDesk:
         if not given.account or await self._store.shut_out(given.account, self._now()):
             raise OperatorRefused(REFUSED, reason="not a login, or revoked")
         try:
-            async with self._room:
-                return await asyncio.to_thread(self._roles_of, given.account, given.password)
+            return await self._asked(given)
         except Busy as error:
             back = UnitOfWork()
             self._store.uncount(back, key)
@@ -128,6 +129,14 @@ class OperatorDesk:
             )
             await self._store.write(back)
             raise
+
+    async def _asked(self, given: Login) -> frozenset[OperatorRole]:
+        """The directory's answer; Busy when all its steps together take too long."""
+        try:
+            async with asyncio.timeout(_STEPS * self._told.answer_seconds), self._room:
+                return await asyncio.to_thread(self._roles_of, given.account, given.password)
+        except TimeoutError as error:
+            raise Busy("the directory of operators takes too long") from error
 
     async def _counted(self, given: Login, work: UnitOfWork) -> int:
         """Refuses the one too many; what is refused so is not counted itself, so the door opens again."""
