@@ -7,29 +7,25 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from importlib import import_module
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.audit.record import AuditSource, Participant
 from gateway.bindings.fhir import FhirForm
 from gateway.bindings.hl7v2 import Hl7Form
-from gateway.bindings.mtom import PackageLimits
 from gateway.bindings.soap import SoapForm
 from gateway.cli.log import operator_log
 from gateway.cli.provider import Provider, provider, scheme_of
+from gateway.cli.soapform import soap_form
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings, load_affinity
 from gateway.crypto.envelope import KeyTree, load_master_key
 from gateway.crypto.keys import Signer, load_certificates, load_signer
-from gateway.crypto.safexml import XmlLimits
-from gateway.crypto.xmldsig import SignaturePolicy
 from gateway.declare.catalogue import Catalogue, build
 from gateway.declare.services import Access, Services
 from gateway.directory.book import ProviderDirectory
-from gateway.errors import SettingsInvalid, SignerRefused
+from gateway.errors import SettingsInvalid
 from gateway.identity.directories import Directories
 from gateway.identity.issuers import IssuerDirectory
 from gateway.identity.jwt import TokenReader
@@ -48,7 +44,7 @@ from gateway.policy.inforce import PolicyInForce
 from gateway.policy.matrix import PolicySource
 from gateway.policy.model import Policy, code_key
 from gateway.record.domain import CodeList, Domain, IdentityDomain, Kind, Limit
-from gateway.record.people import Code, Node
+from gateway.record.people import Code
 from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.rights.presence import PresenceDesk
@@ -71,11 +67,10 @@ from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.revocations import RevocationStore, RevocationView
-from gateway.stores.spool import Spools
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.threads import HeavyWork
-from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.tokens import TokenStore
+from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.tokens.service import TokenService
 
@@ -123,18 +118,9 @@ def compose(
     """A gateway for these settings. Opens the database; no socket is touched."""
     log = log or operator_log()
     signer = load_signer(settings.signing.key, settings.signing.certificate)
-    nodes = NodeDirectory(
-        settings.nodes.directory,
-        settings.environment,
-        alert=lambda problem: log.error("node refused", reason=problem.detail, at=problem.location),
-    )
-    revocations = RevocationList(
-        settings.tls.crl,
-        alert=lambda problem: log.error("crl refused", reason=problem.detail, at=problem.location),
-    )
-    issuers = issuers_of(
-        settings, lambda problem: log.error("issuer refused", reason=problem.detail, at=problem.location)
-    )
+    nodes = NodeDirectory(settings.nodes.directory, settings.environment, alert=_alert(log, "node refused"))
+    revocations = RevocationList(settings.tls.crl, alert=_alert(log, "crl refused"))
+    issuers = issuers_of(settings, _alert(log, "issuer refused"))
     database = open_database(settings.database.url)
     blobs = BlobStore(settings.content.directory)
     keys, new_key = KeyTree(load_master_key(settings.content.master_key)), key_maker()
@@ -144,19 +130,14 @@ def compose(
         log.error("policy refused", reason=problem.detail, at=problem.location)
         await tell_policy_refused(problem, engine)
 
-    policies = PolicyInForce(
-        PolicySource(settings.policy.directory, environment=settings.environment),
-        policy_archive(settings, database, signer),
-        commit=committer.commit,
-        alert=policy_refused,
-        now=clock,
-    )
+    archive = policy_archive(settings, database, signer)
+    source = PolicySource(settings.policy.directory, environment=settings.environment)
+    policies = PolicyInForce(source, archive, commit=committer.commit, alert=policy_refused, now=clock)
     beliefs = Beliefs(settings, issuers.trusted, policies.current)
-    revoked = RevocationStore(database, new_key)
+    revoked, declared = RevocationStore(database, new_key), catalogue()
     shut_out = RevocationView(revoked)
-    declared = catalogue()
     directory = ProviderDirectory(DirectoryStore(database, new_key))
-    soap = _soap(settings, signer, nodes, revocations, blobs)
+    soap = soap_form(settings, signer, nodes, revocations, blobs)
     issuing = provider(
         settings,
         declared=declared,
@@ -166,7 +147,6 @@ def compose(
         revocations=shut_out,
         policy=policies.current,
         assertions=beliefs.assertions,
-        signer=signer,
         soap=soap,
         revoked=revocations.revoked,
     )
@@ -201,12 +181,7 @@ def compose(
         settings=settings,
         engine=engine,
         soap=soap,
-        fhir=FhirForm(
-            signer=signer,
-            limits=settings.limits,
-            base=f"{settings.server.public_url}/fhir",
-            scope_status=settings.assertions.scope_status,
-        ),
+        fhir=_fhir(settings, signer),
         hl7v2=Hl7Form(environment=settings.environment, limits=settings.limits),
         nodes=nodes,
         issuers=issuers,
@@ -214,6 +189,20 @@ def compose(
         database=database,
         signer=signer,
         provider=issuing,
+    )
+
+
+def _alert(log: Log, event: str) -> Callable[[SettingsInvalid], None]:
+    """Tells the operators' log of a file that cannot be used."""
+    return lambda problem: log.error(event, reason=problem.detail, at=problem.location)
+
+
+def _fhir(settings: Settings, signer: Signer) -> FhirForm:
+    return FhirForm(
+        signer=signer,
+        limits=settings.limits,
+        base=f"{settings.server.public_url}/fhir",
+        scope_status=settings.assertions.scope_status,
     )
 
 
@@ -374,49 +363,3 @@ def domain_of(settings: Settings) -> Domain:
         max_persons=settings.identity.query_persons,
         health_data_locator=domain.health_data_locator,
     )
-
-
-def _soap(
-    settings: Settings,
-    signer: Signer,
-    nodes: NodeDirectory,
-    revocations: RevocationList,
-    blobs: BlobStore,
-) -> SoapForm:
-    limits = settings.limits
-
-    def signer_of(node: Node, der: bytes, now: datetime) -> x509.Certificate:
-        nodes.trusted_signer(node, der, now)
-        certificate = _certificate(der)
-        if revocations.revoked(certificate):
-            raise SignerRefused("the signing certificate is revoked")
-        return certificate
-
-    return SoapForm(
-        signer=signer,
-        signer_of=signer_of,
-        xml_limits=XmlLimits(
-            size=limits.xml_bytes,
-            depth=limits.xml_depth,
-            attributes=limits.xml_attributes,
-            elements=limits.xml_elements,
-            namespaces=limits.xml_namespaces,
-        ),
-        package_limits=PackageLimits(
-            parts=limits.mtom_parts,
-            header=limits.part_header_bytes,
-            root=limits.xml_bytes,
-            document=limits.document_bytes,
-        ),
-        outside=Spools(blobs, limits.spool_bytes).open,
-        signature_policy=SignaturePolicy(
-            max_age=timedelta(seconds=limits.timestamp_age_seconds),
-            skew=timedelta(seconds=limits.clock_skew_seconds),
-            minimum_rsa=2048 if settings.tls.legacy_rsa_2048 else 3072,
-        ),
-    )
-
-
-@lru_cache(maxsize=_NODES_SEEN)
-def _certificate(der: bytes) -> x509.Certificate:
-    return x509.load_der_x509_certificate(der)
