@@ -11,7 +11,6 @@ from cryptography import x509
 from gateway.bindings.oauth import OauthForm
 from gateway.bindings.soap import SoapForm
 from gateway.config import Settings
-from gateway.crypto.keys import Signer
 from gateway.declare.catalogue import Catalogue
 from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid, SignerRefused
@@ -48,7 +47,6 @@ def provider(
     revocations: Revocations,
     policy: Callable[[], Policy],
     assertions: Callable[[], AssertionPolicy],
-    signer: Signer,
     soap: SoapForm,
     revoked: Callable[[x509.Certificate], bool],
 ) -> Provider:
@@ -60,7 +58,7 @@ def provider(
         clients=nodes,
         revocations=revocations,
         vocabulary=_vocabulary(policy),
-        signer=signer,
+        signer=soap.signer,
     )
     oauth = OauthForm(issuer=settings.server.public_url, limits=settings.limits)
     return Provider(
