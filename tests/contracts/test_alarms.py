@@ -22,8 +22,9 @@ async def flood(house: Any, number: int) -> None:
 
 @pytest.mark.parametrize(("number", "rows"), [(1, 1), (MOST_AT_ONCE, MOST_AT_ONCE), (500, MOST_AT_ONCE + 1)])
 def test_alarms_above_the_bound_are_counted_in_one_row(house: Any, number: int, rows: int) -> None:
+    before = house.audit_rows()
     asyncio.run(flood(house, number))
-    assert house.audit_rows() == rows
+    assert house.audit_rows() - before == rows
     if number > MOST_AT_ONCE:
         (text,) = house._query("SELECT message FROM audit ORDER BY id DESC LIMIT 1")[0]
         assert f"{number - MOST_AT_ONCE} further alarms" in text

@@ -24,7 +24,8 @@ FAMILIES = ("THILL", "KRIER")
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server with two workers."""
-    found = Place(prepare(tmp_path_factory.mktemp("desk") / "home", CHANGES), ENTRY)
+    changes = {**CHANGES, "directories.professionals": '"assumed"'}
+    found = Place(prepare(tmp_path_factory.mktemp("desk") / "home", changes), ENTRY)
     with serving(found.config, workers=2):
         yield found
 
