@@ -43,13 +43,15 @@ class Who:
 class Leaf:
     """A rule with the conditions of all that it stands in; or what a reference comes to, in `decided`.
 
-    `whole`: the record; `documents`: uniqueIds of documents and folders. `actions` None: any.
+    `whole`: the record; `documents`: uniqueIds of documents and folders; `folders`: whether there are folders
+    among them. `actions` None: any.
     """
 
     permits: bool
     who: tuple[Who, ...]
     whole: bool
     documents: frozenset[str]
+    folders: bool
     actions: frozenset[str] | None
     period: Period
     place: str
@@ -99,14 +101,14 @@ def _leaf(
     decided: tuple[Directive, ...] | None = None,
 ) -> Leaf:
     who = tuple(_who(each, known, place) for each in _together([each.subjects for each in path], place))
-    resources = [
-        _object(each, patient, place) for each in _together([each.resources for each in path], place)
-    ]
+    told = _together([each.resources for each in path], place)
+    resources = [_object(each, patient, place) for each in told]
     return Leaf(
         permits=permits,
         who=tuple(dict.fromkeys(who)),
         whole=None in resources,
         documents=frozenset(each for each in resources if each is not None),
+        folders=any(codes.FOLDER_ID in (match.attribute for match in each) for each in told),
         actions=_actions(_together([each.actions for each in path], place), place),
         period=_period(_together([each.environments for each in path], place), place),
         place=place,

@@ -48,10 +48,10 @@ def _nodes(node: Node) -> Iterator[Node]:
             yield from _nodes(each)
 
 
-def _mixed(leaves: Sequence[Leaf]) -> bool:
-    """Whether a combining algorithm matters: there are both effects, or what is only referred to."""
+def _mixed(node: Node, leaves: Sequence[Leaf]) -> bool:
+    """Whether the combining algorithm matters: both effects are combined, or what is only referred to."""
     referred = any(leaf.decided is not None for leaf in leaves)
-    return len(leaves) > 1 and (referred or len({leaf.permits for leaf in leaves}) > 1)
+    return len(node.children) > 1 and (referred or len({leaf.permits for leaf in leaves}) > 1)
 
 
 def _denials_win(node: Node, leaves: Mapping[str, Leaf]) -> bool:
@@ -60,7 +60,7 @@ def _denials_win(node: Node, leaves: Mapping[str, Leaf]) -> bool:
 
 
 def _denial_wins(node: Node, leaves: Sequence[Leaf]) -> bool:
-    if not _mixed(leaves) or node.algorithm in codes.DENY_WINS:
+    if not _mixed(node, leaves) or node.algorithm in codes.DENY_WINS:
         return True
     if any(leaf.decided is not None for leaf in leaves):
         return False
@@ -86,7 +86,7 @@ def _everything(leaf: Leaf) -> bool:
 
 
 def _permits_win(node: Node, leaves: Sequence[Leaf]) -> bool:
-    if not _mixed(leaves) or node.algorithm in codes.PERMIT_WINS:
+    if not _mixed(node, leaves) or node.algorithm in codes.PERMIT_WINS:
         return True
     return node.algorithm == codes.FIRST_WINS and not leaves[-1].permits
 
@@ -151,6 +151,10 @@ def _deny(leaf: Leaf, who: Who) -> Iterator[Directive]:
     if who.purpose is not None and (who.name is not None or leaf.documents):
         text = "a Deny for one purpose of use is one for everybody and the whole record"
         raise Indeterminate(leaf.place, text)
+    if leaf.folders and (leaf.actions is None or leaf.actions & codes.WRITING):
+        raise Indeterminate(
+            leaf.place, "a Deny for a folder is for reading alone: it keeps nothing out of it"
+        )
     if leaf.documents:
         yield _listed(Kind.DENIAL, who, leaf, leaf.documents)
     if leaf.whole and who.name is not None:
