@@ -41,26 +41,27 @@ def _inside(node: Node, leaves: Mapping[str, Leaf]) -> list[Leaf]:
     return [leaf for place, leaf in leaves.items() if place.startswith(f"{node.place}/")]
 
 
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
+def _combining(node: Node) -> Iterator[Node]:
+    """The nodes whose algorithm can matter: those of several children."""
+    if len(node.children) > 1:
+        yield node
     for each in node.children:
         if isinstance(each, Node):
-            yield from _nodes(each)
+            yield from _combining(each)
 
 
-def _mixed(node: Node, leaves: Sequence[Leaf]) -> bool:
-    """Whether the combining algorithm matters: both effects are combined, or what is only referred to."""
-    referred = any(leaf.decided is not None for leaf in leaves)
-    return len(node.children) > 1 and (referred or len({leaf.permits for leaf in leaves}) > 1)
+def _mixed(leaves: Sequence[Leaf]) -> bool:
+    """Whether the algorithm does matter: both effects are combined, or what is only referred to."""
+    return any(leaf.decided is not None for leaf in leaves) or len({leaf.permits for leaf in leaves}) > 1
 
 
 def _denials_win(node: Node, leaves: Mapping[str, Leaf]) -> bool:
     """Whether a Deny counts before any Permit, everywhere: as black lists and oppositions do."""
-    return all(_denial_wins(each, _inside(each, leaves)) for each in _nodes(node))
+    return all(_denial_wins(each, _inside(each, leaves)) for each in _combining(node))
 
 
 def _denial_wins(node: Node, leaves: Sequence[Leaf]) -> bool:
-    if not _mixed(node, leaves) or node.algorithm in codes.DENY_WINS:
+    if not _mixed(leaves) or node.algorithm in codes.DENY_WINS:
         return True
     if any(leaf.decided is not None for leaf in leaves):
         return False
@@ -76,7 +77,7 @@ def _only_named(node: Node, leaves: Mapping[str, Leaf]) -> bool:
     permitted = [leaf for leaf in leaves.values() if leaf.permits]
     if not all(leaf.whole and not leaf.documents and all(who.name for who in leaf.who) for leaf in permitted):
         return False
-    return all(_permits_win(each, _inside(each, leaves)) for each in _nodes(node))
+    return all(_permits_win(each, _inside(each, leaves)) for each in _combining(node))
 
 
 def _everything(leaf: Leaf) -> bool:
@@ -86,7 +87,7 @@ def _everything(leaf: Leaf) -> bool:
 
 
 def _permits_win(node: Node, leaves: Sequence[Leaf]) -> bool:
-    if not _mixed(node, leaves) or node.algorithm in codes.PERMIT_WINS:
+    if not _mixed(leaves) or node.algorithm in codes.PERMIT_WINS:
         return True
     return node.algorithm == codes.FIRST_WINS and not leaves[-1].permits
 

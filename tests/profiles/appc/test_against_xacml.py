@@ -216,6 +216,7 @@ VALUES = (
     "urn:oasis:names:tc:xacml:1.0:function:anyURI-equal",
     "urn:oasis:names:tc:xacml:1.0:function:string-regexp-match", "urn:hl7-org:v3:function:II-equal",
     "urn:oasis:names:tc:xacml:1.0:function:date-greater-than", "true", "", "2027-01-01", "TREAT", "A-2",
+    "*", "urn:oid:", "9999-12-31",
 )  # fmt: skip
 
 

@@ -154,6 +154,10 @@ ROLE = (
             "",
             "a Permit is for any action",
         ),
+        ((Rule(effect="Permit", subjects=(person("*"),)),), "", "names nobody"),
+        ((Rule(effect="Deny", subjects=(organisation(""),)),), "", "names nobody"),
+        ((Rule(effect="Deny", documents=("urn:oid:",)),), "", "names nobody, or nothing"),
+        ((Rule(effect="Deny", environment=until("9999-12-31")),), "", "is no date"),
         ((Rule(effect="Deny", actions=(RETRIEVE,)),), "", "a Deny is for any action"),
         ((Rule(effect="Deny", actions=("urn:x",)),), "", "action 'urn:x' is not known"),
         ((Rule(effect="Deny", documents=(POLICY_ID,)),), "", "not by its entryUUID"),
@@ -253,6 +257,11 @@ def test_the_alternatives_of_a_policy_are_bounded() -> None:
     assert "more than 1000 alternatives" in indeterminate(
         appc(POLICY_ID, PATIENT, Rule(effect="Deny", subjects=many))
     )
+
+
+def test_all_that_a_policy_says_is_bounded() -> None:
+    rules = [Rule(effect="Deny", subjects=(person("dr.a"),)) for _ in range(1001)]
+    assert "more than 1000 things" in indeterminate(appc(POLICY_ID, PATIENT, *rules))
 
 
 def test_what_is_no_safe_xml_is_not_read() -> None:

@@ -51,6 +51,12 @@ def test_whatever_is_missing_is_named(old: str, new: str, fault: str) -> None:
     assert fault in found
 
 
+def test_a_stylesheet_says_nothing() -> None:
+    told = b'<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="CDA.xsl"?>'
+    plain = bppc("2.999.7.1", PATIENT, OPT_OUT)
+    assert read_document(told + plain) == read_document(plain)
+
+
 @pytest.mark.parametrize("text", [b"", b"no", b"<!DOCTYPE a><a/>", b"<?a b?><ClinicalDocument/>"])
 def test_what_is_no_safe_xml_is_not_read(text: bytes) -> None:
     with pytest.raises(Malformed):
