@@ -32,10 +32,14 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A document to attach: `id` as it stands in the metadata, and the file with its bytes."""
+    """A document to attach: `id` as it stands in the metadata, and the file with its bytes.
+
+    `fill`: the document is XML in which tokens are replaced as well.
+    """
 
     id: str
     file: Path
+    fill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +155,10 @@ def _case(root: Path, found: Mapping[str, Any]) -> Case:
         element=str(found.get("tkElement") or "Transaction"),
         target=found.get("target"),
         file=files[0] if files else None,
-        documents=tuple(Attachment(id=d["id"], file=root / d["file"]) for d in found.get("documents") or ()),
+        documents=tuple(
+            Attachment(id=d["id"], file=root / d["file"], fill=bool(d.get("fill")))
+            for d in found.get("documents") or ()
+        ),
         variables=tuple(
             Variable(token=v["token"], kind=v["kind"], details=v) for v in found.get("vars") or ()
         ),

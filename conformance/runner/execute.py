@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import fhir_client
 import httpx
 import soap_client
 from answer import Answer, parse
-from cases import Case, Collection
+from cases import Attachment, Case, Collection
 from expect import Examiner
 from feed import ACCEPTED, Feeder
 from foreign import excuse, fixed_patients
@@ -183,7 +183,7 @@ class Run:
             mtom=case.transaction in MTOM if case.mtom is None else case.mtom,
             header=self._security(case),
         )  # fmt: skip
-        documents = [(into_text(d.id, exchange.values), d.file.read_bytes()) for d in case.documents]
+        documents = [(into_text(d.id, exchange.values), _octets(d, exchange.values)) for d in case.documents]
         expects_fault = set(case.statuses) <= {"Fault", "Failure"}
         if soap_client.is_http_body(text):
             message = soap_client.replay(text, to, case.http_headers.get("Content-Type", ""))
@@ -257,6 +257,12 @@ def _read(case: Case) -> tuple[str, str]:
         return content.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:
         return content.decode("latin-1"), "latin-1"
+
+
+def _octets(attached: Attachment, values: Mapping[str, str]) -> bytes:
+    """A document as it is sent."""
+    octets = attached.file.read_bytes()
+    return into_xml(octets.decode("utf-8"), values).encode("utf-8") if attached.fill else octets
 
 
 def _lacks_document(case: Case, text: str) -> bool:

@@ -35,8 +35,9 @@ def read(entry: DocumentEntry, octets: bytes, known: Known, at: datetime) -> Sta
     if problems:
         raise Refused(*problems)
     first = document.events[0]
+    said = (each for event in document.events for each in _directives(event, known))
     return Stated(
-        directives=tuple(each for event in document.events for each in _directives(event, known)),
+        directives=tuple(dict.fromkeys(said)),
         policies=tuple(dict.fromkeys(event.policy.code for event in document.events)),
         period=Period(first.low.first, first.high.after if first.high else None),
     )

@@ -19,6 +19,8 @@ _TIME = re.compile(
     r"(?P<year>[0-9]{4})(?:(?P<month>[0-9]{2})(?:(?P<day>[0-9]{2})(?:(?P<hour>[0-9]{2})"
     r"(?:(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2})(?:\.[0-9]{1,6})?)?)?(?P<zone>[+-][0-9]{4})?)?)?)?"
 )
+_STYLESHEET = re.compile(rb"<\?xml-stylesheet\s[^<>?]*\?>")
+"""How to show the document: usual in front of a CDA, and of no meaning to what it says."""
 _DECEMBER = 12
 
 
@@ -53,7 +55,7 @@ class Acknowledgement:
 
 def read_document(octets: bytes) -> Acknowledgement:
     """The parts of a ClinicalDocument; Malformed, TooLarge or TooComplex when it is no such XML."""
-    root = parse(octets)
+    root = parse(_STYLESHEET.sub(b"", octets, count=1))
     faults: list[str] = []
     if root.tag != f"{_CDA}ClinicalDocument":
         faults.append("the root element is not a ClinicalDocument of HL7 v3")

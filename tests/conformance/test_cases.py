@@ -97,6 +97,7 @@ def test_every_token_of_our_own_collection_is_declared_and_used() -> None:
             + str(case.request.get("url", ""))
             + json.dumps({k: v for k, v in case.expected.items() if k != "entries"})
             + str([d.id for d in case.documents])
+            + str([d.file.read_text() for d in case.documents if d.fill])
             + str([variable.details["value"] for variable in case.variables if variable.kind == "text"])
         )
         for variable in case.variables:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import copy
+import io
 import re
 import uuid
+import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +33,11 @@ from tests.consentdocs import (
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
 RECIPIENT = "ITI-41@Document Recipient"
+FORMAT = "urn:uuid:a09d5840-386c-46f2-b5ad-9c3699a4309d"
+CLASS_AND_TYPE = {
+    "urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a",
+    "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983",
+}
 
 
 class Desk:
@@ -335,3 +344,38 @@ def test_an_update_of_metadata_alters_no_consent(desk: Desk) -> None:
             each.set("nodeRepresentation", "urn:ihe:iti:bppc:2007")
     raw = desk.by("ITI-57", desk.words.c14n(root))
     desk.forge.failed(raw, "UnmodifiableMetadataError", ("110107", "ITI-57", 8))
+
+
+# --- media ---------------------------------------------------------------------------------------
+
+
+def medium(desk: Desk, unique_id: str) -> Any:
+    """The import of a medium with a consent document, by the physician."""
+    words, data = desk.words, desk.papers.bppc(unique_id, NO_EMERGENCY).data
+    with zipfile.ZipFile(io.BytesIO(words.medium(desk.forge.house, unique_id, data))) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    name = "IHE_XDM/SUBSET01/METADATA.XML"
+    root = etree.fromstring(files[name])
+    coded = {each.get("classificationScheme"): each for each in root.iter(f"{RIM}Classification")}
+    coded[FORMAT].set("nodeRepresentation", "urn:ihe:iti:bppc:2007")
+    for scheme in CLASS_AND_TYPE:
+        coded[scheme].set("nodeRepresentation", "57016-8")
+    event = copy.deepcopy(coded[FORMAT])
+    event.set("classificationScheme", "urn:uuid:2c6b8cb7-8b2a-4051-b291-b1ae6a575ef4")
+    event.set("nodeRepresentation", NO_EMERGENCY)
+    event.set("id", "event")
+    next(event.iter(f"{RIM}Value")).text = POLICIES
+    coded[FORMAT].addnext(event)
+    return words.import_raw(desk.forge.house, words.zipped({**files, name: etree.tostring(root)}))
+
+
+def test_a_medium_brings_a_consent_by_whom_may_change_rights_only(desk: Desk) -> None:
+    raw = medium(desk, new_oid())
+    assert desk.forge.send(raw, "fhir").status == 403
+    assert desk.consents() == []
+    token = base64.urlsafe_b64encode(desk.forge.house.partner("tester", "node:tester").assertion())
+    headers = {**raw.headers, "authorization": f"Bearer {token.rstrip(b'=').decode()}"}
+    told = desk.forge.house.peer(replace(raw, headers=headers), "tester")
+    found = desk.forge.send(told, "fhir", unchanged=False, secret=False)
+    assert found.status == 200, found.body
+    assert desk.consents() == [(1, "active")]

@@ -24,7 +24,7 @@ _OBJECTS = {
     codes.RESOURCE_ID: {codes.STRING_EQUAL, codes.URI_EQUAL},
     codes.FOLDER_ID: {codes.STRING_EQUAL, codes.URI_EQUAL},
 }
-_INSTANT = timedelta(microseconds=1)
+_BEHIND = {codes.UNTIL_DAY: timedelta(days=1), codes.UNTIL: timedelta(microseconds=1)}
 
 
 class OtherPatient(Exception):
@@ -43,13 +43,15 @@ class Who:
 class Leaf:
     """A rule with the conditions of all that it stands in; or what a reference comes to, in `decided`.
 
-    `whole`: the record; `documents`: uniqueIds of documents and folders. `actions` None: any.
+    `whole`: the record; `documents`: uniqueIds of documents and folders; `folders`: whether there are folders
+    among them. `actions` None: any.
     """
 
     permits: bool
     who: tuple[Who, ...]
     whole: bool
     documents: frozenset[str]
+    folders: bool
     actions: frozenset[str] | None
     period: Period
     place: str
@@ -72,7 +74,14 @@ def leaves_of(node: Node, patient: PatientId, known: Known) -> dict[str, Leaf]:
 
     Indeterminate where a condition is none of those known here.
     """
-    return {leaf.place: leaf for leaf in _below(node, (), patient, known)}
+    found: dict[str, Leaf] = {}
+    said = 0
+    for leaf in _below(node, (), patient, known):
+        found[leaf.place] = leaf
+        said += len(leaf.who) + len(leaf.documents)
+        if said > _MOST:
+            raise Indeterminate(leaf.place, f"with what stands before it, says more than {_MOST} things")
+    return found
 
 
 def _below(node: Node, above: tuple[Target, ...], patient: PatientId, known: Known) -> Iterator[Leaf]:
@@ -99,14 +108,14 @@ def _leaf(
     decided: tuple[Directive, ...] | None = None,
 ) -> Leaf:
     who = tuple(_who(each, known, place) for each in _together([each.subjects for each in path], place))
-    resources = [
-        _object(each, patient, place) for each in _together([each.resources for each in path], place)
-    ]
+    told = _together([each.resources for each in path], place)
+    resources = [_object(each, patient, place) for each in told]
     return Leaf(
         permits=permits,
         who=tuple(dict.fromkeys(who)),
         whole=None in resources,
         documents=frozenset(each for each in resources if each is not None),
+        folders=any(codes.FOLDER_ID in (match.attribute for match in each) for each in told),
         actions=_actions(_together([each.actions for each in path], place), place),
         period=_period(_together([each.environments for each in path], place), place),
         place=place,
@@ -134,7 +143,7 @@ def _who(matches: Sequence[Match], known: Known, place: str) -> Who:
                 raise Indeterminate(place, "names a purpose of use that this domain does not know")
             purposes.add(purpose)
         elif each.function in _NAMES.get(each.attribute, ()):
-            names.add(str(each.value).removeprefix("urn:oid:"))
+            names.add(_named(str(each.value), place))
         else:
             raise Indeterminate(place, f"subject attribute {each.attribute[:120]!r} is not applied here")
     if len(names) > 1 or len(purposes) > 1:
@@ -154,7 +163,7 @@ def _object(matches: Sequence[Match], patient: PatientId, place: str) -> str | N
                 raise OtherPatient(f"{place}: patient-id is not the patientId of the metadata")
             mentioned = True
         elif each.function in _OBJECTS.get(each.attribute, ()):
-            objects.add(_unique_id(str(each.value), place))
+            objects.add(_named(str(each.value), place))
         else:
             raise Indeterminate(place, f"resource attribute {each.attribute[:120]!r} is not applied here")
     if not mentioned:
@@ -164,10 +173,14 @@ def _object(matches: Sequence[Match], patient: PatientId, place: str) -> str | N
     return next(iter(objects), None)
 
 
-def _unique_id(value: str, place: str) -> str:
-    if value.startswith("urn:uuid:"):
+def _named(value: str, place: str) -> str:
+    """A name as the lists have it. An asterisk would stand for everybody there."""
+    name = value.removeprefix("urn:oid:").strip()
+    if name in {"", "*"}:
+        raise Indeterminate(place, "names nobody, or nothing")
+    if name.startswith("urn:uuid:"):
         raise Indeterminate(place, "a document or folder is named by its uniqueId, not by its entryUUID")
-    return value.removeprefix("urn:oid:")
+    return name
 
 
 def _actions(alternatives: Sequence[Sequence[Match]], place: str) -> frozenset[str] | None:
@@ -194,26 +207,24 @@ def _period(alternatives: Sequence[Sequence[Match]], place: str) -> Period:
     starts: list[datetime] = []
     ends: list[datetime] = []
     for each in alternatives[0]:
-        time = _time(each, place)
         if each.function in {codes.FROM_DAY, codes.FROM}:
-            starts.append(time)
+            starts.append(_time(each, place))
         else:
-            after = {codes.UNTIL_DAY: timedelta(days=1), codes.UNTIL: _INSTANT}
-            ends.append(time + after.get(each.function, timedelta()))
+            ends.append(_time(each, place))
     return Period(max(starts, default=None), min(ends, default=None))
 
 
 def _time(match: Match, place: str) -> datetime:
-    """A date or dateTime, in UTC where it names no zone."""
+    """A date or dateTime, in UTC where it names no zone; of the last one, the instant behind it."""
     days = match.function in {codes.FROM_DAY, codes.UNTIL_DAY}
     timed = match.function in {codes.FROM, codes.UNTIL, codes.BEFORE}
     if not (days or timed) or match.attribute != (codes.CURRENT_DATE if days else codes.CURRENT_TIME):
         raise Indeterminate(place, "only current-date and current-dateTime are compared, each with its kind")
     try:
-        text = str(match.value)
+        text, behind = str(match.value), _BEHIND.get(match.function, timedelta())
         if days:
-            return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+            return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC) + behind
         time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)) + behind
     except (ValueError, OverflowError) as error:
         raise Indeterminate(place, "is no date, or no dateTime") from error

@@ -41,22 +41,23 @@ def _inside(node: Node, leaves: Mapping[str, Leaf]) -> list[Leaf]:
     return [leaf for place, leaf in leaves.items() if place.startswith(f"{node.place}/")]
 
 
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
+def _combining(node: Node) -> Iterator[Node]:
+    """The nodes whose algorithm can matter: those of several children."""
+    if len(node.children) > 1:
+        yield node
     for each in node.children:
         if isinstance(each, Node):
-            yield from _nodes(each)
+            yield from _combining(each)
 
 
 def _mixed(leaves: Sequence[Leaf]) -> bool:
-    """Whether a combining algorithm matters: there are both effects, or what is only referred to."""
-    referred = any(leaf.decided is not None for leaf in leaves)
-    return len(leaves) > 1 and (referred or len({leaf.permits for leaf in leaves}) > 1)
+    """Whether the algorithm does matter: both effects are combined, or what is only referred to."""
+    return any(leaf.decided is not None for leaf in leaves) or len({leaf.permits for leaf in leaves}) > 1
 
 
 def _denials_win(node: Node, leaves: Mapping[str, Leaf]) -> bool:
     """Whether a Deny counts before any Permit, everywhere: as black lists and oppositions do."""
-    return all(_denial_wins(each, _inside(each, leaves)) for each in _nodes(node))
+    return all(_denial_wins(each, _inside(each, leaves)) for each in _combining(node))
 
 
 def _denial_wins(node: Node, leaves: Sequence[Leaf]) -> bool:
@@ -76,7 +77,7 @@ def _only_named(node: Node, leaves: Mapping[str, Leaf]) -> bool:
     permitted = [leaf for leaf in leaves.values() if leaf.permits]
     if not all(leaf.whole and not leaf.documents and all(who.name for who in leaf.who) for leaf in permitted):
         return False
-    return all(_permits_win(each, _inside(each, leaves)) for each in _nodes(node))
+    return all(_permits_win(each, _inside(each, leaves)) for each in _combining(node))
 
 
 def _everything(leaf: Leaf) -> bool:
@@ -151,6 +152,10 @@ def _deny(leaf: Leaf, who: Who) -> Iterator[Directive]:
     if who.purpose is not None and (who.name is not None or leaf.documents):
         text = "a Deny for one purpose of use is one for everybody and the whole record"
         raise Indeterminate(leaf.place, text)
+    if leaf.folders and (leaf.actions is None or leaf.actions & codes.WRITING):
+        raise Indeterminate(
+            leaf.place, "a Deny for a folder is for reading alone: it keeps nothing out of it"
+        )
     if leaf.documents:
         yield _listed(Kind.DENIAL, who, leaf, leaf.documents)
     if leaf.whole and who.name is not None:
