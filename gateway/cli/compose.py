@@ -106,7 +106,6 @@ def compose(
         revocations=shut_out,
         policy=policies.current,
         assertions=beliefs.assertions,
-        signer=signer,
         soap=soap,
         revoked=revocations.revoked,
     )
