@@ -175,6 +175,19 @@ def test_what_the_patient_decides_ends_it_with_the_next_request(
     assert count(ward, "emergency") == 1
 
 
+def test_a_write_that_is_refused_ends_it_with_the_entry_of_its_refusal(ward: Ward) -> None:
+    ward.documents(WEBER, KNOWN, WHY)
+    ward.decide(KNOWN, Directive(kind=Kind.DENIAL, subject="dr.weber"))
+    ward.audit()
+    token = ward.token(WEBER, reason=WHY)
+    raw = ward.fhir("POST", "/Consent/$presence-code", token, body=ward.parameters(KNOWN))
+    assert ward.ask(raw)[0] == 403
+    assert [each.kind for each in ward.audit()] == [("110110", "PRS-1", 8), STOPPED]
+    assert ward.rows("SELECT stop FROM emergency") == [("BLACKLIST",)]
+    assert ward.ask(raw)[0] == 403
+    assert [each.kind for each in ward.audit()] == [("110110", "PRS-1", 8)]
+
+
 def test_a_request_without_a_reason_does_not_end_it(ward: Ward) -> None:
     ward.documents(WEBER, KNOWN, WHY)
     assert ward.documents(WEBER, KNOWN, "") == 0

@@ -75,6 +75,20 @@ def test_the_patient_ends_the_relation(ward: Ward) -> None:
     assert ward.documents(WEBER, KNOWN) == 0
 
 
+def test_the_patient_sees_and_ends_it_as_a_consent(ward: Ward) -> None:
+    shown(ward, WEBER, ward.code(KNOWN))
+    system, token = f"urn:oid:{ward.settings.domain.affinity_oid}", ward.token(PATIENT, KNOWN)
+    status, bundle = ward.ask(ward.fhir("GET", f"/Consent?patient.identifier={system}%7C{KNOWN}", token))
+    assert status == 200, bundle
+    (consent,) = [each["resource"] for each in bundle["entry"]]
+    assert consent["sourceReference"] == {"display": "presence code"}
+    assert consent["performer"][0]["display"] == "Dr Anne Weber"
+    assert "dr.weber" in str(consent["provision"])
+    ended = asyncio.run(ward.send(ward.fhir("DELETE", f"/Consent/{consent['id']}", token)))
+    assert ended.status == 204
+    assert ward.documents(WEBER, KNOWN) == 0
+
+
 def test_a_code_is_used_once_however_it_is_written(ward: Ward) -> None:
     code = ward.code(KNOWN)
     assert len(code) == 9
