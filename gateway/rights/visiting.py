@@ -39,10 +39,14 @@ class Visiting:
     identities: IdentityStore
     affinity_root: str
 
-    async def waiting(self, most: int) -> list[VisitNotice]:
-        """What waits of the visit whose notice is the oldest, oldest first; nothing where none wait."""
-        found = await self.notices.first(most)
-        return [each for each in found if each.patient == found[0].patient and _same(each, found[0])]
+    async def waiting(self, most: int) -> list[list[VisitNotice]]:
+        """Visits among the oldest notices, one for each patient, each with its own notices in their order."""
+        first: dict[PatientId, list[VisitNotice]] = {}
+        for each in await self.notices.first(most):
+            told = first.setdefault(each.patient, [])
+            if not told or _same(each, told[0]):
+                told.append(each)
+        return list(first.values())
 
     async def work_in(self, work: UnitOfWork, told: Iterable[VisitNotice], at: datetime) -> None:
         """Notes what the notices of one visit come to. A relation that a person ended stays ended."""

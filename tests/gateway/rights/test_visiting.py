@@ -46,11 +46,11 @@ class Keeper:
         self.record.commit(work)
 
     def noted(self, at: datetime = AT) -> UnitOfWork | None:
-        told = self.record.run(self.visiting.waiting(100))
-        if not told:
+        visits = self.record.run(self.visiting.waiting(100))
+        if not visits:
             return None
         work = UnitOfWork()
-        self.record.run(self.visiting.work_in(work, told, at))
+        self.record.run(self.visiting.work_in(work, visits[0], at))
         return work
 
     def work_in(self) -> int:
@@ -87,6 +87,16 @@ def test_what_is_told_again_changes_nothing(keeper: Keeper) -> None:
     call = keeper.record.asking(scope=keeper.record.scope(ANNA))
     consents = keeper.record.run(keeper.record.access.rights.consents(call, versions=True))
     assert len(consents) == 1
+
+
+def test_of_each_patient_one_visit_is_worked_in_at_a_time(keeper: Keeper) -> None:
+    for number, patient in (("V-1", ANNA), ("V-2", ANNA), ("V-1", LOCAL), ("V-1", ANNA)):
+        keeper.tell(OPEN, number=number, patient=patient)
+    visits = keeper.record.run(keeper.visiting.waiting(100))
+    assert [[(each.number, each.patient) for each in one] for one in visits] == [
+        [("V-1", ANNA), ("V-1", ANNA)],
+        [("V-1", LOCAL)],
+    ]
 
 
 def test_visits_and_organisations_are_apart(keeper: Keeper) -> None:
