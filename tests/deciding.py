@@ -61,9 +61,8 @@ class Who:
 
 
 PHYSICIAN = Who(partner="hospital", role="physician", subject="dr.weber", organisation="2.999.2.1")
-COLLEAGUE = replace(PHYSICIAN, subject="dr.thill")
 PHARMACIST = Who(partner="pharmacy", role="pharmacist", subject="ph.muller", organisation="2.999.2.3")
-OUTSIDER = replace(PHYSICIAN, subject="dr.far", organisation="2.999.2.77")
+OUTSIDER = replace(PHYSICIAN, subject="conformance-user", organisation="2.999.2.2")
 """A physician of another organisation, who writes through the hospital's system."""
 
 

@@ -169,9 +169,17 @@ class Run:
             exchange.request = put(text, exchange.values)
             content = exchange.request.encode()
             content = fhir_client.with_new_ids(content) if case.renew_unique_ids else content
+            if case.transaction == "ITI-108" and not case.variables:
+                content = self._of_known_patient(content)
         url = into_text(fhir_client.pattern(case, content), exchange.values)
         self._feed_fixed(case, f"{url} {exchange.request}")
         return fhir_client.send(self._links.http, base, case, content, url)
+
+    def _of_known_patient(self, content: bytes) -> bytes:
+        """A consent of a patient who was made known for it."""
+        patient = self._feeder.unknown()
+        self._feeder.feed(patient)
+        return fhir_client.with_known_references(content, patient)
 
     def _soap(self, case: Case, exchange: _Exchange, url: str) -> Answer:
         text, _ = _read(case)

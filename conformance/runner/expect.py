@@ -18,7 +18,9 @@ from substitute import into_text
 
 from schemas import Schemas
 
-ACCEPTED = {"Success": {"AA", "CA"}, "AA": {"CA"}, "AE": {"CE"}, "AR": {"CR"}}
+ACCEPTED = {
+    "Success": {"AA", "CA"}, "AA": {"CA"}, "AE": {"CE"}, "AR": {"CR"}, "valid": {"HTTP 200", "HTTP 201"},
+}  # fmt: skip
 """Further outcomes that are as good: an accept acknowledgement stands for one of the application."""
 REGISTRY_STATUSES = frozenset({"Success", "Failure", "PartialSuccess"})
 FORMATS = {True: "mtom", False: "plain"}

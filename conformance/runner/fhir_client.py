@@ -17,6 +17,7 @@ FHIR = "{http://hl7.org/fhir}"
 USUAL = {
     "ITI-83": "[base]/Patient/$ihe-pix",
     "ITI-93": "[base]/$process-message",
+    "ITI-108": "[base]/Consent",
     "ITI-119": "[base]/Patient/$match",
 }
 UNIQUE = (("DocumentReference", "masterIdentifier"), ("List", "identifier"))
@@ -72,6 +73,25 @@ def patient_url(client: httpx.Client, base: str, patient: str) -> str | None:
     resource = entries[0].get("resource", {}) if entries else {}
     full = entries[0].get("fullUrl") if entries else None
     return str(full) if full else f"{base.rstrip('/')}/Patient/{resource['id']}" if "id" in resource else None
+
+
+def with_known_references(content: bytes, patient: str) -> bytes:
+    """The patient (`id^^^&OID&ISO`) in the place of every Patient; others get an identifier as well."""
+    name, _, authority = patient.partition("^^^")
+    known = {"identifier": {"system": "urn:oid:" + authority.split("&")[1], "value": name}}
+
+    def told(value: Any) -> Any:
+        if isinstance(value, list):
+            return [told(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        url = value.get("reference")
+        if not isinstance(url, str):
+            return {key: told(each) for key, each in value.items()}
+        other = {"identifier": {"system": "urn:oid:2.999.25.1", "value": url.rpartition("/")[2]}}
+        return known if url.startswith("Patient/") else {**value, **other}
+
+    return orjson.dumps(told(orjson.loads(content)))
 
 
 def with_new_ids(content: bytes) -> bytes:

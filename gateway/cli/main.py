@@ -21,6 +21,7 @@ from gateway.cli import (
     policy,
     programs,
     revoke,
+    rights,
 )
 from gateway.errors import GatewayError
 
@@ -38,6 +39,7 @@ app.add_typer(
     directory.app, name="directory", help="Professionals and organisations: import, show, shut out."
 )
 app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review, figures.")
+app.add_typer(rights.app, name="rights", help="What patients decided: show, set, end, export.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
 app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, explain, change, replay.")

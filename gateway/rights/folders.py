@@ -9,10 +9,13 @@ from gateway.record.access import Listing, PatientRights
 
 Members = Mapping[str, frozenset[str]]
 """By uniqueId of a folder: the uniqueIds of the documents in it."""
+_NONE: frozenset[str] = frozenset()
 
 
 def names_of(rights: PatientRights) -> frozenset[str]:
     """Every uniqueId on a list or in a raising: documents, and folders among them."""
+    if not (rights.blacklist or rights.whitelist or rights.raisings):
+        return _NONE
     lists = (each.documents for each in (*rights.blacklist, *rights.whitelist))
     return frozenset().union(*lists, *(each.documents for each in rights.raisings))
 

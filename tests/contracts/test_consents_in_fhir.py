@@ -242,7 +242,8 @@ def test_what_a_consent_lacks_is_named(
 
 
 def test_the_capability_statement_tells_what_there_is(deciding: Place) -> None:
-    answer = asyncio.run(deciding.fhir(deciding.patient("X"), "GET", "/metadata"))
+    asyncio.run(deciding.feed("STATEMENT"))
+    answer = asyncio.run(deciding.fhir(deciding.patient("STATEMENT"), "GET", "/metadata"))
     fhirtypes.check(answer.told)
     (consent,) = [each for each in answer.told["rest"][0]["resource"] if each["type"] == "Consent"]
     assert {each["code"] for each in consent["interaction"]} == {

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from gateway.cli.demo import refusals, scenes
+from gateway.cli.demo import decisions, refusals, scenes
 from gateway.cli.demo.actors import Actor, Cast
 from gateway.cli.demo.keep import how_to_use
 from gateway.cli.demo.papers import read_papers
@@ -63,6 +63,19 @@ PLAY: tuple[_Part, ...] = (
             ("Léonie Thilges (patient) sees everything in her own record", scenes.patient_queries),
             ("Dr Anne Weber (Test Hospital) sees everything", scenes.physician_queries),
             ("Paul Klein (nurse, Test Clinic) sees all but the confidential letter", scenes.nurse_queries),
+        ),
+    ),
+    (
+        "What the patient decides",
+        (
+            (
+                "Léonie Thilges (patient) hides her prescription from Marc Muller",
+                decisions.hide_prescription,
+            ),
+            (
+                "Marc Muller (pharmacist) no longer sees it, until she takes it back",
+                decisions.hidden_until_taken_back,
+            ),
         ),
     ),
     (

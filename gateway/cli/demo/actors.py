@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from cryptography import x509
@@ -90,6 +91,15 @@ class Actor:
             response.status_code, response.headers, response.content, asked, self._signer, datetime.now(UTC)
         )
         return response
+
+    async def tell(
+        self, method: str, path: str, patient: str, resource: dict[str, Any] | None = None
+    ) -> httpx.Response:
+        """A FHIR request of the patient, in the own record; `path` is below the base."""
+        token = base64.urlsafe_b64encode(self.acting.assertion(self.acting.full_id(patient))).rstrip(b"=")
+        headers = {"authorization": f"Bearer {token.decode()}", "content-type": "application/fhir+json"}
+        url = f"{self.acting.endpoints.fhir}{path}"
+        return await self.http.request(method, url, json=resource, headers=headers)
 
     def _signer(self, key_id: str) -> x509.Certificate:
         for der in server_certificates(self.acting.settings):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.errors import Meaning, Refused
+from gateway.record.access import LOWEST_RANK
 from gateway.record.consents import ALWAYS, Directive, Kind
 from gateway.record.domain import Domain
 from profiles.pcf import codes
@@ -78,16 +79,14 @@ def _permits(provision: Json) -> bool:
 
 def _permitted(root: Json, narrowed: list[str], domain: Domain) -> list[Directive]:
     """A permit for everybody changes nothing: it is what holds where nothing is decided."""
-    _check_plain(root, _PLACE)
-    if narrowed in ([], ["purpose"]):
-        return []
-    if "actor" in narrowed:
-        return _one(root, _PLACE, domain)
-    labels = root.get("securityLabel", ())
-    if "data" not in narrowed and [each.get("code") for each in labels] == ["N"]:
-        read_rank(root, _PLACE)
-        return []
-    raise _unsupported("a permit for some documents only", f"{_PLACE}.{narrowed[-1]}")
+    if "dataPeriod" in root or not set(narrowed) <= {"purpose", "securityLabel"}:
+        if "actor" in narrowed:
+            return _one(root, _PLACE, domain)
+        raise _unsupported("a permit for some documents only", f"{_PLACE}.{[*narrowed, 'dataPeriod'][-1]}")
+    _purposes(root, _PLACE)
+    if "securityLabel" in narrowed and read_rank(root, _PLACE) != LOWEST_RANK:
+        raise _unsupported("a permit of restricted documents for everybody", f"{_PLACE}.securityLabel")
+    return []
 
 
 def _exception(root: Json, provision: Json, place: str, domain: Domain) -> list[Directive]:

@@ -23,6 +23,7 @@ _LITERAL = re.compile(
 )
 _DATE = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?", re.ASCII)
 _DECEMBER = 12
+_OF_MANY = frozenset({"Group", "CareTeam"})
 _SIGNS = re.compile(r"[\^&]")
 
 
@@ -31,6 +32,10 @@ _SIGNS = re.compile(r"[\^&]")
 
 def read_subject(reference: Json, domain: Domain, place: str) -> str:
     """A person id or an organisation OID, as lists name them: by identifier only."""
+    kind = reference.get("type") or reference.get("reference", "").partition("/")[0]
+    if kind in _OF_MANY:
+        text = f"not supported: a {kind}, whose members are not known here; name persons or organisations"
+        raise refused(Meaning.NOT_SUPPORTED, text, place)
     system, value = _identifier(reference, place)
     if system == codes.SUBJECT:
         return value

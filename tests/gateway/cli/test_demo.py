@@ -31,6 +31,8 @@ STEPS = (
     "(patient) sees everything in her own record",
     "Dr Anne Weber (Test Hospital) sees everything",
     "sees all but the confidential letter",
+    "hides her prescription from Marc Muller",
+    "no longer sees it, until she takes it back",
     "asks for the psychiatric letter by its id: refused",
     "a patient nobody registered: refused",
     "changes a signed message on its way: refused",

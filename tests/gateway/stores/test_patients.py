@@ -92,3 +92,11 @@ def test_the_rights_are_those_of_all_that_was_merged(record: Any) -> None:
     assert find(record, TWO).rights == (f'{{"of": {keys[1]}}}',)
     record.merge(TWO, ONE)
     assert set(find(record, TWO).rights) == {f'{{"of": {key}}}' for key in keys}
+
+
+def test_the_records_of_a_person_are_found_under_every_identifier(record: Any) -> None:
+    keys = [record.feed(each) for each in (ONE, TWO)]
+    persons = {row.key: row.person for row in record.run(record.database.fetch(select(tables.patient)))}
+    (found,) = record.run(record.patients.of_persons([persons[keys[0]]]))
+    assert (found.shown, found.keys) == (ONE, (keys[0],))
+    assert record.run(record.patients.of_persons([1])) == []

@@ -307,3 +307,25 @@ def test_a_document_without_any_confidentiality_has_the_rank_of_the_unknown(know
     known.register(make.submission(bare, coded), make)
     found = known.run(known.registry.named_documents([bare.id, coded.id]))
     assert {each.uuid: each.rank for each in found} == {bare.id: 3, coded.id: 1}
+
+
+def test_the_documents_in_a_folder_are_told_by_their_unique_ids(known: Any, make: Any) -> None:
+    first, second, outside, folder = make.entry(), make.entry(), make.entry(), make.folder()
+    links = [make.member(folder.id, each.id) for each in (first, second)]
+    known.register(make.submission(first, second, outside, folders=[folder], links=links), make)
+    asked = [folder.unique_id, outside.unique_id, "2.999.0.0"]
+    expected = {folder.unique_id: frozenset({first.unique_id, second.unique_id})}
+    assert known.run(known.registry.members(asked)) == expected
+    assert known.run(known.registry.members([])) == {}
+
+
+def test_a_folder_is_hidden_by_its_unique_id_with_the_associations_to_it(known: Any, make: Any) -> None:
+    entry, folder, other = make.entry(), make.folder(), make.folder()
+    links = [make.member(folder.id, entry.id)]
+    known.register(make.submission(entry, folders=[folder, other], links=links), make)
+    for hidden in ("hidden", "veiled"):
+        scope = known.scope(**{hidden: frozenset({folder.unique_id})})
+        assert [row.uuid for row in known.run(known.registry.find(scope, FOLDER, (), 10))] == [other.id]
+        held = known.run(known.registry.find(scope, ASSOCIATION, (), 10))
+        assert held
+        assert not [row for row in held if folder.id in {row.source, row.target}]

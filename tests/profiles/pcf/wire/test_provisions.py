@@ -234,10 +234,12 @@ PERMIT = {"type": "permit"}
         ({**PERMIT, "purpose": [reason("TREAT")]}, ".purpose", Meaning.NOT_SUPPORTED),
         ({"actor": [who()]}, ".type", Meaning.REQUIRED_FIELD),
         (
-            {**DENY, "actor": [{**who(), "reference": {"reference": "Group/1"}}]},
+            {**DENY, "actor": [{**who(), "reference": {"reference": "Practitioner/1"}}]},
             ".actor[0].reference.identifier",
             Meaning.REQUIRED_FIELD,
         ),
+        ({**DENY, "actor": [who(reference="Group/1")]}, ".actor[0].reference", Meaning.NOT_SUPPORTED),
+        ({**PERMIT, "actor": [who(type="CareTeam")]}, ".actor[0].reference", Meaning.NOT_SUPPORTED),
         ({**DENY, "modifierExtension": [{"url": "urn:x", "valueCode": "y"}]}, ".modifierExtension", None),
         ({**DENY, "modifierExtension": [OWN], "actor": [who()]}, ".actor", Meaning.METADATA_INVALID),
         ({**PERMIT, "modifierExtension": [OWN]}, ".type", Meaning.METADATA_INVALID),
