@@ -174,10 +174,10 @@ class Wire:
             response.status, told, found, [kind_of(*row) for row in added], [row[0] for row in added]
         )
 
-    def fhir(self, token: str, path: str = "", *, partner: str = "hospital", **more: Any) -> Answer:
+    def fhir(self, token: str, path: str = "", *, partner: str = "hospital", **more: str) -> Answer:
         """A FHIR search with a token, by default ITI-67 of the patient."""
-        headers = {"authorization": f"Bearer {token}", "accept": "application/fhir+json"}
-        return self.ask("GET", f"/fhir{path or self.documents(PATIENT)}", headers, partner=partner, **more)
+        headers = {"accept": "application/fhir+json", **more, "authorization": f"Bearer {token}"}
+        return self.ask("GET", f"/fhir{path or self.documents(PATIENT)}", headers, partner=partner)
 
     def soap(
         self, path: str, action: str, body: bytes, *, partner: str = "hospital", **security: Any

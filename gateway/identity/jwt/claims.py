@@ -16,7 +16,7 @@ from gateway.identity.systems import SYSTEM_ROLES
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 
 OID_URN = "urn:oid:"
-_LONGEST = 512
+_LONGEST, _LONGEST_SCOPE = 512, 8_192
 _THUMBPRINT_BYTES = 32
 _CX = re.compile(r"(?P<extension>[^\^|&\s]+)\^\^\^[^&^]*&(?P<root>[0-9.]+)&ISO")
 _TOKEN_FORM = re.compile(r"urn:oid:(?P<root>[0-9.]+)\|(?P<extension>[^\^|&\s]+)")
@@ -45,12 +45,12 @@ class Period:
 # --- registered claims ---------------------------------------------------------------------------
 
 
-def text(claims: Json, name: str) -> str | None:
-    """An optional text; TokenInvalid when it is something else."""
+def text(claims: Json, name: str, longest: int = _LONGEST) -> str | None:
+    """An optional text of at most so many characters; TokenInvalid when it is something else."""
     value = claims.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST or not value.isprintable():
+    if not isinstance(value, str) or not value.strip() or len(value) > longest or not value.isprintable():
         raise TokenInvalid("expected a text", location=name)
     return value
 
@@ -143,7 +143,7 @@ def principal_of(claims: Json, issuer: TokenIssuer, policy: TokenPolicy, digest:
         token_id=required(claims, "jti"),
         token_digest=digest,
         expires=period_of(claims, issuer.max_life).end + policy.skew,
-        scopes=frozenset((text(claims, "scope") or "").split()),
+        scopes=frozenset((text(claims, "scope", _LONGEST_SCOPE) or "").split()),
     )
 
 

@@ -281,6 +281,25 @@ def test_jwt_10_another_patient(
     assert 'csd-code="110147"' in found.messages[0], "the decision is inside the event"
 
 
+def test_jwt_10_a_document_of_another_patient(
+    wire: Wire, authorities: SimpleNamespace, tools: SimpleNamespace
+) -> None:
+    """Named by its own id: hidden, as the policy has it, and told to the audit."""
+    root, claims = wire.settings.domain.affinity_oid, wire.claims(scope="patient/Binary.read")
+    ((uuid,),) = wire.query("SELECT uuid FROM entry")
+    path = f"/Binary/{str(uuid).removeprefix('urn:uuid:')}"
+
+    def asked_with(patient: str) -> Any:
+        told = {"patient_id": f"{patient}^^^&{root}&ISO"}
+        token = authorities.first.token(told_of(claims, ihe_bppc=told))
+        return wire.fhir(token, path, accept="*/*")
+
+    assert asked_with(tools.PATIENT).status == 200
+    found = asked_with(tools.OTHER)
+    assert (found.status, found.audit) == (404, [("110106", "ITI-68", 8)])
+    assert 'csd-code="110147"' in found.messages[0]
+
+
 def test_jwt_10_a_patient_that_cannot_be_compared(
     wire: Wire, refused: Any, authorities: SimpleNamespace
 ) -> None:

@@ -25,7 +25,9 @@ from gateway.record.access import Scope
 from gateway.record.demographics import Address, Demographics, PersonName, Telecom
 from gateway.record.patients import PatientFeed, PatientMerge, PersonChange
 from gateway.record.people import PatientId
+from gateway.record.revoked import RevokedKind
 from gateway.stores.migrate import upgrade
+from gateway.stores.revocations import Revocation
 from gateway.stores.tables import outbox
 from gateway.stores.tables import patient_event as events
 from gateway.stores.tables import patient_review as reviews
@@ -398,4 +400,21 @@ def test_a_hidden_identifier_that_ends_is_not_told(desk: Any) -> None:
     at.feed(ward("2"), told=with_status(PAUL, "CACH"))
     at.waiting()
     at.merge(ward("1"), ward("2"))
+    assert at.sets() == []
+
+
+def test_a_revoked_node_is_told_nothing(desk: Any) -> None:
+    at = desk(notify("ITI-10"))
+    told = Revocation(
+        kind=RevokedKind.NODE,
+        name="pharmacy",
+        at=datetime(2026, 3, 4, tzinfo=UTC),
+        until=None,
+        actor="operator",
+        reason="intrusion",
+    )
+    work = UnitOfWork()
+    at.gateway.revocations.add(work, told)
+    at.run(at.gateway.engine.committer.commit(work))
+    at.feed(ward("1"))
     assert at.sets() == []

@@ -77,6 +77,13 @@ def test_extensions_of_our_own(read: Make, signed: Make, claims: Make) -> None:
     assert found.patient == PatientId("p", "2.999.5")
 
 
+def test_many_scopes(read: Make, signed: Make, claims: Make) -> None:
+    scope = " ".join(f"user/Resource{chr(65 + at % 26)}.rs" for at in range(200))
+    assert len(read(signed(claims(scope=scope))).scopes) == 26
+    with pytest.raises(TokenInvalid):
+        read(signed(claims(scope=["ITI-67"])))
+
+
 def test_two_patients(read: Make, signed: Make, claims: Make) -> None:
     told = claims({"person_id": "p^^^&2.999.5&ISO"})
     told["extensions"]["ihe_bppc"] = {"patient_id": "q^^^&2.999.5&ISO"}
