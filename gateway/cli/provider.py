@@ -81,14 +81,14 @@ def _previous(settings: Settings) -> tuple[bytes, ...]:
 
 
 def _terms(settings: Settings, declared: Catalogue) -> Terms:
-    told = settings.tokens
+    told, longest = settings.tokens, settings.assertions.max_life_seconds
     return Terms(
         issuer=settings.server.public_url,
         own=settings.assertions.audience,
         others=told.audiences,
         home_community=settings.domain.home_community_id,
-        access=timedelta(seconds=told.access_seconds),
-        assertion=timedelta(seconds=min(told.assertion_seconds, settings.assertions.max_life_seconds)),
+        access=timedelta(seconds=min(told.access_seconds, longest)),
+        assertion=timedelta(seconds=min(told.assertion_seconds, longest)),
         code=timedelta(seconds=told.code_seconds),
         transactions=frozenset(each.code for each in declared.transactions()),
     )
