@@ -15,8 +15,9 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.cli.persons import entries
+from gateway.cli.persons import CERTIFIED, entries
 from gateway.config import Environment, Settings, parse_node, shipped
 from gateway.config.certificates import environments_of
 from gateway.crypto import pki
@@ -180,10 +181,22 @@ def _integration(directory: Path, at: datetime) -> None:
         )
         _write_pair(folder / "clients" / partner.name, key, certificate)
         _write_node(directory / "nodes", partner, "integration", certificate)
-    _test_directory(directory / "directory")
+    _test_directory(directory / "directory", _test_people(folder / "people", authority, at))
 
 
-def _test_directory(folder: Path) -> None:
+def _test_people(folder: Path, authority: pki.Authority, at: datetime) -> dict[str, bytes]:
+    """A key and certificate of their own for the professionals, by which they log in; DER by uid."""
+    folder.mkdir(mode=0o700)
+    issued = {}
+    for uid, name in CERTIFIED:
+        key = pki.create_key()
+        certificate = pki.issue_client(authority, uid, name, key.public_key(), at)
+        _write_pair(folder / uid, key, certificate)
+        issued[uid] = certificate.public_bytes(Encoding.DER)
+    return issued
+
+
+def _test_directory(folder: Path, certificates: Mapping[str, bytes]) -> None:
     """Somebody for each role of professionals, and the organisations of the test partners."""
     policy = load_policy(shipped("policy"), environment="integration")
     roles = {
@@ -192,7 +205,7 @@ def _test_directory(folder: Path) -> None:
     known = {each.organisation: each.organisation_name for each in TEST_PARTNERS}
     folder.mkdir(mode=0o700)
     (folder / "test.ldif").write_text(
-        ldif.write(entries(roles, (known | _ELSEWHERE).items())), encoding="utf-8"
+        ldif.write(entries(roles, (known | _ELSEWHERE).items(), certificates)), encoding="utf-8"
     )
 
 

@@ -14,6 +14,7 @@ from gateway.cli import (
     directory,
     emergency,
     identity,
+    issued,
     matching,
     media,
     nodes,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(nodes.app, name="node", help="Partner systems: enrol, block, list.")
 app.add_typer(operator.app, name="operator", help="Operators: second factor, log in and out, trail.")
+app.add_typer(issued.app, name="tokens", help="Tokens and assertions that were issued here.")
 app.add_typer(revoke.app, name="revoke", help="Shut out a person, system, issuer or token at once.")
 app.add_typer(identity.app, name="identity", help="Who is whom: reviews, history, undoing, reindexing.")
 app.add_typer(

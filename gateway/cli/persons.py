@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -20,6 +21,8 @@ ROLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Who acts by default in a role; anybody else can be named, where two must act."""
+CERTIFIED = (ROLES["physician"], ROLES["nurse"])
+"""Who has a key and a certificate, to log in for tokens and assertions."""
 OTHERS = (
     ("id.wagner", "Luc Wagner", "identity-manager"),
     ("id.faber", "Lea Faber", "identity-manager"),
@@ -30,13 +33,20 @@ TESTER = "conformance-user"
 _ORGANISATION, _COUNTRY = "PASSERELLE", "LU"
 
 
-def entries(roles: Mapping[str, str], organisations: Iterable[tuple[str, str]]) -> Iterator[Add]:
-    """A person for each role (name, and profession as code^^scheme), all working at every organisation."""
+def entries(
+    roles: Mapping[str, str],
+    organisations: Iterable[tuple[str, str]],
+    certificates: Mapping[str, bytes] = MappingProxyType({}),
+) -> Iterator[Add]:
+    """A person for each role (name, and profession as code^^scheme), all working at every organisation.
+
+    `certificates` are DER by uid, for those who log in by their own.
+    """
     places = []
     for uid, name, professions in _persons(roles):
         place = Place(_ORGANISATION, _COUNTRY, Unit.PROFESSIONAL, "uid", uid)
         places.append(place.dn)
-        yield Add(place, _person(uid, name, professions))
+        yield Add(place, _person(uid, name, professions) | _certified(certificates.get(uid)))
     for oid, name in organisations:
         place = Place(_ORGANISATION, _COUNTRY, Unit.ORGANISATION, "uid", oid)
         yield Add(
@@ -81,6 +91,12 @@ def _person(uid: str, name: str, professions: tuple[str, ...]) -> dict[str, Attr
         hpdProviderStatus="Active",
     )
     return {**held, "hcprofession": Attribute("hcProfession", professions)}
+
+
+def _certified(der: bytes | None) -> dict[str, Attribute]:
+    if der is None:
+        return {}
+    return {"usercertificate": Attribute("userCertificate", (b64encode(der).decode(),), binary=True)}
 
 
 def _of(classes: tuple[str, ...], **values: str) -> dict[str, Attribute]:

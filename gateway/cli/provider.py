@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.bindings.oauth import OauthForm
 from gateway.bindings.soap import SoapForm
 from gateway.config import Settings
+from gateway.crypto.keys import load_certificates
 from gateway.declare.catalogue import Catalogue
 from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid, SignerRefused
@@ -59,6 +61,7 @@ def provider(
         revocations=revocations,
         vocabulary=_vocabulary(policy),
         signer=soap.signer,
+        previous=_previous(settings),
     )
     oauth = OauthForm(issuer=settings.server.public_url, limits=settings.limits)
     return Provider(
@@ -70,15 +73,22 @@ def provider(
     )
 
 
+def _previous(settings: Settings) -> tuple[bytes, ...]:
+    """Certificates of our signing keys before this one."""
+    path = settings.signing.previous
+    listed = [] if path is None else load_certificates(path.read_bytes())
+    return tuple(each.public_bytes(Encoding.DER) for each in listed)
+
+
 def _terms(settings: Settings, declared: Catalogue) -> Terms:
-    told = settings.tokens
+    told, longest = settings.tokens, settings.assertions.max_life_seconds
     return Terms(
         issuer=settings.server.public_url,
         own=settings.assertions.audience,
         others=told.audiences,
         home_community=settings.domain.home_community_id,
-        access=timedelta(seconds=told.access_seconds),
-        assertion=timedelta(seconds=min(told.assertion_seconds, settings.assertions.max_life_seconds)),
+        access=timedelta(seconds=min(told.access_seconds, longest)),
+        assertion=timedelta(seconds=min(told.assertion_seconds, longest)),
         code=timedelta(seconds=told.code_seconds),
         transactions=frozenset(each.code for each in declared.transactions()),
     )

@@ -29,6 +29,7 @@ _SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         "PS256": Scheme.RSA_PSS_SHA256,
         "PS384": Scheme.RSA_PSS_SHA384,
         "PS512": Scheme.RSA_PSS_SHA512,
+        "Ed25519": Scheme.ED25519,
         "EdDSA": Scheme.ED25519,
     }
 )
@@ -46,20 +47,23 @@ class Jws:
     signature: bytes
 
 
-def algorithm_of(signer: Signer) -> str:
-    """The JOSE name of what a signer signs by."""
-    scheme = signer.scheme
-    names = [name for name, each in _SCHEMES.items() if each is scheme]
-    if not names:
-        raise AlgorithmRefused(f"no JWT is signed by {scheme.value}")
-    return names[0]
+def algorithm_of(key: PublicKey) -> str:
+    """The JOSE name of the algorithm that we use a key for."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        names = [name for name, curve in _OF_CURVE.items() if curve == key.curve.name]
+        if not names:
+            raise AlgorithmRefused(f"no JWT is signed on the curve {key.curve.name}")
+        return names[0]
+    return "PS256" if isinstance(key, rsa.RSAPublicKey) else "Ed25519"
 
 
-def sign(claims: Mapping[str, Any], signer: Signer, *, kind: str, key_id: str) -> str:
-    """A compact JWS of claims; `kind` is its `typ`."""
-    header = {"alg": algorithm_of(signer), "typ": kind, "kid": key_id}
+def sign(claims: Mapping[str, Any], signer: Signer, *, kind: str) -> str:
+    """A compact JWS of claims by our key; `kind` is its `typ`."""
+    key = signer.key.public_key()
+    name = algorithm_of(key)
+    header = {"alg": name, "typ": kind, "kid": key_id(key)}
     signed = f"{encoded(orjson.dumps(header))}.{encoded(orjson.dumps(claims))}"
-    return f"{signed}.{encoded(signer.sign(signed.encode()))}"
+    return f"{signed}.{encoded(signer.sign(signed.encode(), _SCHEMES[name]))}"
 
 
 def read(token: str) -> Jws:
@@ -110,19 +114,17 @@ def thumbprint_claim(der: bytes) -> str:
 # --- our key as a JWK ----------------------------------------------------------------------------
 
 
-def jwk_of(signer: Signer) -> dict[str, Any]:
-    """The public key as JWK with `kid`, its RFC 7638 thumbprint, and our certificate."""
-    key = signer.key.public_key()
-    parts = _parts(key)
-    told = {"kid": _thumbprint(parts), "use": "sig", "alg": algorithm_of(signer)}
-    der = signer.certificate
-    chain = {"x5c": [_padded(der)], "x5t#S256": thumbprint_claim(der)}
-    return {**parts, **told, **chain}
+def jwk_of(certificate: bytes) -> dict[str, Any]:
+    """The public key of a certificate (DER) as JWK; `kid` is its RFC 7638 thumbprint."""
+    key = usable_key(x509.load_der_x509_certificate(certificate).public_key(), minimum_rsa=2048)
+    told = {"kid": key_id(key), "use": "sig", "alg": algorithm_of(key)}
+    chain = {"x5c": [_padded(certificate)], "x5t#S256": thumbprint_claim(certificate)}
+    return {**_parts(key), **told, **chain}
 
 
-def key_id(signer: Signer) -> str:
-    """The RFC 7638 thumbprint of the key."""
-    return _thumbprint(_parts(signer.key.public_key()))
+def key_id(key: PublicKey) -> str:
+    """The RFC 7638 thumbprint of a key."""
+    return _thumbprint(_parts(key))
 
 
 def _thumbprint(parts: Mapping[str, str]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
 import orjson
+from cryptography import x509
 
-from gateway.crypto.keys import Signer
+from gateway.crypto.keys import PublicKey, Signer, usable_key
 from gateway.errors import (
     AlgorithmRefused,
     GatewayError,
@@ -112,6 +114,8 @@ class TokenService:
     revocations: Revocations
     vocabulary: Vocabulary
     signer: Signer
+    previous: tuple[bytes, ...] = ()
+    """Certificates (DER) of keys that signed before, whose tokens are still taken."""
 
     # --- access tokens ---
 
@@ -137,7 +141,7 @@ class TokenService:
             life=self.terms.access,
         )
         self._note(work, claims["jti"], ACCESS_TOKEN, caller, claims["sub"], now, self.terms.access)
-        text = jws.sign(claims, self.signer, kind=access_token.KIND, key_id=jws.key_id(self.signer))
+        text = jws.sign(claims, self.signer, kind=access_token.KIND)
         return AccessToken(text, claims["scope"], int(self.terms.access.total_seconds()))
 
     def audience(self, resource: str) -> str:
@@ -279,7 +283,10 @@ class TokenService:
         """The claims of a token that we issued and that is in force; None for anything else."""
         try:
             read = jws.read(token)
-            jws.verify(read, self.signer.key.public_key(), minimum_rsa=2048)
+            named = [each for each in self._certificates if _key_id(each) == read.header.get("kid")]
+            if not named:
+                return None
+            jws.verify(read, _key(named[0]), minimum_rsa=2048)
         except (TokenInvalid, AlgorithmRefused, SignatureBroken):
             return None
         claims = read.claims
@@ -313,7 +320,21 @@ class TokenService:
 
     def key_set(self) -> dict[str, Any]:
         """Our public keys (RFC 7517)."""
-        return {"keys": [jws.jwk_of(self.signer)]}
+        return {"keys": [jws.jwk_of(each) for each in self._certificates]}
+
+    @property
+    def _certificates(self) -> tuple[bytes, ...]:
+        return (self.signer.certificate, *self.previous)
+
+
+@cache
+def _key(certificate: bytes) -> PublicKey:
+    return usable_key(x509.load_der_x509_certificate(certificate).public_key(), minimum_rsa=2048)
+
+
+@cache
+def _key_id(certificate: bytes) -> str:
+    return jws.key_id(_key(certificate))
 
 
 def refused_code() -> GatewayError:

@@ -66,8 +66,10 @@ def signed(signer: Signer = HART_KEY, *, header: dict[str, Any] | None = None, *
         "jti": str(uuid.uuid4()),
         **changes,
     }
-    certificate = jws.jwk_of(signer)["x5c"]
-    head = {"alg": jws.algorithm_of(signer), "x5c": certificate} if header is None else header
+    certificate = jws.jwk_of(signer.certificate)["x5c"]
+    head = (
+        {"alg": jws.algorithm_of(signer.key.public_key()), "x5c": certificate} if header is None else header
+    )
     body = {name: value for name, value in told.items() if value is not None}
     text = f"{jws.encoded(orjson.dumps(head))}.{jws.encoded(orjson.dumps(body))}"
     return f"{text}.{jws.encoded(signer.sign(text.encode()))}"
@@ -225,7 +227,7 @@ def test_claims_that_do_not_hold(house: House, changes: dict[str, Any]) -> None:
 def test_a_foreign_key_is_nobody(house: House) -> None:
     stranger = person_signer("stranger")
     refused(by_jwt(house, signed(stranger)), 400, "invalid_grant")
-    borrowed = {"alg": "ES256", "x5c": jws.jwk_of(HART_KEY)["x5c"]}
+    borrowed = {"alg": "ES256", "x5c": jws.jwk_of(HART_KEY.certificate)["x5c"]}
     refused(by_jwt(house, signed(stranger, header=borrowed)), 400, "invalid_grant")
 
 
@@ -242,7 +244,7 @@ def test_a_foreign_key_is_nobody(house: House) -> None:
     ids=str,
 )
 def test_other_algorithms(house: House, header: dict[str, Any]) -> None:
-    told = signed(header={**header, "x5c": jws.jwk_of(HART_KEY)["x5c"]})
+    told = signed(header={**header, "x5c": jws.jwk_of(HART_KEY.certificate)["x5c"]})
     refused(by_jwt(house, told), 400, "invalid_grant")
 
 

@@ -113,7 +113,7 @@ def test_every_partner_has_certificate_and_key(settings: Settings) -> None:
 def test_secrets_and_data_are_ours_alone(settings: Settings) -> None:
     folder = settings.folder
     keys = [*folder.rglob("*.key")]
-    assert len(keys) == 13
+    assert len(keys) == 15
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
     assert stat.S_IMODE((folder / "data").stat().st_mode) == 0o700
     assert len(base64.b64decode((folder / "pki/master.key").read_bytes())) == 32
@@ -292,4 +292,4 @@ def test_no_private_key_outside_pki(settings: Settings, tmp_path: Path) -> None:
     ]
     assert {path.suffix for path in holding} == {".key"}
     loaded = [serialization.load_pem_private_key(path.read_bytes(), None) for path in holding]
-    assert len(loaded) == 12
+    assert len(loaded) == 14
