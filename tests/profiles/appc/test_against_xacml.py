@@ -25,7 +25,7 @@ from gateway.record.documents import DocumentEntry
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.rights.documents import Known
 from gateway.rights.fold import fold
-from gateway.stores.search import visible
+from gateway.stores.granted import visible
 from profiles.appc.rules import read
 from tests import xacml
 from tests.consentdocs import (
