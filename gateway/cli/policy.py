@@ -93,7 +93,7 @@ def simulate(
 
 @app.command()
 def propose(
-    folder: Annotated[Path, typer.Argument(help="The three files of the new policy.")],
+    folder: Annotated[Path, typer.Argument(help="The files of the new policy.")],
     reason: Reason,
     config: ConfigFile = _DEFAULT,
     user: User = "",

@@ -10,10 +10,10 @@ from gateway.policy.tomlfile import TomlFile
 
 
 class Places:
-    """Finds entries in the three files of one policy."""
+    """Finds entries in the matrix and the settings of one policy."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._matrix, _, self._settings = (TomlFile.parse(name, files[name]) for name in FILES)
+        self._matrix, _, self._settings, _ = (TomlFile.parse(name, files[name]) for name in FILES)
 
     def of_role(self, role: str, *key: str) -> str:
         """The entry of a role, or of the role it inherits it from, as `matrix.toml:87`."""
