@@ -208,7 +208,6 @@ def _sqlite(path: str, country: Country) -> None:
                     connection.executemany(insert, [tuple(row.values()) for row in rows])
             connection.commit()
             progress.advance(task, len(batch.get("patient", ())))
-        connection.execute("ANALYZE")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

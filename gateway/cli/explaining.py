@@ -98,7 +98,9 @@ async def explained_of(
             rights = await replay.rights(each.versions)
             wanted = (*documents, *receipt.hidden)
             keys = await _keys(room, each)
-            told += await _explain(room, receipt.question, each.patient, keys, rights, found, wanted)
+            told += await _explain(
+                room, receipt.question, each.patient, keys, rights, found, wanted, each.emergencies
+            )
     return told
 
 
@@ -118,6 +120,7 @@ async def _explain(
     rights: PatientRights | None,
     found: Verified,
     documents: Iterable[str],
+    emergencies: int = 0,
 ) -> list[Explanation]:
     registry = room.gateway.engine.services.registry
     members: Members = {}
@@ -130,7 +133,7 @@ async def _explain(
         rights=rights,
         said=await _said(room, question, patient, keys, members),
     )
-    return explain(question, patient, grounds, await _documents(room, keys, documents))
+    return explain(question, patient, grounds, await _documents(room, keys, documents), emergencies)
 
 
 async def _said(

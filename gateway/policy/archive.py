@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.crypto.keys import Signer
 from gateway.errors import GatewayError, Meaning, Outdated, Problem, Refused, SettingsInvalid
 from gateway.policy.manifest import Kind, Manifest, Verified, digests, sealed, verified
-from gateway.policy.matrix import compile_policy
+from gateway.policy.matrix import FILES, compile_policy
 from gateway.policy.model import Policy
 from gateway.stores.policies import PolicyRow, PolicyStore
 from gateway.stores.work import UnitOfWork
@@ -67,10 +68,15 @@ class PolicyArchive:
             return error
 
     def compiled(self, found: Verified) -> Policy:
-        """The policy of a version; SettingsInvalid when it cannot be used here."""
+        """The policy of a version; SettingsInvalid when it cannot be used here.
+
+        A file that policies did not have yet when it was written says nothing.
+        """
         if found.manifest.environment != self.environment:
             raise SettingsInvalid(f"the policy is one of {found.manifest.environment}")
-        return compile_policy(found.files, environment=self.environment)
+        files = {**dict.fromkeys(FILES, b""), **found.files}
+        policy = compile_policy(files, environment=self.environment)
+        return replace(policy, version=found.manifest.version)
 
     def add(self, work: UnitOfWork, manifest: Manifest, files: Mapping[str, bytes]) -> None:
         """Notes a version under our signature; Outdated at the commit if its number was taken meanwhile."""

@@ -6,7 +6,7 @@ Nothing is decided here: the outcomes are those of the engine, the reasons are l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from gateway.policy.case import Case, make_case
@@ -63,9 +63,17 @@ class Grounds:
 
 
 def explain(
-    question: Question, patient: PatientId | None, grounds: Grounds, documents: Iterable[Document] = ()
+    question: Question,
+    patient: PatientId | None,
+    grounds: Grounds,
+    documents: Iterable[Document] = (),
+    emergencies: int = 0,
 ) -> list[Explanation]:
-    """Each action of the question; the first that is refused is the last that was asked."""
+    """Each action of the question; the first that is refused is the last that was asked.
+
+    `emergencies` as for `gateway.policy.question.answer`.
+    """
+    standing = replace(question.standing, emergencies=emergencies) if emergencies else question.standing
     found = []
     for action in (question.action, *question.also):
         case = make_case(
@@ -76,7 +84,7 @@ def explain(
             patient,
             question.at,
             question.classes,
-            question.standing,
+            standing,
         )
         decision = decide(
             policy=grounds.policy,
@@ -86,7 +94,7 @@ def explain(
             patient=patient,
             at=question.at,
             document_class=question.classes,
-            standing=question.standing,
+            standing=standing,
         )
         shown = tuple(_document(each, decision, grounds) for each in documents)
         found.append(Explanation(DOES[action], decision, _rules(decision, case, grounds), shown))
@@ -232,6 +240,9 @@ def _p10(outcome: str, case: Case, grounds: Grounds) -> str:
         return f"emergency access is not open to {name}{place}"
     if not case.rights.emergency_allowed:
         return f"switched off by {grounds.said.value('emergency_allowed')}"
+    used, most = case.standing.emergencies, case.policy.emergency.most
+    if used >= most:
+        return f"used for {used} other patients lately; the policy allows {most}"
     return "a reason was given" if outcome.startswith("permit") else "no reason was given"
 
 

@@ -19,7 +19,6 @@ from cryptography import x509
 
 from gateway.crypto.keys import Scheme, Signer, fingerprint, usable_key, verify_with
 from gateway.errors import AlgorithmRefused, SignatureBroken, SignerRefused
-from gateway.policy.matrix import FILES
 from gateway.stores.policies import PolicyRow, milliseconds
 
 VERSION = 1
@@ -68,7 +67,7 @@ class Verified:
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:
     """SHA-256 of each file, in hex."""
-    return {name: sha256(files[name]).hexdigest() for name in FILES}
+    return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
 def sealed(manifest: Manifest, files: Mapping[str, bytes], signer: Signer) -> PolicyRow:
@@ -177,7 +176,7 @@ def _certificate(name: str, trusted: Sequence[bytes]) -> x509.Certificate:
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:
-    content = {name: b64encode(files[name]).decode() for name in FILES}
+    content = {name: b64encode(octets).decode() for name, octets in files.items()}
     return zlib.compress(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), 9)
 
 
@@ -189,6 +188,6 @@ def _unpack(packed: bytes) -> dict[str, bytes]:
         if reader.unconsumed_tail:
             raise SignatureBroken("the files of the policy are larger than any policy")
         content = orjson.loads(text)
-        return {name: b64decode(content[name], validate=True) for name in FILES}
-    except (zlib.error, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        return {str(name): b64decode(text, validate=True) for name, text in content.items()}
+    except (zlib.error, orjson.JSONDecodeError, AttributeError, TypeError, ValueError) as error:
         raise SignatureBroken("the files of the policy cannot be read") from error

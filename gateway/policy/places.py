@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.config.reading import line_of
-from gateway.policy.matrix import FILES
 from gateway.policy.tomlfile import TomlFile
+
+MATRIX, SETTINGS = "matrix.toml", "settings.toml"
 
 
 class Places:
-    """Finds entries in the matrix and the settings of one policy."""
+    """Finds entries in the files of one policy."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._matrix, _, self._settings, _ = (TomlFile.parse(name, files[name]) for name in FILES)
+        self._matrix, self._settings = (TomlFile.parse(name, files[name]) for name in (MATRIX, SETTINGS))
 
     def of_role(self, role: str, *key: str) -> str:
         """The entry of a role, or of the role it inherits it from, as `matrix.toml:87`."""

@@ -99,7 +99,7 @@ def _asked(question: Question) -> dict[str, object]:
 
 
 def _who(who: Principal) -> dict[str, object]:
-    """All that rules look at, and how the subject was confirmed; what is absent is left out."""
+    """All that rules look at, how the subject was confirmed and what the token was limited to."""
     content: dict[str, object] = {
         "kind": who.kind.value,
         "subject": who.subject,
@@ -121,6 +121,8 @@ def _who(who: Principal) -> dict[str, object]:
         content["reason"] = GIVEN if who.emergency_reason.strip() else BLANK
     if who.expires is not None:
         content["expires"] = who.expires
+    if who.scopes is not None:
+        content["scopes"] = sorted(who.scopes)
     return content
 
 
@@ -192,6 +194,7 @@ def _read_who(content: Mapping[str, Any]) -> Principal:
         token_id=None,
         token_digest=None,
         expires=_read_time(content["expires"]) if "expires" in content else None,
+        scopes=frozenset(content["scopes"]) if "scopes" in content else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -30,6 +31,11 @@ DOES: Mapping[Action, str] = MappingProxyType(
         Action.DIRECTORY_WRITE: "change the directory of professionals",
         Action.AUDIT_RECORD: "send audit records",
         Action.AUDIT_READ: "read audit records",
+        Action.PRESENCE_REDEEM: "show by a code that the patient is present",
+        Action.EMERGENCY_REVIEW: "judge emergency accesses",
+        Action.DIRECTORY_READ: "search the directory of professionals",
+        Action.DIRECTORY_WRITE: "change the directory of professionals",
+        Action.TOKEN_ISSUE: "get a token",
         Action.METADATA_READ: "read what the server can do",
     }
 )
@@ -94,7 +100,8 @@ def changes_between(before: Policy, after: Policy) -> list[str]:
         else:
             told += _of_role(old[name], rule)
             told += _codes(name, before, after)
-    return [*told, *_purposes(before, after), *_ranks(before, after), *_settings(before, after)]
+    parts = (_purposes, _ranks, _settings, _measures, _consents)
+    return [*told, *(text for part in parts for text in part(before, after))]
 
 
 def _of_role(old: RoleRule, new: RoleRule) -> Iterator[str]:
@@ -187,6 +194,32 @@ def _measure(value: timedelta | int) -> str:
         days = value / timedelta(days=1)
         return f"{days:g} days" if days >= 1 else f"{value / timedelta(minutes=1):g} minutes"
     return str(value) if type(value) is int else "yes" if value else "no"
+
+
+def _measures(before: Policy, after: Policy) -> Iterator[str]:
+    """Rules with figures of their own, by table and key of settings.toml."""
+    for table in ("emergency", "presence", "visits"):
+        old, new = getattr(before, table), getattr(after, table)
+        for each in fields(old):
+            was, now = getattr(old, each.name), getattr(new, each.name)
+            if was != now:
+                yield f"{table}: {each.name} is now {_value(now)}, before {_value(was)}"
+
+
+def _consents(before: Policy, after: Policy) -> Iterator[str]:
+    for name in sorted(before.consents.keys() | after.consents.keys()):
+        was, now = before.consents.get(name), after.consents.get(name)
+        if was != now:
+            change = (
+                "is no longer known" if now is None else "is new" if was is None else "means something else"
+            )
+            yield f"consent policy {name} {change}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, frozenset | tuple):
+        return ", ".join(sorted(map(str, value))) or "none"
+    return str(value)
 
 
 def _listed(names: frozenset[str] | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,7 +45,16 @@ QUESTIONS = st.builds(
     classes=st.none() | st.frozensets(st.sampled_from(CLASSES)),
     standing=STANDINGS,
 )
-NOT_ASKED = {"name", "issuer", "organisation_name", "alias", "token_id", "token_digest", "one_time"}
+NOT_ASKED = {
+    "name",
+    "issuer",
+    "organisation_name",
+    "alias",
+    "token_id",
+    "token_digest",
+    "one_time",
+    "authenticated",
+}
 """What no rule looks at; the evidence and the audit message have it."""
 
 
@@ -80,7 +89,10 @@ def test_every_field_of_a_principal_is_in_it_or_asked_by_no_rule(
         on_behalf_of="P-1",
         emergency_reason="given",
         expires=now + timedelta(minutes=5),
+        scopes=frozenset({"system/DocumentReference.read"}),
     )
+    optional = {each.name for each in fields(Principal) if each.default is not MISSING}
+    assert [name for name in optional - NOT_ASKED if not getattr(full, name)] == [], "give these a value here"
     receipt = read_receipt(write_receipt(Question(principal=full, action=Action.RIGHTS_READ, at=now), [], []))
     assert receipt is not None
     kept = receipt.question.principal
