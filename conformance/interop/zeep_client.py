@@ -4,7 +4,8 @@
         --certificate tester.pem --key tester.key --trust ca.pem
 
 Announces a patient of its own (ITI-8), provides a document (ITI-41), finds it (ITI-18), fetches it (ITI-43);
-announces one in HL7 V3 (ITI-44), cross-references (ITI-45) and finds him (ITI-47).
+announces one in HL7 V3 (ITI-44), cross-references (ITI-45) and finds him (ITI-47); adds a professional to the
+directory (ITI-59) and finds her (ITI-58).
 What zeep lacks is added outside of it: wsa:ReplyTo and mustUnderstand, registry objects (it knows no
 substitution groups), MTOM packages for requests. Nothing of the system's own code is used.
 """
@@ -63,8 +64,15 @@ OPERATIONS = {
         "PDSupplier_QUQI_IN000003UV01_Continue": "urn:hl7-org:v3:QUQI_IN000003UV01_Continue",
         "PDSupplier_QUQI_IN000003UV01_Cancel": "urn:hl7-org:v3:QUQI_IN000003UV01_Cancel",
     },
+    "directory": {
+        "ProviderInformationDirectory_ProviderInformationQuery": (
+            "urn:ihe:iti:2010:ProviderInformationQuery"
+        ),
+        "ProviderInformationDirectory_ProviderInformationFeed": "urn:ihe:iti:2010:ProviderInformationFeed",
+    },
 }
 WAIT = 20
+_PEOPLE = "ou=HCProfessional,dc=HPD,o=CONFORMANCE,c=LU"
 
 
 class UnexpectedError(Exception):
@@ -327,6 +335,28 @@ class Interop:
             },
         )
 
+    def employ(self) -> None:
+        """ITI-59 with one addRequest."""
+        held = {"objectClass": "HCProfessional", "cn": "Zoe", "sn": "Zeep", "displayName": "Zoe Zeep"}
+        attributes = [{"name": name, "value": [value]} for name, value in held.items()]
+        add = {"dn": f"uid={self.patient_v3},{_PEOPLE}", "attr": attributes}
+        operation = "ProviderInformationDirectory_ProviderInformationFeed"
+        answer = self._call("directory", operation, _value_1=[{"addRequest": add}])
+        expect_result(answer, "addResponse")
+
+    def look_up(self) -> None:
+        """ITI-58 with one equalityMatch."""
+        search = {
+            "dn": _PEOPLE,
+            "scope": "wholeSubtree",
+            "derefAliases": "neverDerefAliases",
+            "filter": {"equalityMatch": {"name": "uid", "value": self.patient_v3}},
+        }
+        operation = "ProviderInformationDirectory_ProviderInformationQuery"
+        answer = self._call("directory", operation, _value_1=[{"searchRequest": search}])
+        found = expect_result(answer, "searchResponse")["searchResultEntry"]
+        expect(holds=len(found) == 1, otherwise=f"{len(found)} entries")
+
     def _call(self, name: str, operation: str, **content: Any) -> Any:
         return self.clients[name].service[operation](**content)
 
@@ -362,6 +392,14 @@ def expect_acknowledged(answer: Any, code: str) -> None:
     expect(holds=told["typeCode"]["code"] == code, otherwise=f"{told['typeCode']['code']}: {told}")
 
 
+def expect_result(answer: Any, kind: str) -> Any:
+    """The one response of a batch, which succeeded."""
+    (told,) = (each[kind] for each in answer["_value_1"] if kind in each)
+    result = told["searchResultDone"] if kind == "searchResponse" else told
+    expect(holds=result["resultCode"]["code"] == 0, otherwise=f"{result}")
+    return told
+
+
 def expect_response(answer: Any, code: str) -> None:
     """The query has the response code."""
     seen = answer["controlActProcess"]["queryAck"]["queryResponseCode"]["code"]
@@ -395,6 +433,9 @@ def run(interop: Interop) -> int:
         ("ITI-44  a patient is announced in HL7 V3", interop.feed_v3),
         ("ITI-45  cross-references", interop.cross_reference),
         ("ITI-47  the patient is found", interop.demographics),
+        ("contract of the Provider Information Directory", lambda: interop.contract("directory")),
+        ("ITI-59  a professional is added", interop.employ),
+        ("ITI-58  the professional is found", interop.look_up),
     ]
     failed = 0
     for title, step in steps:

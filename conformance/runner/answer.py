@@ -104,6 +104,8 @@ def status_of(payload: etree._Element) -> str:
         return "Fault"
     if name == "PatientLocationQueryResponse":
         return "Success"
+    if name == "batchResponse":
+        return "Failure" if any(map(_failed, payload.iter())) else "Success"
     if name == "RetrieveDocumentSetResponse":
         inner = first(payload, "RegistryResponse")
         return _last(inner.get("status") or "") if inner is not None else name
@@ -124,7 +126,9 @@ def query_code_of(payload: etree._Element) -> str:
 
 
 def problems_of(payload: etree._Element) -> tuple[Problem, ...]:
-    """All RegistryError elements, or details of an HL7 v3 acknowledgement, in order."""
+    """All RegistryError elements, details of an HL7 v3 acknowledgement, or LDAP results, in order."""
+    if local(payload) == "batchResponse":
+        return tuple(map(_directory_problem, filter(_failed, payload.iter())))
     return tuple(
         Problem(
             code=found.get("errorCode") or "",
@@ -136,6 +140,17 @@ def problems_of(payload: etree._Element) -> tuple[Problem, ...]:
         for found in payload.iter()
         if local(found) in {"RegistryError", "acknowledgementDetail"}
     )
+
+
+def _failed(found: etree._Element) -> bool:
+    """Whether a part of a DSML batchResponse tells that a request was not done."""
+    return local(found) == "errorResponse" or (local(found) == "resultCode" and found.get("code") != "0")
+
+
+def _directory_problem(found: etree._Element) -> Problem:
+    holder = found if local(found) == "errorResponse" else found.getparent()
+    words = "" if holder is None else text_of(holder, "errorMessage") or text_of(holder, "message")
+    return Problem(code=found.get("type") or found.get("descr") or "", context=words, severity="Error")
 
 
 def _detail(found: etree._Element) -> Problem:

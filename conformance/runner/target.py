@@ -31,6 +31,8 @@ ACTIONS = {
     "ITI-55": "urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery",
     "ITI-56": "urn:ihe:iti:2009:PatientLocationQuery",
     "ITI-57": "urn:ihe:iti:2010:UpdateDocumentSet",
+    "ITI-58": "urn:ihe:iti:2010:ProviderInformationQuery",
+    "ITI-59": "urn:ihe:iti:2010:ProviderInformationFeed",
     "ITI-61": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
     "ITI-62": "urn:ihe:iti:2010:DeleteDocumentSet",
     "ITI-86": "urn:ihe:iti:2017:RemoveDocuments",
@@ -40,6 +42,7 @@ HL7_V3 = {"ITI-44": "pix", "ITI-45": "pix", "ITI-47": "pdq"}
 ENDPOINTS = {
     "registry": ("SAML", "ITI-18", "ITI-42", "ITI-51", "ITI-57", "ITI-61", "ITI-62", "ITI-92"),
     "repository": ("ITI-41", "ITI-43", "ITI-86"),
+    "directory": ("ITI-58", "ITI-59"),
     "responding_gateway": ("ITI-38", "ITI-39", "ITI-55", "ITI-56"),
 }
 TARGETS = {
@@ -128,6 +131,7 @@ _PATHS = {
     "fhir": "fhir",
     "pix": "pix",
     "pdq": "pdq",
+    "directory": "hpd/directory",
     "responding_gateway": "xcpd/responder",
 }
 
