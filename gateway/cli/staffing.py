@@ -21,7 +21,9 @@ from gateway.directory.desk import Desk
 from gateway.errors import Malformed, SettingsInvalid
 from gateway.pipeline.telling import tell_alone
 from gateway.record.directory import Add, Declined, Entry, Unit
-from gateway.stores.directory import Trail
+from gateway.stores.database import open_database
+from gateway.stores.directory import DirectoryStore, Trail
+from gateway.stores.keys import key_maker
 from gateway.stores.marker import ready
 from gateway.stores.work import UnitOfWork
 
@@ -136,10 +138,18 @@ def furnish(settings: Settings) -> None:
 
 
 async def _furnish(settings: Settings, path: Path) -> None:
+    if not await _empty(settings):
+        return
     gateway = compose(settings)
     try:
-        staff = Staff(gateway)
-        if await staff.directory.store.empty():
-            await staff.put(read_entries(path), "test entries of an empty directory")
+        await Staff(gateway).put(read_entries(path), "test entries of an empty directory")
     finally:
         await gateway.close()
+
+
+async def _empty(settings: Settings) -> bool:
+    database = open_database(settings.database.url)
+    try:
+        return await DirectoryStore(database, key_maker()).empty()
+    finally:
+        await database.close()

@@ -10,6 +10,7 @@ from gateway.directory.desk import Desk
 from gateway.record.directory import (
     Attribute,
     Both,
+    Compared,
     Declined,
     Either,
     Entry,
@@ -17,11 +18,12 @@ from gateway.record.directory import (
     Negated,
     ResultCode,
     Search,
+    SearchScope,
     Unit,
     fold,
 )
 from gateway.stores.directory import CERTIFIED, MEMBER, DirectoryStore, Trail
-from gateway.stores.directory_search import query_of, scans
+from gateway.stores.directory_search import LINKED, query_of, scans
 
 MOST_ENTRIES = 1_000
 FILTER_NODES, FILTER_DEPTH = 50, 10
@@ -51,14 +53,22 @@ class ProviderDirectory:
         check_filter(search.filter)
         await self._check_base(search)
         most = min(search.most or MOST_ENTRIES, MOST_ENTRIES)
-        seconds = _SECONDS if scans(search.filter) > _SCANS_AT_ONCE else None
-        found = await self.store.search(query_of(search), most, seconds)
+        found = await self._found(search, most)
         if found is None:
             raise Declined(ResultCode.TIME_LIMIT_EXCEEDED, "the search took too long; ask for less")
         entries = found[:most]
         linked = await self._linked(entries, search.attributes)
         shown = tuple((entry.place.dn, _told(entry, linked.get(entry.key, ()), search)) for entry in entries)
         return Found(entries=shown, more=len(found) > most)
+
+    async def _found(self, search: Search, most: int) -> list[Entry] | None:
+        """One more than `most`, if there are more. What is asked most, by one value, is a prepared read."""
+        base, wanted = search.base, search.filter
+        whole = base.unit is not None and not base.value and search.scope is not SearchScope.BASE
+        if whole and isinstance(wanted, Compared) and wanted.how == "=" and wanted.name not in LINKED:
+            return await self.store.below(base, wanted.name, fold(wanted.value), most + 1)
+        seconds = _SECONDS if scans(wanted) > _SCANS_AT_ONCE else None
+        return await self.store.search(query_of(search), most, seconds)
 
     async def _check_base(self, search: Search) -> None:
         base = search.base

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from gateway.errors import Outdated
-from gateway.record.directory import Attribute, Attributes, Entry, Unit, read_place
+from gateway.record.directory import Attribute, Attributes, Entry, Place, Unit, read_place
 from gateway.stores import tables
 from gateway.stores.database import Database
 from gateway.stores.rows import millis
@@ -43,6 +43,18 @@ _BY_VALUE = (
     .join(tables.directory_value, _V.entry_key == _E.key)
     .where(_E.unit == bindparam("unit"), _V.name == bindparam("attribute"), _V.value == bindparam("value"))
     .order_by(_E.name)
+)
+_IN_UNIT_BY_VALUE = (
+    select(tables.directory_entry)
+    .join(tables.directory_value, _V.entry_key == _E.key)
+    .where(
+        _E.suffix == bindparam("suffix"),
+        _E.unit == bindparam("unit"),
+        _V.name == bindparam("attribute"),
+        _V.value == bindparam("value"),
+    )
+    .order_by(_E.name)
+    .limit(bindparam("most"))
 )
 _IN_UNIT = select(_E.key).where(_E.suffix == bindparam("suffix")).limit(1)
 _OF_GROUPS = (
@@ -192,6 +204,12 @@ class DirectoryStore:
         """Entries of a unit with this value, in the form in which it is compared."""
         told = {"unit": unit.name, "attribute": attribute, "value": value}
         return [_entry(row) for row in await self._database.fetch(_BY_VALUE, told)]
+
+    async def below(self, place: Place, attribute: str, value: str, most: int) -> list[Entry]:
+        """Entries of a unit of a suffix with this value, in the form in which it is compared."""
+        told = {"suffix": place.suffix, "unit": place.unit.name if place.unit else ""}
+        told_more = {"attribute": attribute, "value": value, "most": most}
+        return [_entry(row) for row in await self._database.fetch(_IN_UNIT_BY_VALUE, told | told_more)]
 
     async def has_suffix(self, suffix: str) -> bool:
         """Whether anything stands below a suffix."""

@@ -25,7 +25,8 @@ from gateway.stores.directory import MEMBER, OWNER
 
 _E, _V, _L = tables.directory_entry.c, tables.directory_value.c, tables.directory_link.c
 MEMBER_OF = "memberof"
-_LINKED = {OWNER, MEMBER, MEMBER_OF}
+LINKED = frozenset({OWNER, MEMBER, MEMBER_OF})
+"""Attributes that are kept as links between entries."""
 _ESCAPE = "\\"
 
 
@@ -68,7 +69,7 @@ def _condition(part: Filter) -> Any:
             return or_(false(), *(_condition(each) for each in parts))
         case Negated(part=inner):
             return not_(_condition(inner))
-        case Compared(name=name) | Present(name=name) | Parts(name=name) if name in _LINKED:
+        case Compared(name=name) | Present(name=name) | Parts(name=name) if name in LINKED:
             return _linked(part, name)
         case Compared(name=name, value=value, how=how):
             return _holds(_V.name == name, _compared(fold(value), how))

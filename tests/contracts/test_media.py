@@ -477,12 +477,12 @@ def test_what_may_not_be_read_is_not_there(forge: Any, words: Any) -> None:
     root = forge.house.settings.domain.affinity_oid
     asked = f"patient=urn:oid:{root}%7C{words.PATIENT}"
     raw = words.fhir(forge.house, "/$export-media", asked)
-    other = with_token(raw, forge.assertion(organisation="2.999.2.77"))
+    other = with_token(raw, forge.assertion(organisation="2.999.2.3"))
     files = files_of(forge.send(other, "fhir", secret=False).body)
     assert [name for name in files if "DOC" in name] == [DOCUMENT]
     named = with_token(
         words.fhir(forge.house, "/$export-media", f"{asked}&document=2.25.107"),
-        forge.assertion(organisation="2.999.2.77"),
+        forge.assertion(organisation="2.999.2.3"),
     )
     hidden = forge.send(named, "fhir")
     assert hidden.status == 404

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gateway.cli.init import create
 from gateway.config import Finding, Settings, check, load
+from gateway.config.settings import Directories
 from gateway.crypto import pki
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -189,6 +190,18 @@ def test_ops_04_integration_files_in_prod(folder: Path) -> None:
             lambda settings: replace(
                 settings, assertions=replace(settings.assertions, test_issuer_certificate=Path("issuer.pem"))
             ),
+        ),
+        (
+            'directories.professionals = "assumed"',
+            lambda settings: replace(settings, directories=Directories(professionals="assumed")),
+        ),
+        (
+            'directories.patients = "assumed"',
+            lambda settings: replace(settings, directories=Directories(patients="assumed")),
+        ),
+        (
+            "directories.test_entries",
+            lambda settings: replace(settings, directories=Directories(test_entries=Path("test.ldif"))),
         ),
     ],
 )
