@@ -135,7 +135,7 @@ def told_to_client(answer: Sealed) -> dict[str, str]:
 def enter(at: Any, who: Professional, *certificates: bytes) -> None:
     """Puts a professional into the directory of a house or of settings, with all organisations."""
     settings = getattr(at, "settings", at)
-    asyncio.run(_enter(settings, list(_entries(who, certificates))))
+    asyncio.run(_enter(settings, list(entries_of(who, certificates))))
 
 
 async def _enter(settings: Settings, entries: list[Add]) -> None:
@@ -143,7 +143,8 @@ async def _enter(settings: Settings, entries: list[Add]) -> None:
         await staff.put(entries, "a test")
 
 
-def _entries(who: Professional, certificates: Sequence[bytes]) -> Iterator[Add]:
+def entries_of(who: Professional, certificates: Sequence[bytes]) -> Iterator[Add]:
+    """A person, the organisations the person works at, and the groups that say so."""
     told = {
         "objectClass": ("HCProfessional", "inetOrgPerson", "HPDProvider", "top"),
         "uid": (who.uid,),

@@ -16,6 +16,7 @@ from gateway.cli.compose import compose
 from gateway.client.token import issue_assertion
 from gateway.crypto import pki
 from gateway.crypto.keys import Signer, load_signer
+from gateway.crypto.xmldsig import c14n
 from gateway.declare.bindings import Raw
 from gateway.record.people import Code, Principal
 from tests.asking import HART_KEY, PHYSICIAN, TREATMENT, asked_body, assertion_asked, coded, enter
@@ -315,3 +316,44 @@ def test_what_is_issued_here_logs_nobody_in(trusting: House) -> None:
     own = etree.tostring(issued(trusting, assertion_asked(trusting)))
     raw = assertion_asked(trusting, signer=node_key(trusting), assertion=own)
     assert fault(ask(trusting, raw)) == (400, "wst:FailedAuthentication")
+
+
+def test_the_swiss_form_of_a_request(trusting: House) -> None:
+    """As the Swiss record is asked: types are named, values have space around them."""
+    attribute = (
+        '<saml2:Attribute xmlns:saml2="urn:oasis:names:tc:SAML:2.0:assertion" Name="{}" '
+        'NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"><saml2:AttributeValue '
+        'xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        'xsi:type="xs:{}">\n {}\n </saml2:AttributeValue></saml2:Attribute>'
+    )
+    coded_value = (
+        '<{} xmlns="urn:hl7-org:v3" code="{}" codeSystem="{}" codeSystemName="-" displayName="-" '
+        'xsi:type="CE"/>'
+    )
+    told = (
+        ("urn:oasis:names:tc:xacml:2.0:subject:role", "anyType", coded_value.format("Role", "HCP", SWISS[0])),
+        (
+            "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse",
+            "anyType",
+            coded_value.format("PurposeOfUse", "NORM", SWISS[1]),
+        ),
+        ("urn:oasis:names:tc:xacml:2.0:resource:resource-id", "token", "P1^^^&amp;2.999.1.1&amp;ISO"),
+        ("urn:oasis:names:tc:xspa:1.0:subject:organization-id", "anyURI", "urn:oid:2.999.2.1"),
+        ("urn:e-health-suisse:principal-id", "token", "2000000090092"),
+    )
+    text = (
+        f'<wst:RequestSecurityToken xmlns:wst="{WST}"><wst:RequestType>{WST}/Issue\n</wst:RequestType>'
+        '<wsp:AppliesTo xmlns:wsp="http://schemas.xmlsoap.org/ws/2004/09/policy"><wsa:EndpointReference '
+        'xmlns:wsa="http://www.w3.org/2005/08/addressing"><wsa:Address>https://localhost:8443/xds/registry'
+        "</wsa:Address></wsa:EndpointReference></wsp:AppliesTo><wst:TokenType>http://docs.oasis-open.org/wss/"
+        "oasis-wss-saml-token-profile-1.1#SAMLV2.0\n</wst:TokenType>"
+        f'<wst:Claims Dialect="http://www.bag.admin.ch/epr/2017/annex/5/amendment/2">'
+        f"{''.join(attribute.format(*each) for each in told)}</wst:Claims></wst:RequestSecurityToken>"
+    )
+    body = c14n(etree.fromstring(text))
+    raw = assertion_asked(trusting, body, signer=node_key(trusting), assertion=login(trusting))
+    who = read(trusting, issued(trusting, raw))
+    assert (who.role.code, who.purpose.code, str(who.patient)) == ("HCP", "NORM", "P1^^^&2.999.1.1&ISO")
+
+
+SWISS = "2.16.756.5.30.1.127.3.10.6", "2.16.756.5.30.1.127.3.10.5"
