@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from gateway.record.people import Code
 from tests.deciding import (
     APPROVED,
     OUTSIDER,
@@ -16,6 +20,7 @@ from tests.deciding import (
     deny,
     label,
     own,
+    permit,
 )
 
 FIND = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
@@ -75,3 +80,24 @@ def test_pol_11_who_opposes_reads_the_own_record_and_nobody_else_does(deciding: 
         assert await deciding.seen(PHYSICIAN, "POL-11") == ["Prescription"]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("before", "shown"), [(timedelta(milliseconds=1), 2), (timedelta(0), 1)])
+def test_a_level_ends_while_the_server_runs(forge: Any, words: Any, before: timedelta, shown: int) -> None:
+    """A restricted document of another organisation is there until the end of the level, and not at it."""
+    restricted = words.document(
+        forge.house,
+        "2.25.4712",
+        confidentiality=Code("R", "2.16.840.1.113883.5.25", "restricted"),
+        institution="Elsewhere^^^^^^^^^2.999.2.77",
+    )
+    forge.accepted(forge.provide(restricted))
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=60)
+    level = permit("dr.weber", securityLabel=label("R"), period={"end": end.isoformat()})
+    raw = words.consent_raw(forge.house, "POST", "/Consent", words.decision(forge.house, level))
+    answer = forge.send(raw, "fhir", unchanged=False, secret=False)
+    assert answer.status == 201, answer.body
+    at = end - before
+    asked = forge.query(assertion=forge.assertion(now=at - timedelta(seconds=10)), now=at)
+    found = forge.send(asked, unchanged=False, secret=False, clock=lambda: at)
+    assert found.body.count(b"<rim:ExtrinsicObject ") == shown

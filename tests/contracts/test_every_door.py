@@ -229,7 +229,7 @@ CALLERS = {
     "nurse": Caller("nurse", "nurse.klein"),
     "pharmacist": Caller("pharmacist", "ph.muller"),
     "patient": Caller("patient", "", SubjectKind.PATIENT, purpose="PATRQT"),
-    "mother": Caller("representative", "MOTHER^^^&2.999.1.1&ISO", SubjectKind.PATIENT, purpose="PATRQT"),
+    "mother": Caller("representative", "CONTRACT-2^^^&2.999.1.1&ISO", SubjectKind.PATIENT, purpose="PATRQT"),
     "auditor": Caller("auditor", "au.ditor"),
 }
 NAMES = [each.subject for each in CALLERS.values() if each.subject]
