@@ -45,11 +45,13 @@ class PolicyArchive:
         return verified(row, self._trusted)
 
     async def named(self, name: str) -> Verified:
-        """The version of a name, as receipts tell it; the errors of `version`."""
+        """A version of a name, as receipts tell it, that holds; the errors of `version` when none does."""
         rows = await self._store.named(name)
         if not rows:
             raise Refused(Problem(Meaning.NOT_FOUND, f"no policy {name} was ever in force here"))
-        return verified(rows[0], self._trusted)
+        proven = [self._proven(row) for row in rows]
+        holding = [each for each in proven if isinstance(each, Verified)]
+        return holding[0] if holding else verified(rows[0], self._trusted)
 
     async def history(self) -> list[tuple[PolicyRow, Verified | GatewayError]]:
         """All rows, oldest first, each with what it says or why it does not hold."""

@@ -272,3 +272,21 @@ def test_old_versions_compile_by_name_for_replays(room: Room) -> None:
     assert again == first == compile_policy(SHIPPED, environment="prod")
     with pytest.raises(Refused, match="ever in force"):
         room.record.run(room.archive.named("2026.7+000000000000"))
+
+
+def test_a_version_of_before_policies_had_a_further_file_still_counts_by_its_name(room: Room) -> None:
+    """Releases add files; what was decided by the older ones must be decided alike again."""
+    older = {name: octets for name, octets in SHIPPED.items() if name != "consents.toml"}
+    forged(room, older, room.signer, 1, version="2020.1+0123456789ab")
+    assert room.decides(room.worker()) == "2020.1"
+    again = room.archive.compiled(room.record.run(room.archive.named("2020.1+0123456789ab")))
+    assert again.version == "2020.1+0123456789ab"
+    assert again.roles == compile_policy(SHIPPED, environment="prod").roles
+    assert again.consents == {}
+
+
+def test_of_several_of_one_name_one_that_holds_is_taken(room: Room, identity: Callable[..., Any]) -> None:
+    forged(room, SHIPPED, identity("p256", "stranger").signer, 1)
+    forged(room, SHIPPED, room.signer, 2)
+    found = room.record.run(room.archive.named("2026.9+000000000000"))
+    assert found.manifest.number == 2

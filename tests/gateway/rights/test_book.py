@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +85,10 @@ def test_a_change_is_a_version_and_the_end_takes_it_out(book: Book) -> None:
     assert [each.version for each in book.list(versions=True)] == [1, 2, 3]
     history = book.record.run(book.book.store.rights_version(book.key, 1))
     assert from_json(history).oppositions == (Opposition(),)
+    at = book.record.asking().at
+    text, version = book.record.run(book.book.store.rights_at(book.key, at))
+    assert (from_json(text), version) == (PatientRights(), 3)
+    assert book.record.run(book.book.store.rights_at(book.key, at - timedelta(seconds=1))) is None
 
 
 def test_a_version_that_was_not_seen_is_not_replaced(book: Book) -> None:
