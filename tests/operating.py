@@ -174,6 +174,8 @@ def operating(directory: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     receiver.port = listener.getsockname()[1]
     bastions = [sha256(found.issue(name)).hexdigest() for name in (BASTION, "bastion-2")]
     bastions.append(sha256(found.issue("bastion-of-prod", "prod")).hexdigest())
+    hospital = config.parent / "nodes/hospital.toml"
+    hospital.write_text(hospital.read_text().replace('"ITI-18"', '"ITI-18", "ITI-71"', 1))
     # A partner system that is listed by mistake is no bastion all the same.
     bastions.append(sha256(certificate(found.home, "hospital")).hexdigest())
     lines = {

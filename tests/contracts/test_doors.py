@@ -35,11 +35,15 @@ ALICE, NODE_NAME = "alice", "hospital"
 """Operators of the directory; the second has the name of an enrolled partner system."""
 
 SOAP, FHIR, MLLP = "soap", "fhir", "mllp"
+TOKEN, PASSWORD, AUTHORIZE = "token", "password", "authorize"
 ROUTES = ("login", "me", "logout")
 DOORS = (
     SOAP,
     FHIR,
     MLLP,
+    TOKEN,
+    PASSWORD,
+    AUTHORIZE,
     *(f"public {route}" for route in ROUTES),
     *(f"operators {route}" for route in ROUTES),
 )
@@ -137,53 +141,56 @@ def everything(operating: Any) -> Knocker:
     return Knocker(certificate="hospital", token=operating.login(ALICE), login=ALICE)
 
 
-# columns: soap, fhir, mllp; at the public listener login, me, logout; at the operators' listener the same
+# columns: soap, fhir, mllp; token, password, authorize; login, me, logout at the public listener;
+# the same at the operators' listener
 KINDS = {
     "professional with assertion and certificate": Kind(
-        professional, "open open open  404 404 404  403 403 403", "node hospital"
+        professional, "open open open  open 401 401  404 404 404  403 403 403", "node hospital"
     ),
     "professional's assertion with another's certificate": Kind(
-        anothers, "FailedAuthentication 401 AR  404 404 404  403 403 403", "node pharmacy"
+        anothers, "FailedAuthentication 401 AR  400 400 401  404 404 404  403 403 403", "node pharmacy"
     ),
-    "patient with a token": Kind(patient, "open open AR  404 404 404  403 403 403", "node patient-portal"),
+    "patient with a token": Kind(
+        patient, "open open AR  400 400 401  404 404 404  403 403 403", "node patient-portal"
+    ),
     "node without a person": Kind(
         lambda _: Knocker(certificate="hospital"),
-        "InvalidSecurity 401 open  404 404 404  403 403 403",
+        "InvalidSecurity 401 open  open 401 401  404 404 404  403 403 403",
         "node hospital",
     ),
     "operator with a session, at a bastion": Kind(
-        session("bastion", ALICE), "403 403 gone  403 403 403  401 open open"
+        session("bastion", ALICE), "403 403 gone  401 401 401  403 403 403  401 open open"
     ),
     "operator with login and code, at a bastion": Kind(
         lambda _: Knocker(certificate="bastion", login=ALICE),
-        "403 403 gone  403 403 403  open 401 401",
+        "403 403 gone  401 401 401  403 403 403  open 401 401",
     ),
     "operator with session, login and code, at a node": Kind(
-        everything, "InvalidSecurity 401 open  404 404 404  403 403 403", "node hospital"
+        everything, "InvalidSecurity 401 open  open 401 401  404 404 404  403 403 403", "node hospital"
     ),
     "operator as subject of an assertion of its own": Kind(
-        own_issuer, "FailedAuthentication 401 open  404 404 404  403 403 403", "node hospital"
+        own_issuer, "FailedAuthentication 401 open  open 401 401  404 404 404  403 403 403", "node hospital"
     ),
     "professional of an operator's name": Kind(
-        professional_named(ALICE), "open open open  404 404 404  403 403 403", "node hospital"
+        professional_named(ALICE), "open open open  open 401 401  404 404 404  403 403 403", "node hospital"
     ),
     "operator of a node's name, at a bastion": Kind(
-        session("bastion", NODE_NAME), "403 403 gone  403 403 403  401 open open"
+        session("bastion", NODE_NAME), "403 403 gone  401 401 401  403 403 403  401 open open"
     ),
     "professional's assertion as token, at a bastion": Kind(
-        as_token(professional), "403 403 gone  403 403 403  401 401 401"
+        as_token(professional), "403 403 gone  401 401 401  403 403 403  401 401 401"
     ),
     "patient's assertion as token, at a bastion": Kind(
-        as_token(patient), "403 403 gone  403 403 403  401 401 401"
+        as_token(patient), "403 403 gone  401 401 401  403 403 403  401 401 401"
     ),
     "operator with a certificate of another environment": Kind(
         lambda operating: Knocker(certificate="bastion-of-prod", token=operating.login(ALICE), login=ALICE),
-        "403 403 gone  403 403 403  403 403 403",
+        "403 403 gone  401 401 401  403 403 403  403 403 403",
         "another environment",
     ),
     "nobody without a certificate": Kind(
         lambda _: Knocker(certificate=None, login=ALICE),
-        "gone gone gone  gone gone gone  gone gone gone",
+        "gone gone gone  gone gone gone  gone gone gone  gone gone gone",
         "no client certificate",
     ),
 }
@@ -242,6 +249,39 @@ async def knock_mllp(operating: Any, knocker: Knocker) -> str:
     return OPEN if found[1] == b"AA" else found[1].decode()
 
 
+async def knock_token(operating: Any, knocker: Knocker) -> str:
+    """ITI-71 of a system: a token of its own, for its certificate."""
+    return await asked_for_token(operating, knocker, {"grant_type": "client_credentials", "scope": "ITI-67"})
+
+
+async def knock_password(operating: Any, knocker: Knocker) -> str:
+    """The login of an operator where tokens for records are given out; there is no such grant."""
+    told = operating.credentials(knocker.login or ALICE)
+    given = {"grant_type": "password", "username": told["login"], "password": told["password"]}
+    return await asked_for_token(operating, knocker, {**given, "scope": "ITI-67", "otp": told["code"]})
+
+
+async def asked_for_token(operating: Any, knocker: Knocker, form: dict[str, str]) -> str:
+    headers = {"authorization": f"Bearer {knocker.token}"} if knocker.token else {}
+    async with http(operating, knocker, headers) as client:
+        answer = await client.post(at_public(operating, "/oauth2/token"), data=form)
+    return OPEN if answer.status_code == 200 else str(answer.status_code)
+
+
+async def knock_authorize(operating: Any, knocker: Knocker) -> str:
+    """The door of persons with a certificate of their own by the professionals' directory."""
+    query = {
+        "response_type": "code",
+        "client_id": "hospital",
+        "state": "s",
+        "code_challenge": "A" * 43,
+        "code_challenge_method": "S256",
+    }
+    async with http(operating, knocker, {}) as client:
+        answer = await client.get(at_public(operating, "/oauth2/authorize"), params=query)
+    return OPEN if answer.status_code in {200, 302} else str(answer.status_code)
+
+
 def knock_operators(door: str) -> Callable[[Any, Knocker], Awaitable[str]]:
     """A route of the operators, at their listener or at the public one."""
     place, _, route = door.partition(" ")
@@ -272,9 +312,14 @@ def http(operating: Any, knocker: Knocker, headers: dict[str, str]) -> httpx.Asy
     return httpx.AsyncClient(verify=context, headers=headers, trust_env=False)
 
 
-KNOCKS = {SOAP: knock_soap, FHIR: knock_fhir, MLLP: knock_mllp} | {
-    door: knock_operators(door) for door in DOORS if " " in door
-}
+KNOCKS = {
+    SOAP: knock_soap,
+    FHIR: knock_fhir,
+    MLLP: knock_mllp,
+    TOKEN: knock_token,
+    PASSWORD: knock_password,
+    AUTHORIZE: knock_authorize,
+} | {door: knock_operators(door) for door in DOORS if " " in door}
 BROKEN = (ssl.SSLError, ConnectionError, httpx.TransportError, OSError, EOFError, GatewayError)
 
 
