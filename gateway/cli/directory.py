@@ -33,7 +33,8 @@ def import_(
     reason: Reason = "import",
 ) -> None:
     """Put entries into the directory; those that are there are replaced by what the file says."""
-    from gateway.cli.staffing import opened, read_entries  # noqa: PLC0415
+    from gateway.cli.furnishing import read_entries  # noqa: PLC0415
+    from gateway.cli.staffing import opened  # noqa: PLC0415
 
     entries, settings = read_entries(file), load_settings(config)
 

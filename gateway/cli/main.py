@@ -60,9 +60,9 @@ def init(
     environment: Annotated[str, typer.Option(help="integration, preprod or prod.")] = "integration",
 ) -> None:
     """Write a commented configuration and our keys; in integration also a test authority and partners."""
+    from gateway.cli.furnishing import furnish  # noqa: PLC0415
     from gateway.cli.init import create  # noqa: PLC0415
     from gateway.cli.settings import environment_of, load_settings  # noqa: PLC0415
-    from gateway.cli.staffing import furnish  # noqa: PLC0415
     from gateway.stores.marker import ready  # noqa: PLC0415
 
     create(folder, environment_of(environment))
@@ -82,10 +82,10 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Processes; default from the configuration.")] = None,
 ) -> None:
     """Answer on HTTPS, MLLP/TLS and the operators' loopback port until told to stop."""
+    from gateway.cli.furnishing import furnish  # noqa: PLC0415
     from gateway.cli.serve import announce  # noqa: PLC0415
     from gateway.cli.serve import serve as run  # noqa: PLC0415
     from gateway.cli.settings import checked_settings  # noqa: PLC0415
-    from gateway.cli.staffing import furnish  # noqa: PLC0415
     from gateway.stores.marker import ready  # noqa: PLC0415
 
     settings = checked_settings(config)

@@ -7,23 +7,20 @@ import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gateway.audit.alerts import security_alert
 from gateway.audit.record import Participant
 from gateway.cli.compose import Gateway, compose, utc_now
+from gateway.cli.furnishing import put_all
 from gateway.config import Settings
 from gateway.declare.events import USER_SECURITY_CHANGED, Outcome
-from gateway.directory import ldif
 from gateway.directory.book import ProviderDirectory
 from gateway.directory.desk import Desk
-from gateway.errors import Malformed, SettingsInvalid
+from gateway.errors import SettingsInvalid
 from gateway.pipeline.telling import tell_alone
-from gateway.record.directory import Add, Declined, Entry, Unit
-from gateway.stores.database import open_database
-from gateway.stores.directory import DirectoryStore, Trail
-from gateway.stores.keys import key_maker
+from gateway.record.directory import Add, Entry, Unit
+from gateway.stores.directory import Trail
 from gateway.stores.marker import ready
 from gateway.stores.work import UnitOfWork
 
@@ -56,11 +53,7 @@ class Staff:
 
     async def _put(self, entries: Sequence[Add], reason: str) -> None:
         desk = self._desk(reason)
-        for each in entries:
-            try:
-                await desk.put(each)
-            except Declined as error:
-                raise Malformed(f"{error.code.value[1]}: {error.detail}", location=each.place.dn) from error
+        await put_all(desk, entries)
         await self._commit(desk, f"{len(entries)} entries of the directory were imported")
 
     async def found(self, uid: str) -> Entry:
@@ -118,38 +111,3 @@ async def opened(settings: Settings, actor: str = "") -> AsyncIterator[Staff]:
         yield Staff(gateway, actor)
     finally:
         await gateway.close()
-
-
-def read_entries(path: Path) -> list[Add]:
-    """The entries of an LDIF file."""
-    if path.stat().st_size > ldif.MOST_BYTES:
-        raise Malformed(f"the file has more than {ldif.MOST_BYTES} bytes")
-    try:
-        return list(ldif.read(path.read_text(encoding="utf-8")))
-    except UnicodeDecodeError as error:
-        raise Malformed("the file is no UTF-8", location=str(path)) from error
-
-
-def furnish(settings: Settings) -> None:
-    """Fills an empty directory with the test entries of the settings; nothing outside integration."""
-    path = settings.directories.test_entries
-    if settings.environment == "integration" and path is not None and path.is_file():
-        asyncio.run(_furnish(settings, path))
-
-
-async def _furnish(settings: Settings, path: Path) -> None:
-    if not await _empty(settings):
-        return
-    gateway = compose(settings)
-    try:
-        await Staff(gateway).put(read_entries(path), "test entries of an empty directory")
-    finally:
-        await gateway.close()
-
-
-async def _empty(settings: Settings) -> bool:
-    database = open_database(settings.database.url)
-    try:
-        return await DirectoryStore(database, key_maker()).empty()
-    finally:
-        await database.close()

@@ -26,6 +26,8 @@ from gateway.stores.directory import CERTIFIED, MEMBER, DirectoryStore, Trail
 from gateway.stores.directory_search import LINKED, query_of, scans
 
 MOST_ENTRIES = 1_000
+MOST_LINKS = 20_000
+"""Members of groups that one search may tell of."""
 FILTER_NODES, FILTER_DEPTH = 50, 10
 _SCANS_AT_ONCE = 1
 """A search that looks through more attributes than this is given a thread and a time limit."""
@@ -85,7 +87,11 @@ class ProviderDirectory:
         found: dict[int, dict[str, list[str]]] = {}
         groups = [each.key for each in entries if each.place.unit is Unit.RELATIONSHIP]
         if not wanted or wanted & {"owner", "member"}:
-            for group, kind, _, dn in await self.store.links(groups):
+            told = await self.store.links(groups, MOST_LINKS + 1)
+            if len(told) > MOST_LINKS:
+                text = f"the answer would tell of more than {MOST_LINKS} members; ask for less"
+                raise Declined(ResultCode.ADMIN_LIMIT_EXCEEDED, text)
+            for group, kind, _, dn in told:
                 found.setdefault(group, {}).setdefault(kind, []).append(dn)
         others = [each.key for each in entries if each.place.unit is not Unit.RELATIONSHIP]
         if not wanted or "memberof" in wanted:

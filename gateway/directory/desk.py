@@ -28,6 +28,8 @@ from gateway.stores.work import UnitOfWork
 
 _LINKABLE = {OWNER: {Unit.ORGANISATION}, MEMBER: {Unit.PROFESSIONAL, Unit.ORGANISATION}}
 Link = tuple[str, int]
+MOST_LINKS = 5_000
+"""Owners and members that one request may name."""
 
 
 @dataclass(slots=True)
@@ -239,6 +241,9 @@ class Desk:
     async def _links_of(self, attribute: Attribute, *, strict: bool = True) -> frozenset[Link]:
         """The entries that owner or member names; what is not there cannot belong anywhere."""
         kind, found = attribute.name.lower(), set()
+        if len(attribute.values) > MOST_LINKS:
+            text = f"{kind} has more than {MOST_LINKS} values in one request"
+            raise Declined(ResultCode.ADMIN_LIMIT_EXCEEDED, text)
         for value in attribute.values:
             draft = await self._draft(read_place(value))
             if draft.there:

@@ -34,6 +34,7 @@ CALLED = "#"
 CERTIFIED = "#x5t"
 """The name under which it holds the SHA-256 of certificates that name a person (DER, in hex)."""
 OWNER, MEMBER = "owner", "member"
+_ALL = 1 << 31
 
 _E, _V, _L = tables.directory_entry.c, tables.directory_value.c, tables.directory_link.c
 _BY_NAME = select(tables.directory_entry).where(_E.name.in_(bindparam("names", expanding=True)))
@@ -62,6 +63,7 @@ _OF_GROUPS = (
     .join(tables.directory_entry, _E.key == _L.entry_key)
     .where(_L.group_key.in_(bindparam("keys", expanding=True)))
     .order_by(_E.name)
+    .limit(bindparam("most"))
 )
 _GROUPS_OF = (
     select(_L.entry_key, _L.kind, _E.dn)
@@ -231,9 +233,10 @@ class DirectoryStore:
             rows = found
         return [_entry(row) for row in rows]
 
-    async def links(self, groups: Sequence[int]) -> list[tuple[int, str, int, str]]:
-        """Group, kind, entry and its name, for owners and members of groups."""
-        rows = await self._database.fetch(_OF_GROUPS, {"keys": list(groups)}) if groups else []
+    async def links(self, groups: Sequence[int], most: int = _ALL) -> list[tuple[int, str, int, str]]:
+        """Group, kind, entry and its name, for owners and members of groups; `most` of them."""
+        told = {"keys": list(groups), "most": most}
+        rows = await self._database.fetch(_OF_GROUPS, told) if groups else []
         return [(row.group_key, row.kind, row.entry_key, row.dn) for row in rows]
 
     async def groups(self, entries: Sequence[int]) -> list[tuple[int, str, str]]:

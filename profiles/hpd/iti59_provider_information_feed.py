@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from gateway.declare.actions import Action
@@ -108,6 +109,7 @@ async def handle(call: Call[Batch[Edit]], services: Services) -> FeedResponse:
             done.append(Done(item=item))
             continue
         done.append(await _do(item, desk))
+        await asyncio.sleep(0)  # a long batch does not hold up the requests of others
         failed = failed or done[-1].code is not ResultCode.SUCCESS
     desk.note(call.work)
     return FeedResponse(request_id=batch.request_id, done=tuple(done), deeds=tuple(_deeds(done)))

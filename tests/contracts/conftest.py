@@ -27,10 +27,10 @@ from lxml import etree
 from gateway.bindings.addressing import WSA
 from gateway.cli.compose import Gateway
 from gateway.cli.compose import compose as make_gateway
+from gateway.cli.furnishing import furnish
 from gateway.cli.init import create
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
-from gateway.cli.staffing import furnish
 from gateway.cli.started import prepare as prepare_installation
 from gateway.cli.started import serving
 from gateway.client import xds
