@@ -282,7 +282,7 @@ def test_who_is_deactivated_by_a_feed_is_out_with_the_next_request(place: Place,
     assert codes(place.batch(modify(WEBER, "replace", "hpdProviderStatus", "Inactive"))) == ["0"]
     assert seen(place, letter, 2) == ({0}, {"SUBJECT_UNKNOWN"})
     (path,) = place.rows("SELECT decision FROM audit ORDER BY id DESC LIMIT 1")
-    assert "P1 inactive" in path[0]
+    assert "SUBJECT_UNKNOWN inactive" in path[0]
     assert codes(place.batch(modify(WEBER, "replace", "hpdProviderStatus", "Active"))) == ["0"]
     assert seen(place, letter, 2) == ({1}, {"PERMIT"})
 
