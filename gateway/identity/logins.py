@@ -122,6 +122,8 @@ class Logins:
 
     async def _signer_of(self, read: jws.Jws, now: datetime) -> tuple[x509.Certificate, Professional]:
         """By the certificate in the header, or by the thumbprint of one that the directory has whole."""
+        if isinstance(read.header.get("jwk"), dict) and "d" in read.header["jwk"]:
+            raise TokenInvalid("a private key came with the token; it must be replaced", location="jwk")
         chain, named = read.header.get("x5c"), read.header.get("x5t#S256")
         if isinstance(chain, list) and chain:
             certificate = jws.certificate_of(chain[0])

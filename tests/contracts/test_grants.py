@@ -240,6 +240,7 @@ def test_a_foreign_key_is_nobody(house: House) -> None:
         {"alg": "ES384"},
         {"alg": "ES256", "crit": ["exp"]},
         {"alg": ["ES256"]},
+        {"alg": "ES256", "jwk": {"kty": "EC", "d": "a private key is never taken"}},
     ],
     ids=str,
 )

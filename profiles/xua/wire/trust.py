@@ -34,6 +34,10 @@ _WSA = "http://www.w3.org/2005/08/addressing"
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 _BAD_REQUEST, _UNAVAILABLE = 400, 503
+_IN_ATTRIBUTE = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+)
+"""What canonical form escapes in an attribute."""
 _CODES: Mapping[Meaning, str] = MappingProxyType(
     {
         Meaning.INVALID_REQUEST: "wst:InvalidRequest",
@@ -119,7 +123,7 @@ def write_answer(
     end: datetime,
 ) -> SoapReply:
     """RequestSecurityTokenResponseCollection with one assertion, in canonical form."""
-    said = "" if context is None else f' Context="{escape(context, {chr(34): "&quot;"})}"'
+    said = "" if context is None else f' Context="{context.translate(_IN_ATTRIBUTE)}"'
     reference = (
         f'<wsse:SecurityTokenReference xmlns:wsse="{_WSSE}"><wsse:KeyIdentifier ValueType="{SAML_ID}">'
         f"{identifier}</wsse:KeyIdentifier></wsse:SecurityTokenReference>"
