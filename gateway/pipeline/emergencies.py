@@ -14,6 +14,7 @@ from gateway.audit.objects import patient_object
 from gateway.audit.record import AuditFacts, Human, Participant, human_of
 from gateway.declare import events
 from gateway.declare.events import Outcome
+from gateway.errors import Outdated
 from gateway.pipeline.announce import announce_notice
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.exchange import Exchange
@@ -53,11 +54,15 @@ async def _settle(
 ) -> None:
     claims = await engine.services.access.emergencies.claims(x.principal.subject)
     number = claims[0].number if claims else 0
+    since = x.begun - engine.policies.current().emergency.within
+    reached = {each.patient_key for each in claims if each.at > since}
     decided = {each.patient: each.decision for each in verdict.answers}
     for patient, decision in decided.items():
         running = [each for each in claims if each.patient == patient and each.open(x.at)]
         if NOTIFY_PATIENT in decision.obligations and patient is not None:
-            number += not running
+            if not running:
+                number += 1
+                reached.add(_new_patient(x, engine, patient, reached))
             await _use(x, engine, work, patient, running[0] if running else None, number)
         elif (why := ended_by(decision)) is not None:
             for each in running:
@@ -65,6 +70,18 @@ async def _settle(
                 _keep(x, engine, work, stopped(each.patient, human_of(x.principal), why, engine, x.at))
         if decision.path[-1] == TOO_MANY:
             _keep(x, engine, work, _exceeded(x, engine, patient))
+
+
+def _new_patient(x: Exchange, engine: Engine, patient: PatientId, reached: set[int]) -> int:
+    """Record key of a patient whom the person may still reach.
+
+    Outdated where others were reached since the decision: the numbers of emergencies tell of those that begin
+    after this look only.
+    """
+    keys = {key for key, identity in x.verdict.scope.identities.items() if identity == patient}
+    if len(reached - keys) >= engine.policies.current().emergency.most:
+        raise Outdated("other emergencies of the same person began meanwhile")
+    return x.verdict.scope.keys[patient]
 
 
 def ended_by(decision: Decision) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from datetime import timedelta
 from types import MappingProxyType
 
 from gateway.declare.actions import Action
@@ -57,23 +56,6 @@ _ABILITIES: Mapping[str, str] = MappingProxyType(
         "own_record": "act in the own record",
     }
 )
-_MEASURES: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("emergency", "length"): "an emergency is open for",
-        ("emergency", "review"): "an emergency is to be reviewed within",
-        ("emergency", "most"): "patients that one person may reach in emergencies:",
-        ("emergency", "within"): "emergencies of one person are counted over",
-        ("presence", "length"): "a presence code can be used for",
-        ("presence", "most"): "presence codes that a patient may have:",
-        ("presence", "wrong_of_person"): "wrong presence codes taken of one person:",
-        ("presence", "wrong_for_patient"): "wrong presence codes taken for one patient:",
-        ("presence", "within"): "wrong presence codes are counted over",
-        ("visits", "counted"): "visits give a relation:",
-        ("visits", "after"): "a relation from a visit lasts after the discharge for",
-        ("visits", "untold"): "a relation from a visit without discharge lasts for",
-    }
-)
-"""Where in a policy a measure stands, and how it is told."""
 Classes = frozenset[str] | None
 
 
@@ -183,17 +165,6 @@ def _settings(before: Policy, after: Policy) -> Iterator[str]:
         was, now = before.days_of_relation(role), after.days_of_relation(role)
         if was != now:
             yield f"a care relation of {role} lasts {now} days, before {was}"
-    for (table, name), text in _MEASURES.items():
-        old, new = (_measure(getattr(getattr(each, table), name)) for each in (before, after))
-        if old != new:
-            yield f"{text} {new}, before {old}"
-
-
-def _measure(value: timedelta | int) -> str:
-    if isinstance(value, timedelta):
-        days = value / timedelta(days=1)
-        return f"{days:g} days" if days >= 1 else f"{value / timedelta(minutes=1):g} minutes"
-    return str(value) if type(value) is int else "yes" if value else "no"
 
 
 def _measures(before: Policy, after: Policy) -> Iterator[str]:

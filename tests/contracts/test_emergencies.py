@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Settings
+from gateway.pipeline.run import run
 from gateway.record.consents import Directive, Kind
 from tests.ward import KLEIN, OFFICER, PATIENT, PHARMACIST, WEBER, Clock, Person, Ward, required, today
 
@@ -341,6 +343,26 @@ def test_too_many_patients_within_the_window_are_refused_with_an_alert(ward: War
     ward.clock.move(hours=24)
     claimed(ward, names[5])
     assert count(ward, "emergency") == 7
+
+
+def test_what_began_after_the_decision_counts(ward: Ward) -> None:
+    names, engine = patients(ward, 6), ward.gateway.engine
+    assert [claimed(ward, each) for each in names[:4]] == [["EMERGENCY"]] * 4
+    (handle,) = [each for each in engine.stages if each.__name__ == "handle"]
+    others = [ward.query(WEBER, names[4], WHY)]
+
+    async def slow(x: Any, given: Any) -> None:
+        while others:
+            await ward.send(others.pop())
+        await handle(x, given)
+
+    slow.__name__ = "handle"
+    stages = [slow if each is handle else each for each in engine.stages]
+    raw = ward.query(WEBER, names[5], WHY)
+    ward.audit()
+    asyncio.run(run(raw, ward.gateway.fhir, replace(engine, stages=stages)))
+    assert count(ward, "emergency") == 5
+    assert [each.kind for each in ward.audit()] == [QUERY, QUERY, EXCEEDED]
 
 
 def test_parallel_claims_of_two_workers_stay_within_the_limit(ward: Ward) -> None:

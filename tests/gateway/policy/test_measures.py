@@ -67,9 +67,8 @@ def test_every_action_and_every_changed_measure_has_words(policy: Policy) -> Non
     )
     told = changes_between(policy, other)
     assert len(told) == known
-    assert "patients that one person may reach in emergencies: 9, before 5" in told
-    assert "a presence code can be used for 30 minutes, before 1 days" in told
-    assert "visits give a relation: yes, before no" in told
+    assert "emergency: most is now 9, before 5" in told
+    assert "visits: counted is now True, before False" in told
     assert changes_between(policy, policy) == []
 
 
