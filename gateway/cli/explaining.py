@@ -19,9 +19,9 @@ from gateway.policy.question import Question, rights_of
 from gateway.policy.receipt import Answered, read_receipt
 from gateway.policy.replay import Replay
 from gateway.policy.words import roles_by_name
-from gateway.record.access import Grant, PatientRights, Scope
+from gateway.record.access import Behind, Grant, PatientRights, Scope
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
-from gateway.rights.folders import Members, names_of, widened
+from gateway.rights.folders import names_of, widened
 from gateway.rights.said import Said, counting_at
 from gateway.stores.work import UnitOfWork
 
@@ -123,28 +123,28 @@ async def _explain(
     emergencies: int = 0,
 ) -> list[Explanation]:
     registry = room.gateway.engine.services.registry
-    members: Members = {}
+    behind = Behind()
     if rights is not None and (names := names_of(rights)):
-        members = await registry.members(names)
-        rights = widened(rights, members)
+        behind = await registry.behind(names)
+        rights = widened(rights, behind)
     grounds = Grounds(
         policy=room.archive.compiled(found),
         places=Places(found.files),
         rights=rights,
-        said=await _said(room, question, patient, keys, members),
+        said=await _said(room, question, patient, keys, behind),
     )
     return explain(question, patient, grounds, await _documents(room, keys, documents), emergencies)
 
 
 async def _said(
-    room: PolicyRoom, question: Question, patient: PatientId | None, keys: Sequence[int], members: Members
+    room: PolicyRoom, question: Question, patient: PatientId | None, keys: Sequence[int], behind: Behind
 ) -> Said:
     if patient is None or not keys:
         return Said(())
     scope = Scope(grants=dict.fromkeys(keys, Grant(rank=0)), identities=dict.fromkeys(keys, patient))
     call = _Asking(scope, question.at, UnitOfWork())
     consents = await room.gateway.engine.services.access.rights.consents(call, versions=True)
-    return Said.of(counting_at(consents, question.at), members)
+    return Said.of(counting_at(consents, question.at), behind)
 
 
 async def _documents(room: PolicyRoom, keys: Sequence[int], names: Iterable[str]) -> list[Document]:

@@ -151,8 +151,8 @@ async def _rights(records: Sequence[PatientRecord | None], engine: Engine) -> Se
     names = frozenset().union(*(names_of(each) for each in found if each is not None))
     if not names:
         return found
-    members = await engine.services.registry.members(names)
-    return [widened(each, members) if each is not None else None for each in found]
+    behind = await engine.services.registry.behind(names)
+    return [widened(each, behind) if each is not None else None for each in found]
 
 
 async def _reached(question: Question, policy: Policy, engine: Engine) -> set[int]:

@@ -77,6 +77,17 @@ class Raising:
     period: Period = Period()
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind uniqueIds on a list: the documents in a folder, and the offspring of a document.
+
+    Offspring replaced, transformed or appended to the document, or did so with another offspring.
+    """
+
+    members: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+    offspring: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientRights:
     """What a patient decided: the stored part of the seven inputs. Defaults are those of a new record."""

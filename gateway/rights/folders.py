@@ -1,14 +1,11 @@
-"""Folders on the lists of a patient stand for the documents in them (habilitation rules P4, P7 and P9)."""
+"""What a list means beyond its words: a folder, and what came of a document (rules P4, P7, P9)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.record.access import Listing, PatientRights
+from gateway.record.access import Behind, PatientRights
 
-Members = Mapping[str, frozenset[str]]
-"""By uniqueId of a folder: the uniqueIds of the documents in it."""
 _NONE: frozenset[str] = frozenset()
 
 
@@ -20,23 +17,27 @@ def names_of(rights: PatientRights) -> frozenset[str]:
     return frozenset().union(*lists, *(each.documents for each in rights.raisings))
 
 
-def widened(rights: PatientRights, members: Members) -> PatientRights:
-    """The same decisions, where a folder is named also about the documents in it."""
-    if members.keys().isdisjoint(names_of(rights)):
+def widened(rights: PatientRights, behind: Behind) -> PatientRights:
+    """The same decisions: a folder stands for what is in it, and what is shut stays so with its offspring.
+
+    An allowance does not pass on: it was given for what the patient knew.
+    """
+    if not behind.members and not behind.offspring:
         return rights
     return replace(
         rights,
-        blacklist=tuple(_listing(each, members) for each in rights.blacklist),
-        whitelist=tuple(_listing(each, members) for each in rights.whitelist),
-        raisings=tuple(
-            replace(each, documents=_with_members(each.documents, members)) for each in rights.raisings
+        blacklist=tuple(replace(each, documents=_shut(each.documents, behind)) for each in rights.blacklist),
+        whitelist=tuple(
+            replace(each, documents=_inside(each.documents, behind)) for each in rights.whitelist
         ),
+        raisings=tuple(replace(each, documents=_shut(each.documents, behind)) for each in rights.raisings),
     )
 
 
-def _listing(entry: Listing, members: Members) -> Listing:
-    return replace(entry, documents=_with_members(entry.documents, members))
+def _inside(names: frozenset[str], behind: Behind) -> frozenset[str]:
+    return names.union(*(behind.members[each] for each in names if each in behind.members))
 
 
-def _with_members(documents: frozenset[str], members: Members) -> frozenset[str]:
-    return documents.union(*(members[each] for each in documents if each in members))
+def _shut(names: frozenset[str], behind: Behind) -> frozenset[str]:
+    meant = _inside(names, behind)
+    return meant.union(*(behind.offspring[each] for each in meant if each in behind.offspring))

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.record.access import PatientRights
+from gateway.record.access import Behind, PatientRights
 from gateway.record.consents import Consent
 from gateway.rights.fold import fold
-from gateway.rights.folders import Members, widened
+from gateway.rights.folders import widened
 
 _NEW = PatientRights()
 
@@ -27,9 +27,9 @@ class Said:
     folded: tuple[tuple[Consent, PatientRights], ...]
 
     @classmethod
-    def of(cls, consents: Iterable[Consent], members: Members) -> Said:
-        """For the consents that counted at one time; `members` are the documents in folders they name."""
-        return cls(tuple((each, widened(fold([each]), members)) for each in consents))
+    def of(cls, consents: Iterable[Consent], behind: Behind) -> Said:
+        """For the consents that counted at one time; `behind` is what stands behind their lists."""
+        return cls(tuple((each, widened(fold([each]), behind)) for each in consents))
 
     def entry(self, field: str, entry: object) -> str:
         """The consents with an entry on a list of `PatientRights`, as text."""

@@ -18,6 +18,7 @@ _NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _STANDING_COLUMNS = ("type", "logical_id", "version", "latest", "unique_id", "relation", "source", "target")
 _APPROVED = Status.APPROVED.value
 DEPENDING = (Relation.APPEND.value, Relation.TRANSFORM.value)
+DERIVING = (*DEPENDING, Relation.REPLACE.value, Relation.TRANSFORM_REPLACE.value)
 MOST_DEPENDENTS = 1_000
 """Addenda and transforms that one replacement deprecates."""
 
@@ -121,6 +122,25 @@ def _members() -> Select[Any]:
     )
 
 
+def _offspring() -> Select[Any]:
+    """What replaced, transformed or appended to documents, and again what did so with that; by the first."""
+    link, document = tables.association.alias(), tables.entry.alias()
+    found = (
+        select(document.c.unique_id.label("root"), link.c.source.label("source"))
+        .join(link, link.c.target == document.c.uuid)
+        .where(link.c.relation.in_(DERIVING), document.c.unique_id.in_(_NAMES))
+        .cte("offspring", recursive=True)
+    )
+    again = tables.association.alias()
+    found = found.union(
+        select(found.c.root, again.c.source)
+        .join(again, again.c.target == found.c.source)
+        .where(again.c.relation.in_(DERIVING))
+    )
+    made = tables.entry.alias()
+    return select(found.c.root, made.c.unique_id).join(made, made.c.uuid == found.c.source).distinct()
+
+
 def _dependents() -> Select[Any]:
     """What hangs on the names, and on that again; UNION ends where associations lead in a circle."""
     found = _hanging_on(lambda target: target.in_(_NAMES)).cte("dependent", recursive=True)
@@ -203,6 +223,7 @@ TOUCHING = _touching()
 NAMED_DOCUMENTS = _named_documents()
 MEMBERSHIPS = _memberships()
 MEMBERS = _members()
+OFFSPRING = _offspring()
 DEPENDENTS = _dependents()
 TRANSFORMS = _transforms()
 SUBMITTED = select(tables.submission_set.c.digest).where(tables.submission_set.c.unique_id.in_(_NAMES))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, exists, insert, literal, select, text, update
 
 from gateway.errors import Meaning, Problem, Refused
-from gateway.record.access import Scope
+from gateway.record.access import Behind, Scope
 from gateway.record.documents import DocumentEntry, EntryType, Status, Submission
 from gateway.record.people import Code
 from gateway.record.removal import Link, Removal
@@ -19,7 +19,7 @@ from gateway.record.submission import Admission, Membership, Standing
 from gateway.stores import changes, reads, tables
 from gateway.stores import rows as row_of
 from gateway.stores.database import Database, Rows
-from gateway.stores.rows import Fragments
+from gateway.stores.rows import Fragments, grouped
 from gateway.stores.search import (
     ASSOCIATION,
     ENTRY,
@@ -124,12 +124,14 @@ class RegistryStore:
         rows = await self._database.fetch(reads.NAMED_DOCUMENTS, {"names": list(names)})
         return [NamedDocument(*tuple(row)) for row in rows]
 
-    async def members(self, folders: Iterable[str]) -> Mapping[str, frozenset[str]]:
-        """The documents in folders, by uniqueIds; names that are no folders are passed over."""
-        found: dict[str, set[str]] = {}
-        for row in await self._database.fetch(reads.MEMBERS, {"names": list(folders)}):
-            found.setdefault(row.folder, set()).add(row.document)
-        return {name: frozenset(documents) for name, documents in found.items()}
+    async def behind(self, names: Iterable[str]) -> Behind:
+        """What stands behind uniqueIds of documents and folders; names that are neither are passed over."""
+        asked = list(names)
+        if not asked:
+            return Behind()
+        members = grouped(await self._database.fetch(reads.MEMBERS, {"names": asked}))
+        asked += {document for each in members.values() for document in each}
+        return Behind(members, grouped(await self._database.fetch(reads.OFFSPRING, {"names": asked})))
 
     async def submitted(self, unique_id: str) -> str | None:
         """The digest of the submission whose SubmissionSet has this uniqueId."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,3 +152,12 @@ def _organisation(item: DocumentEntry) -> str | None:
             if len(parts) > _XON_ID and 0 < len(parts[_XON_ID]) <= _OID_LENGTH:
                 return parts[_XON_ID]
     return None
+
+
+def grouped(rows: Iterable[Any]) -> dict[str, frozenset[str]]:
+    """Pairs of texts, by the first."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        name, document = tuple(row)
+        found.setdefault(name, set()).add(document)
+    return {name: frozenset(documents) for name, documents in found.items()}

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.errors import GatewayError, Meaning, Refused
-from gateway.record.access import Scope
+from gateway.record.access import Behind, Scope
 from gateway.record.documents import EntryType, Relation, Status
 from gateway.record.people import PatientId
 from gateway.record.submission import Membership, Standing
@@ -315,8 +315,22 @@ def test_the_documents_in_a_folder_are_told_by_their_unique_ids(known: Any, make
     known.register(make.submission(first, second, outside, folders=[folder], links=links), make)
     asked = [folder.unique_id, outside.unique_id, "2.999.0.0"]
     expected = {folder.unique_id: frozenset({first.unique_id, second.unique_id})}
-    assert known.run(known.registry.members(asked)) == expected
-    assert known.run(known.registry.members([])) == {}
+    assert known.run(known.registry.behind(asked)) == Behind(expected)
+    assert known.run(known.registry.behind([])) == Behind()
+
+
+def test_what_came_of_a_document_is_told_with_what_came_of_that(known: Any, make: Any) -> None:
+    letter, folder = make.entry(), make.folder()
+    links = [make.member(folder.id, letter.id)]
+    known.register(make.submission(letter, folders=[folder], links=links), make)
+    scan, corrected = make.entry(), make.entry()
+    for entry, relation, of in ((scan, Relation.TRANSFORM, letter), (corrected, Relation.REPLACE, scan)):
+        known.register(make.submission(entry, links=[make.link(relation, entry.id, of.id)]), make)
+    offspring = frozenset({scan.unique_id, corrected.unique_id})
+    assert known.run(known.registry.behind([letter.unique_id])).offspring == {letter.unique_id: offspring}
+    in_folder = known.run(known.registry.behind([folder.unique_id]))
+    assert in_folder.offspring == {letter.unique_id: offspring}
+    assert letter.unique_id in in_folder.members[folder.unique_id]
 
 
 def test_a_folder_is_hidden_by_its_unique_id_with_the_associations_to_it(known: Any, make: Any) -> None:
