@@ -177,7 +177,7 @@ def test_a_confidential_document_is_not_there(bench: Any) -> None:
 def test_an_assertion_for_another_patient_is_refused(bench: Any) -> None:
     token = bench.token(patient=PatientId("P-2", "2.999.1.1"))
     answer = bench.find("", token=token)
-    assert (answer.status, answer.issue) == (401, "security")
+    assert (answer.status, answer.issue) == (403, "forbidden")
 
 
 # --- FHIR-01 … FHIR-05 ---------------------------------------------------------------------------
