@@ -126,8 +126,7 @@ class RegistryStore:
 
     async def behind(self, names: Iterable[str]) -> Behind:
         """What stands behind uniqueIds of documents and folders; names that are neither are passed over."""
-        asked = list(names)
-        if not asked:
+        if not (asked := list(names)):
             return Behind()
         members = grouped(await self._database.fetch(reads.MEMBERS, {"names": asked}))
         asked += {document for each in members.values() for document in each}
