@@ -243,13 +243,13 @@ def test_a_partner_does_only_what_it_is_enrolled_for(run: Run) -> None:
 # --- nodes ---------------------------------------------------------------------------------------
 
 
-SURGERY = """dn: uid=2.999.2.7,ou=HCRegulatedOrganization,dc=HPD,o=PASSERELLE,c=LU
+SURGERY = """dn: uid=2.999.2.70,ou=HCRegulatedOrganization,dc=HPD,o=PASSERELLE,c=LU
 objectClass: HCRegulatedOrganization
 HcRegisteredName: Test Surgery
 
 dn: cn=Test Surgery,ou=Relationship,dc=HPD,o=PASSERELLE,c=LU
 objectClass: groupOfNames
-owner: uid=2.999.2.7,ou=HCRegulatedOrganization,dc=HPD,o=PASSERELLE,c=LU
+owner: uid=2.999.2.70,ou=HCRegulatedOrganization,dc=HPD,o=PASSERELLE,c=LU
 member: uid=dr.weber,ou=HCProfessional,dc=HPD,o=PASSERELLE,c=LU
 """
 
@@ -259,7 +259,7 @@ def test_a_node_enrolled_by_request_is_served_soon(run: Run, config: Path, lette
     pki.write_key(clients / "surgery.key", key)
     request = clients / "surgery.csr"
     request.write_bytes(pki.create_csr(key, "surgery", "integration"))
-    told = run("node", "enrol", "surgery", "--organisation", "2.999.2.7",
+    told = run("node", "enrol", "surgery", "--organisation", "2.999.2.70",
                "--organisation-name", "Test Surgery",
                "--transaction", "ITI-18", "--csr", request)  # fmt: skip
     assert told.returncode == 0, told.stderr
