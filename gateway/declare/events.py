@@ -219,10 +219,10 @@ def resource_event(code: str, title: str, action: EventAction) -> AuditEvent:
     return replace(rest_event(code, title, action), objects=frozenset(objects))
 
 
-def authentication_event(code: str, title: str) -> AuditEvent:
+def authentication_event(code: str, title: str, scheme: str = "IHE Transactions") -> AuditEvent:
     """User Authentication E on both sides: who got a token or an assertion, for which patient."""
     return AuditEvent(
-        type=transaction_type(code, title),
+        type=Code(code, scheme, title),
         received=USER_AUTHENTICATION,
         received_action=EventAction.EXECUTE,
         sent=USER_AUTHENTICATION,

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from types import MappingProxyType
 
+from cryptography import x509
+
 from gateway.record.directory import (
     LONGEST_VALUE,
     Attribute,
@@ -85,6 +87,7 @@ def check(place: Place, attributes: Attributes) -> None:
         if not _values(attributes, name.lower()):
             raise Declined(ResultCode.OBJECT_CLASS_VIOLATION, f"{name} is missing")
     _check_counts(attributes)
+    _check_certificates(attributes)
 
 
 def _check_name(place: Place, attributes: Attributes) -> None:
@@ -92,6 +95,17 @@ def _check_name(place: Place, attributes: Attributes) -> None:
     if fold(place.value) not in values:
         text = f"{place.attribute} does not hold the value by which the entry is named"
         raise Declined(ResultCode.NAMING_VIOLATION, text)
+
+
+def _check_certificates(attributes: Attributes) -> None:
+    """Nothing but certificates where certificates belong: whoever sends a private key has lost it by then."""
+    for name in CERTIFICATES:
+        for value in _values(attributes, name):
+            try:
+                x509.load_der_x509_certificate(base64.b64decode(value, validate=True))
+            except (binascii.Error, ValueError) as error:
+                text = f"a value of {name} is no certificate"
+                raise Declined(ResultCode.INVALID_ATTRIBUTE_SYNTAX, text) from error
 
 
 def _check_counts(attributes: Attributes) -> None:

@@ -103,6 +103,7 @@ def grant_of(case: Case) -> Grant:
         lifted=lifted,
         hidden=hidden,
         veiled=_raised_above(rank, case) - lifted - hidden,
-        organisation=case.principal.organisation,
+        # Who may see named documents only sees these, and not what the own organisation wrote beside them.
+        organisation=case.principal.organisation if rank > NOTHING or case.action.writes else None,
         floor=min(max(rights.default_rank, LOWEST_RANK), HIGHEST_RANK),
     )

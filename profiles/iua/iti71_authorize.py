@@ -109,7 +109,7 @@ TRANSACTION: Transaction[AuthorizationRequest, AuthorizationResponse] = Transact
     actors=Actors("Authorization Client", "Authorization Server"),
     binding=Oauth(method="GET", path="/oauth2/authorize"),
     action=Action.TOKEN_ISSUE,
-    audit=authentication_event("ITI-71", "Get Access Token"),
+    audit=authentication_event("ITI-71", "User Authorization", "IHE"),
     codec=Codec(decode=decode, encode=encode, refuse=refusal_reply),
     target=target,
     handle=handle,

@@ -101,7 +101,7 @@ TRANSACTION: Transaction[TokenRequest, TokenResponse] = Transaction(
     actors=Actors("Authorization Client", "Authorization Server"),
     binding=Oauth(method="POST", path="/oauth2/token"),
     action=Action.TOKEN_ISSUE,
-    audit=authentication_event("ITI-71", "Get Access Token"),
+    audit=authentication_event("ITI-71", "User Authorization", "IHE"),
     codec=Codec(decode=decode, encode=encode, refuse=refuse),
     target=target,
     handle=handle,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gateway.crypto import pki
 from gateway.directory import book
 from gateway.record.directory import (
     Both,
@@ -23,8 +28,16 @@ from gateway.record.directory import (
     read_place,
 )
 
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 PEOPLE = "ou=HCProfessional,dc=HPD,o=TEST,c=LU"
 WARD = "cn=at-ward,ou=Relationship,dc=HPD,o=TEST,c=LU"
+
+
+@cache
+def certificate() -> str:
+    """Somebody's, in base64."""
+    made = pki.create_authority("somebody", "integration", NOW).certificate
+    return base64.b64encode(made.public_bytes(Encoding.DER)).decode()
 
 
 @pytest.fixture
@@ -33,7 +46,7 @@ def filled(desk: Any) -> Any:
         desk.organisation("ward"),
         desk.person("anna", mail="anna@a.example", HcSpecialisation=["Surgery", "Bones  and Joints"]),
         desk.person("ben", mail="ben_100%@b.example", telephoneNumber="123"),
-        desk.person("émile", mail="emile@a.example", userCertificate="QUJD"),
+        desk.person("émile", mail="emile@a.example", userCertificate=certificate()),
         desk.group("at-ward", "ward", desk.dn("anna"), desk.dn("ben")),
     )
     return desk
@@ -140,3 +153,12 @@ def test_persons_are_found_by_uid(filled: Any) -> None:
     (anna,) = filled.record.run(filled.book.persons("Anna"))
     assert fold(anna.place.value) == "anna"
     assert filled.record.run(filled.book.persons("nobody")) == []
+
+
+def test_a_private_key_is_no_certificate(filled: Any) -> None:
+    """Whoever sends one has lost it by then; it is not kept."""
+    key = pki.create_key().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    for value in (base64.b64encode(key).decode(), "QUJD", "?"):
+        codes = filled.do(filled.person("eve", userCertificate=value))
+        assert codes == [ResultCode.INVALID_ATTRIBUTE_SYNTAX]
+        assert found(filled, Compared("uid", "eve")) == []

@@ -249,7 +249,7 @@ def test_a_white_list_entry_for_documents_reaches_only_these(ask: Ask) -> None:
     )
     grant = ask(rights=rights).grant
     assert grant is not None
-    assert (grant.rank, grant.lifted) == (0, {"2.999.9.1"})
+    assert (grant.rank, grant.lifted, grant.organisation) == (0, {"2.999.9.1"}, None)
 
 
 def test_the_white_list_alone_counts_even_for_a_role_that_needs_no_relation(ask: Ask, policy: Policy) -> None:

@@ -18,7 +18,7 @@ from gateway.policy.matrix import read_files
 from gateway.policy.model import Policy
 from gateway.policy.places import Places
 from gateway.policy.question import Question, answer
-from gateway.record.access import PatientRights, Period
+from gateway.record.access import Behind, PatientRights, Period
 from gateway.record.consents import Author, Consent, Directive, Kind, Status
 from gateway.record.people import PatientId, Principal
 from gateway.rights.fold import fold
@@ -55,7 +55,7 @@ def told(policy: Policy, person: Callable[..., Principal]) -> Callable[..., Expl
             principal=person(**changes.pop("who", {})), action=Action.DOCUMENT_READ, at=AT, **changes
         )
         grounds = Grounds(
-            policy=policy, places=Places(FILES), rights=fold(consents), said=Said.of(consents, {})
+            policy=policy, places=Places(FILES), rights=fold(consents), said=Said.of(consents, Behind())
         )
         return explain(question, PATIENT, grounds, [document])[-1]
 
