@@ -509,8 +509,14 @@ async def answered(request: StoredQuery, transaction: str, policy: Policy, servi
     async def in_force() -> Policy:
         return policy
 
+    directories = Directories(
+        providers=services.access.directory,
+        patients=services.patients,
+        role_of=lambda code: code.code,
+        scheme=lambda: ROOT,
+    )
     engine: Any = SimpleNamespace(
-        services=services, policies=SimpleNamespace(in_force=in_force), directories=Directories()
+        services=services, policies=SimpleNamespace(in_force=in_force), directories=directories
     )
     verdict = await decide(TESTER, action, module.target(query), engine, AT)
     return await execute(query, verdict.scope, services)
