@@ -38,7 +38,7 @@ from gateway.stores.database import Database
 from gateway.stores.directory import DirectoryStore
 from gateway.stores.journal import Journal
 from gateway.stores.revocations import RevocationStore, RevocationView
-from gateway.stores.threads import HeavyWork
+from gateway.stores.threads import Beat, HeavyWork
 from gateway.stores.tokens import TokenStore
 
 _PROFILES = "profiles:PROFILES"
@@ -64,6 +64,7 @@ class Gateway:
         """Writes what waits, gives the database back."""
         await self.engine.committer.close()
         self.engine.heavy.close()
+        self.engine.beat.close()
         await self.database.close()
 
 
@@ -132,6 +133,7 @@ def compose(
         replay_seconds=settings.limits.timestamp_age_seconds + 2 * settings.limits.clock_skew_seconds,
         arrival_seconds=settings.limits.longest_request_seconds,
         heavy=HeavyWork(),
+        beat=Beat(),
         log=log,
     )
     return Gateway(

@@ -129,6 +129,11 @@ class Answer:
     action: EventAction | None = None
     """What was done, for the audit, where only the handler can tell: create or update."""
 
+    @property
+    def bare(self) -> bool:
+        """Whether something that was asked for is not shown; it must not be seen by the time it took, why."""
+        return any(not problem.warning for problem in self.problems)
+
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT", bound=Answer)

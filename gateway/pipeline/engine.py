@@ -22,7 +22,7 @@ from gateway.record.revoked import Revoked
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
 from gateway.stores.outbox import Outbox
-from gateway.stores.threads import HeavyWork
+from gateway.stores.threads import Beat, HeavyWork
 
 
 class Nodes(Protocol):
@@ -155,4 +155,5 @@ class Engine:
     arrival_seconds: float
     """How long the largest message may take to come in."""
     heavy: HeavyWork
+    beat: Beat
     log: Log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from gateway.pipeline.emergencies import settle_refused
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, WireForm
 from gateway.pipeline.later import leave, reply_address
+from gateway.pipeline.quiet import shows_nothing
 from gateway.pipeline.repeated import Repeated
 from gateway.pipeline.telling import tell_failure
 from gateway.stores.threads import in_thread
@@ -25,21 +27,24 @@ _ATTEMPTS = 5
 
 async def run(raw: Raw, form: WireForm, engine: Engine) -> Sealed:
     """The answer to a message. Never raises: a failure ends as the binding's own refusal, audited once."""
+    began = time.monotonic()
     for left in reversed(range(_ATTEMPTS)):
-        answer = await _attempt(raw, form, engine, last=not left)
+        x = Exchange(raw, form, engine.clock(), engine.new_trace())
+        answer = await _attempt(x, engine, last=not left)
         if answer is not None:
+            if shows_nothing(x):
+                await engine.beat.wait(began)
             return answer
     raise Defect("the last attempt gives an answer")
 
 
-async def _attempt(raw: Raw, form: WireForm, engine: Engine, *, last: bool) -> Sealed | None:
+async def _attempt(x: Exchange, engine: Engine, *, last: bool) -> Sealed | None:
     """The answer; None where another request was faster, nothing was written, and it can be tried again."""
-    x = Exchange(raw, form, engine.clock(), engine.new_trace())
     try:
         await _pass(x, engine, engine.stages)
         answer = x.receipt.sealed
     except Outdated as error:
-        return await _refuse(x, engine, error) if last or raw.package is not None else None
+        return await _refuse(x, engine, error) if last or x.raw.package is not None else None
     except asyncio.CancelledError:
         x.work.rolled_back()
         raise

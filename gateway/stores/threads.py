@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = 3
+_WAITING = 64
+BEAT: Final = 0.01
+"""Seconds; far longer than reasons to show nothing differ by, so that all of them reach the same beat."""
 
 
 async def in_thread(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -47,3 +51,20 @@ async def _finished(work: asyncio.Future[T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([work])
         raise
+
+
+class Beat:
+    """Waits for the beat. In threads, whose sleep is exact: the event loop counts whole milliseconds."""
+
+    def __init__(self, seconds: float = BEAT) -> None:
+        self._seconds = seconds
+        self._pool = ThreadPoolExecutor(_WAITING, thread_name_prefix="beat")
+
+    async def wait(self, began: float) -> None:
+        """Until a whole number of beats has passed since a moment of the monotonic clock."""
+        left = self._seconds - (time.monotonic() - began) % self._seconds
+        await asyncio.get_running_loop().run_in_executor(self._pool, time.sleep, left)
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        self._pool.shutdown(wait=False)

@@ -46,6 +46,11 @@ class FoundNotices(Answer):
     notices: tuple[EmergencyNotice, ...]
     more: bool
 
+    @property
+    def bare(self) -> bool:
+        """Nothing was found."""
+        return not self.notices
+
 
 def decode(payload: FhirRequest, domain: Domain) -> Search:
     """`patient.identifier=<system>|<value>`, or the same as `patient`."""

@@ -30,6 +30,11 @@ class Found(Answer):
     total: int
     shown: Sequence[Consent]
 
+    @property
+    def bare(self) -> bool:
+        """Nothing was found."""
+        return not self.total
+
 
 def decode(payload: FhirRequest, domain: Domain) -> Search:
     """The parameters of the URL or form."""

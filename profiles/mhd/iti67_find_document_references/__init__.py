@@ -45,6 +45,11 @@ class Found(Answer):
     relations: Relations = field(default_factory=dict)
     identities: Mapping[int, PatientId] = field(default_factory=dict)
 
+    @property
+    def bare(self) -> bool:
+        """Nothing was found."""
+        return not self.total
+
 
 def decode(payload: FhirRequest, domain: Domain) -> Search:  # noqa: ARG001 - the shape of a codec
     """The parameters of the URL or form, read by the table."""

@@ -48,6 +48,11 @@ class Found(Answer):
     references: bool = False
     identities: Mapping[int, PatientId] = field(default_factory=dict)
 
+    @property
+    def bare(self) -> bool:
+        """Nothing was found."""
+        return not self.rows
+
 
 @dataclass(slots=True)
 class _Progress:

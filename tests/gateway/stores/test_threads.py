@@ -1,9 +1,10 @@
 import asyncio
+import time
 from threading import Event, get_ident
 
 import pytest
 
-from gateway.stores.threads import HeavyWork, in_thread
+from gateway.stores.threads import Beat, HeavyWork, in_thread
 
 
 def test_the_result_comes_from_another_thread() -> None:
@@ -56,3 +57,19 @@ def test_heavy_work_has_threads_of_its_own() -> None:
     heavy.close()
     with pytest.raises(RuntimeError):
         asyncio.run(heavy.do(divmod, 1, 1))
+
+
+def test_a_beat_is_reached_from_wherever_one_starts() -> None:
+    beat = Beat(0.05)
+
+    async def wait(late: float) -> float:
+        began = time.monotonic() - late
+        await beat.wait(began)
+        return time.monotonic() - began
+
+    async def all_of_them() -> list[float]:
+        return await asyncio.gather(*(wait(late) for late in (0.0, 0.01, 0.049, 0.06, 0.09)))
+
+    found = asyncio.run(all_of_them())
+    beat.close()
+    assert all(each >= least for each, least in zip(found, (0.05, 0.05, 0.05, 0.1, 0.1), strict=True))

@@ -71,7 +71,7 @@ from gateway.stores.reviews import ReviewStore
 from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.tables import METADATA
-from gateway.stores.threads import HeavyWork
+from gateway.stores.threads import Beat, HeavyWork
 from gateway.stores.visits import VisitStore
 from profiles.pix.profile import PROFILE
 from tests.conftest import access_over
@@ -329,6 +329,7 @@ def _engine(
         replay_seconds=420,
         arrival_seconds=0,
         heavy=HeavyWork(),
+        beat=Beat(),
         log=log,
     )
 
