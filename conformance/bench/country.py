@@ -176,7 +176,8 @@ def _rights(country: Country, draw: random.Random, count: int) -> PatientRights:
         period = draw.choice((Period(), Period(None, end)))
         who = draw.choice((country.professional(draw), country.organisation(draw)))
         said.setdefault(field, []).append(make(who, period, f"2.999.61.{draw.randrange(country.patients)}"))
-    return PatientRights(**{field: tuple(entries) for field, entries in said.items()})
+    changes: dict[str, Any] = {field: tuple(entries) for field, entries in said.items()}
+    return PatientRights(**changes)
 
 
 _KINDS: tuple[tuple[str, Callable[[str, Period, str], Any]], ...] = (

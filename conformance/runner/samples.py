@@ -34,7 +34,8 @@ def patient_of(assertion: etree._Element) -> str | None:
     for attribute in assertion.iter(f"{{{SAML}}}Attribute"):
         if attribute.get("Name") == PATIENT:
             values = (
-                " ".join(value.itertext()).strip() for value in attribute.iter(f"{{{SAML}}}AttributeValue")
+                " ".join(map(str, value.itertext())).strip()
+                for value in attribute.iter(f"{{{SAML}}}AttributeValue")
             )
             return next((value for value in values if value), None)
     return None
@@ -75,7 +76,7 @@ def reissued(assertion: etree._Element, issuer: Issuer, now: datetime) -> etree.
     _conditions(fresh, issuer.audience, start, end)
     for statement in fresh.findall(f"{{{SAML}}}AuthnStatement"):
         statement.set("AuthnInstant", start)
-        statement.attrib.pop("SessionNotOnOrAfter", None)
+        statement.attrib.pop("SessionNotOnOrAfter", "")
     sign(fresh, issuer.key, issuer.certificate)
     return fresh
 
