@@ -89,16 +89,19 @@ class ConsentDocuments:
         """Keeps what a submission states, ends what it deprecates; Refused when it cannot be exactly that.
 
         `submission` has the ids that were sent; `contents` are octets by document uniqueId, empty where only
-        metadata came.
+        metadata came. Metadata alone state nothing (`unread`), and replace nothing that is in force.
         """
         stating = [item for item in submission.documents if states_consent(item)]
         left = [*admission.replaced, *admission.dependents]
         if not (stating or left):
             return
+        ending = await self._ended_by(call, left)
+        if ending:
+            _refuse_unread(stating, contents)
+        stating = [item for item in stating if item.unique_id in contents]
         if len(stating) > 1:
             raise _refused("several consent documents in one submission", stating[1].id)
-        read = [await self._read(item, contents.get(item.unique_id), call.at) for item in stating]
-        ending = await self._ended_by(call, left)
+        read = [await self._read(item, contents[item.unique_id], call.at) for item in stating]
         if not stating:
             await self._end(call, ending)
             return
@@ -147,10 +150,7 @@ class ConsentDocuments:
     def _codes(self) -> frozenset[str]:
         return frozenset(reader.code for reader in self.readers.values())
 
-    async def _read(self, item: DocumentEntry, content: Content | None, at: datetime) -> Stated:
-        if content is None:
-            text = "a consent document is registered with its content (ITI-41), not by its metadata alone"
-            raise Refused(Problem(Meaning.METADATA_INVALID, text, item.id))
+    async def _read(self, item: DocumentEntry, content: Content, at: datetime) -> Stated:
         reader = self.readers.get(_form(item))
         if reader is None:
             raise _refused("documents of this formatCode are not read here", item.id)
@@ -228,6 +228,23 @@ def _refuse_untimely(item: DocumentEntry, stated: Stated, at: datetime, *, repla
         raise _refused("the period of the consent has ended", item.id)
     if replaces and any(each.start is not None and each.start > at for each in periods):
         raise _refused("the consent begins later; it replaces another one from its first day on", item.id)
+
+
+def unread(submission: Submission) -> tuple[Problem, ...]:
+    """A warning for each consent document of which only the metadata came: it changes nobody's access."""
+    text = "the consent document is kept elsewhere and was not read: it has no effect on access here"
+    return tuple(
+        Problem(Meaning.EXTRA_NOT_SAVED, text, item.id, warning=True)
+        for item in submission.documents
+        if states_consent(item)
+    )
+
+
+def _refuse_unread(stating: Sequence[DocumentEntry], contents: Mapping[str, Content]) -> None:
+    for item in stating:
+        if item.unique_id not in contents:
+            text = "a consent in force is replaced by a document that comes with its content (ITI-41)"
+            raise Refused(Problem(Meaning.METADATA_INVALID, text, item.id))
 
 
 def _refused(text: str, location: str | None) -> Refused:

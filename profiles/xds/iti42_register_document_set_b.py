@@ -19,6 +19,7 @@ from gateway.record.documents import DocumentEntry, Submission
 from gateway.record.domain import Domain
 from gateway.record.people import PatientId
 from gateway.record.submission import Admission, admit, digest
+from gateway.rights.documents import unread
 from gateway.stores.registry import different_octets
 from profiles.xds import codes
 from profiles.xds.errors import registry_code
@@ -90,7 +91,7 @@ async def handle(call: Call[RegisterRequest], services: Services) -> Registered:
     submission = call.request.submission
     if not await already_registered(submission, services):
         await register(call, submission, services)
-    return Registered(problems=submission.warnings)
+    return Registered(problems=(*submission.warnings, *unread(submission)))
 
 
 async def already_registered(submission: Submission, services: Services) -> bool:

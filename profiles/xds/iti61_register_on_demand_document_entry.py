@@ -9,6 +9,7 @@ from gateway.declare.services import Services
 from gateway.declare.transaction import Actors, Call, Codec, Transaction
 from gateway.errors import Refused
 from gateway.record.domain import Domain
+from gateway.rights.documents import unread
 from gateway.stores.registry import stable_already
 from profiles.xds import codes
 from profiles.xds.iti42_register_document_set_b import (
@@ -40,7 +41,7 @@ async def handle(call: Call[RegisterRequest], services: Services) -> Registered:
             raise Refused(*(stable_already(name) for name in taken))
         services.registry.keep_on_demand(call.work, names)
         await register(call, submission, services)
-    return Registered(problems=submission.warnings)
+    return Registered(problems=(*submission.warnings, *unread(submission)))
 
 
 TRANSACTION: Transaction[RegisterRequest, Registered] = Transaction(

@@ -184,9 +184,10 @@ def test_metadata_alone_state_nothing(desk: Desk) -> None:
                 each.set("nodeRepresentation", "urn:ihe:iti:bppc:2007")
 
     raw = desk.forge.register(edit, partner="tester", role="node:tester")
-    raw = desk.forge.house.peer(raw, "tester")
-    found = desk.forge.failed(raw, "XDSRegistryMetadataError", desk.words.registered(8))
-    assert b"registered with its content" in found.body
+    found = desk.forge.send(desk.forge.house.peer(raw, "tester"), unchanged=False, secret=False)
+    assert (found.response, found.kinds) == ("Success", [desk.words.registered(0)])
+    assert b"has no effect on access here" in found.body
+    assert desk.sees()
 
 
 def test_one_submission_states_one_consent(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from gateway.record.consents import Consent, Directive, Kind, Status
 from gateway.record.documents import DocumentEntry, Relation, Submission
 from gateway.record.people import Code, PatientId
 from gateway.rights.book import Said
-from gateway.rights.documents import ConsentReader, Known, Stated
+from gateway.rights.documents import ConsentReader, Known, Stated, unread
 from gateway.rights.form import document_of
 from gateway.rights.rights_json import combined, from_json
 from gateway.stores.content import Content, Octets
@@ -160,10 +160,21 @@ def refusal(desk: Desk, submission: Submission, contents: Mapping[str, Content])
     return refused.value.detail
 
 
+def test_metadata_alone_state_nothing_and_replace_nothing_in_force(desk: Desk) -> None:
+    entry, _ = desk.paper()
+    alone = desk.submission(entry)
+    desk.record.commit(desk.unit(alone, {}))
+    assert not desk.consents()
+    assert [each.location for each in unread(alone)] == [entry.id]
+    first = desk.submit()
+    other, _ = desk.paper()
+    assert "with its content" in refusal(desk, desk.submission(other, replaces=first.id), {})
+    assert desk.opposed()
+
+
 def test_what_is_not_exactly_one_consent_is_refused(desk: Desk) -> None:
     entry, contents = desk.paper(b"ended")
     assert "has ended" in refusal(desk, desk.submission(entry), contents)
-    assert "with its content" in refusal(desk, desk.submission(entry), {})
     large = {entry.unique_id: Octets(b" " * (16 * 1024 * 1024 + 1))}
     assert "expected at most" in refusal(desk, desk.submission(entry), large)
     second, more = desk.paper()
