@@ -262,7 +262,26 @@ def _fetched(folder: Path) -> dict[str, Any] | None:
         return None
     found = _installed(folder / "root")
     libraries = sorted({str(each.parent) for each in (folder / "root").rglob("*.so*")})
-    return None if found is None else {**found, "libraries": ":".join(libraries)}
+    if found is None:
+        return None
+    told = {**found, "libraries": ":".join(libraries)}
+    return told if _runs(told) else None
+
+
+def _runs(found: dict[str, Any]) -> bool:
+    """Whether the program finds its libraries here."""
+    environment = {**os.environ, "LD_LIBRARY_PATH": found["libraries"]}
+    try:
+        told = subprocess.run(
+            [found["program"], "-VV"],
+            env=environment,
+            capture_output=True,
+            timeout=READY_SECONDS,
+            check=False,
+        )
+    except (subprocess.SubprocessError, OSError):
+        return False
+    return b"OpenLDAP" in told.stdout + told.stderr
 
 
 @pytest.fixture(scope="session")
