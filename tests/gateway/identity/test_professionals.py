@@ -10,7 +10,7 @@ import pytest
 
 from gateway.crypto.keys import fingerprint
 from gateway.identity.professionals import DirectoryProfessionals
-from gateway.record.directory import Add, Attribute, Place, Unit, attributes
+from gateway.record.directory import Add, Attribute, Declined, Place, Unit, attributes
 from gateway.record.people import Code
 from gateway.stores.directory import Trail
 from gateway.stores.work import UnitOfWork
@@ -109,10 +109,12 @@ def test_organisations_above_count_too(record: Any, people: DirectoryProfessiona
     assert set(found.memberships) == {HOSPITAL, Membership("2.999.2.8", "Clinic")}
 
 
-def test_what_is_no_certificate_names_nobody(record: Any, people: DirectoryProfessionals) -> None:
-    put(record, *entries_of(HART, [b"no certificate"]))
-    found = record.run(people.named("dr.hart"))
-    assert list(found.certificates.values()) == [b"no certificate"]
+def test_what_is_no_certificate_is_not_taken_and_names_nobody(
+    record: Any, people: DirectoryProfessionals
+) -> None:
+    with pytest.raises(Declined):
+        put(record, *entries_of(HART, [b"no certificate"]))
+    assert record.run(people.named("dr.hart")) is None
 
 
 def test_a_national_number_is_told(record: Any, people: DirectoryProfessionals) -> None:
