@@ -44,8 +44,11 @@ SECRETS = (
     "sqlite",
     ".py",
     "/work",
-    "eyJ",
 )
+TOKEN = re.compile(r"eyJ[\w-]{8,}\.")
+"""The head of a JWT."""
+SIGNED = re.compile(r">[A-Za-z0-9+/=\s]{40,}<|:[A-Za-z0-9+/=]{40,}:")
+"""Signatures, digests and certificates, as whole values: any short word may stand in them by chance."""
 
 Json = Mapping[str, Any]
 
@@ -295,8 +298,10 @@ class Wire:
             return connection.execute(statement).fetchall()
 
     def check_silent(self, text: str) -> None:
+        assert not TOKEN.search(text)
+        plain = SIGNED.sub("", text)
         for word in SECRETS:
-            assert word not in text, f"{word} in {text[:500]}"
+            assert word not in plain, f"{word} in {plain[:500]}"
 
     def check_log(self, *secrets: str) -> None:
         """What the operators read holds nothing of a token, and no stack trace."""

@@ -1211,9 +1211,14 @@ class Forge:
             asyncio.run(gateway.close())
 
 
+SIGNED = re.compile(r">[A-Za-z0-9+/=\s]{40,}<|:[A-Za-z0-9+/=]{40,}:")
+"""Signatures, digests and certificates, as whole values: any short word may stand in them by chance."""
+
+
 def check_silent(text: str, house: House) -> None:
+    plain = SIGNED.sub("", text)
     for word in (*SECRETS, str(house.settings.folder)):
-        assert word not in text, f"{word} in {text[:500]}"
+        assert word not in plain, f"{word} in {plain[:500]}"
 
 
 def edited(pieces: list, change: Callable[[etree._Element], None]) -> list:
