@@ -50,6 +50,7 @@ from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.directory import DirectoryStore
 from gateway.stores.emergencies import EmergencyStore
+from gateway.stores.events import EventStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
 from gateway.stores.journal import Journal
@@ -63,6 +64,7 @@ from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.stores.work import UnitOfWork
+from gateway.trail.book import TrailBook
 from profiles import PROFILES
 from tests.issuing import token_service
 
@@ -285,6 +287,7 @@ def access_over(
         emergencies=EmergencyStore(database, keys, new_key),
         visits=VisitNotices(database, new_key, VisitRules),
         tokens=token_service(database, keys),
+        trail=TrailBook(EventStore(database, keys), Journal(database, new_key)),
     )
 
 

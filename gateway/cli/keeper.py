@@ -12,6 +12,7 @@ import orjson
 from gateway.audit.rows import StoredRow
 from gateway.audit.sealer import seal
 from gateway.cli.compose import Gateway
+from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
@@ -42,6 +43,8 @@ async def keep(gateway: Gateway) -> None:
         await asyncio.sleep(SEAL_SECONDS)
         try:
             while await seal_once(gateway, sealing):
+                await asyncio.sleep(0)
+            while await index_once(gateway):
                 await asyncio.sleep(0)
             await _forget(gateway)
             await tend(gateway)

@@ -32,8 +32,10 @@ from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.emergencies import EmergencyStore
+from gateway.stores.events import EventStore
 from gateway.stores.identities import IdentityStore
 from gateway.stores.identity_history import IdentityHistory
+from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.outbox import Outbox
 from gateway.stores.patients import PatientStore
@@ -46,6 +48,7 @@ from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.tokens.service import TokenService
+from gateway.trail.book import TrailBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,7 @@ def _access(
         rights=book,
         directory=directory,
         tokens=tokens,
+        trail=TrailBook(EventStore(database, keys), Journal(database, new_key)),
         documents=ConsentDocuments(book, registry, consents, lambda: _known(policies.current())),
         presence=PresenceDesk(
             PresenceStore(database, keys, new_key),

@@ -18,6 +18,7 @@ from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.tokens.service import TokenService
+from gateway.trail.book import TrailBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Access:
     emergencies: EmergencyStore
     visits: VisitNotices
     tokens: TokenService
+    trail: TrailBook
 
 
 @dataclass(frozen=True, slots=True)

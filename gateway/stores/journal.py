@@ -14,6 +14,7 @@ from gateway.stores.database import Database, Rows
 from gateway.stores.work import UnitOfWork
 
 _FRONTIER = "audit-frontier"
+_INDEXED = "audit-indexed"
 _KEEP = text(
     "INSERT INTO meta (name, value) VALUES (:name, :value)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -119,6 +120,15 @@ class Journal:
         """Notes the frontier beside the leaves it belongs to."""
         work.write(_KEEP, {"name": _FRONTIER, "value": value})
 
+    async def indexed(self) -> int:
+        """The position in the tree from which on rows are not findable yet."""
+        rows = await self._database.fetch(select(tables.meta.c.value).where(tables.meta.c.name == _INDEXED))
+        return int(rows[0].value) if rows else 0
+
+    def keep_indexed(self, work: UnitOfWork, position: int) -> None:
+        """Notes how far rows are findable, beside what they are found by."""
+        work.write(_KEEP, {"name": _INDEXED, "value": str(position)})
+
     def seal(self, work: UnitOfWork, leaves: Sequence[tuple[int, int, bytes]]) -> None:
         """Notes leaves (position, audit id, hash)."""
         rows = [{"position": at, "audit_id": key, "leaf": leaf} for at, key, leaf in leaves]
@@ -156,6 +166,12 @@ class Journal:
             .limit(limit)
         )
         return await self._database.fetch(query)
+
+    async def rows(self, keys: Sequence[int]) -> Rows:
+        """Audit rows by their ids."""
+        if not keys:
+            return ()
+        return await self._database.fetch(select(tables.audit).where(tables.audit.c.id.in_(keys)))
 
     async def trace(self, trace_id: str) -> Rows:
         """The audit rows of one exchange."""

@@ -20,6 +20,7 @@ from gateway.stores.tables.emergencies import (
     presence_miss,
     visit_notice,
 )
+from gateway.stores.tables.events import event, event_block, event_seen, event_term, slot_key
 from gateway.stores.tables.operators import (
     operator_event,
     operator_factor,
@@ -79,6 +80,10 @@ __all__ = [
     "emergency_use",
     "entry",
     "entry_value",
+    "event",
+    "event_block",
+    "event_seen",
+    "event_term",
     "folder",
     "issued_token",
     "meta",
@@ -103,6 +108,7 @@ __all__ = [
     "revocation",
     "rights_version",
     "seen_message",
+    "slot_key",
     "submission_set",
     "subscription",
     "visit",
