@@ -2,6 +2,7 @@
 
 from gateway.declare.transaction import Profile
 from profiles.appc.profile import PROFILE as APPC
+from profiles.atna.profile import PROFILE as ATNA
 from profiles.bppc.profile import PROFILE as BPPC
 from profiles.emergency.profile import PROFILE as EMERGENCY
 from profiles.fhirbase.profile import profile_over
@@ -28,7 +29,7 @@ from profiles.xua.profile import PROFILE as XUA
 
 _SPOKEN = (
     *(XDS, XDR, XDM, BPPC, APPC, PIX, PDQ, PAM, XPID, PIXV3, PDQV3, XCPD, MHD, PIXM, PDQM, PMIR),
-    *(PCF, PRESENCE, EMERGENCY, VIGILANCE, HPD, IUA, XUA),
+    *(PCF, PRESENCE, EMERGENCY, VIGILANCE, HPD, IUA, XUA, ATNA),
 )
 
 PROFILES: tuple[Profile, ...] = (*_SPOKEN, profile_over(_SPOKEN))

@@ -19,7 +19,7 @@ from prometheus_client import Gauge
 from gateway.audit.syslog import syslog_message
 from gateway.cli.compose import Gateway
 from gateway.client.syslog import SyslogLine, connect
-from gateway.config.settings import AuditDestination
+from gateway.config.trail import AuditDestination
 from gateway.errors import GatewayError, Outdated
 from gateway.stores.forwarding import ForwardingStore, Sent
 from gateway.stores.work import UnitOfWork

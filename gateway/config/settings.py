@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from gateway.config.issuers import Assertions
 from gateway.config.operators import Operators
+from gateway.config.trail import Audit, Clock, Repository, Retention, Stamps, Watch
 from gateway.config.values import (
     CLOSED,
     Count,
@@ -21,7 +22,6 @@ from gateway.config.values import (
     Oid,
     Percent,
     Port,
-    RepositoryAddress,
     Seconds,
     Text,
 )
@@ -283,31 +283,6 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
-class AuditDestination:
-    """An audit record repository of somebody else, to which our audit messages are sent (ITI-20).
-
-    `trust` are the authorities of its certificate, if others than those of our partners.
-    """
-
-    name: Name
-    address: RepositoryAddress
-    trust: FilePath | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
-class Audit:
-    """Where audit messages go beside our own store.
-
-    `resend_seconds`: syslog over TLS has no acknowledgement (RFC 5425); after a break, what was sent within
-    this time is sent once more. `retry_seconds` is the pause after a failure.
-    """
-
-    destinations: tuple[AuditDestination, ...] = ()
-    resend_seconds: Seconds = 60.0
-    retry_seconds: Seconds = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Settings:
     """Everything passerelle.toml may say; paths are absolute or below the folder of that file."""
 
@@ -327,5 +302,10 @@ class Settings:
     nodes: Nodes = Field(default_factory=Nodes)
     outbox: Outbox = Field(default_factory=Outbox)
     audit: Audit = Field(default_factory=Audit)
+    repository: Repository = Field(default_factory=Repository)
+    stamps: Stamps = Field(default_factory=Stamps)
+    clock: Clock = Field(default_factory=Clock)
+    retention: Retention = Field(default_factory=Retention)
+    watch: Watch = Field(default_factory=Watch)
     operators: Operators = Field(default_factory=Operators)
     limits: Limits = Field(default_factory=Limits)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.errors import Defect
 from gateway.record.events import AuditRecord, Received
 from gateway.stores.events import OWN, EventStore, Found, Question
 from gateway.stores.journal import Journal
+from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
 
 
@@ -29,11 +31,27 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a message. `name` is its logical id, None for one that was here before."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TrailBook:
-    """Reads the trail."""
+    """Reads the trail, and takes what other systems tell of the use of the record."""
 
     events: EventStore
     journal: Journal
+
+    async def take(
+        self,
+        work: UnitOfWork,  # noqa: ARG002
+        messages: Sequence[Received],  # noqa: ARG002
+        now: datetime,  # noqa: ARG002
+    ) -> list[Taken]:
+        """Notes messages of other systems, each once; invalid ones too, marked. In their order."""
+        raise Defect("not built yet")
 
     async def search(self, question: Question) -> list[Kept]:
         """Events that fit, the newest first, at most `limit`, without those taken for others."""
