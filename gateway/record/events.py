@@ -111,7 +111,7 @@ class AuditRecord:
     def terms(self) -> Iterator[str]:
         """What it is found by beside its time: patients, agents and objects, each with its kind in front."""
         seen = {f"agent|{each.user_id}" for each in self.agents if each.user_id}
-        for entity in self.entities:
+        for entity in (each for each in self.entities if each.identifier):
             seen.add(f"entity|{patient_name(entity) if entity.is_patient else entity.identifier}")
             if entity.is_patient:
                 seen.add(f"patient|{patient_name(entity)}")
