@@ -1,5 +1,11 @@
 """ATNA: what other systems tell the audit record repository, and who reads it."""
 
 from gateway.declare.transaction import Profile
+from profiles.atna import iti81_retrieve_audit_event
 
-PROFILE = Profile(code="ATNA", title="Audit Trail and Node Authentication", transactions=())
+PROFILE = Profile(
+    code="ATNA",
+    title="Audit Trail and Node Authentication",
+    transactions=(*iti81_retrieve_audit_event.TRANSACTIONS,),
+    depends_on=("pdqm",),
+)
