@@ -126,6 +126,11 @@ def query_object(
     return AuditObject(identifier, transaction, _SYSTEM, _QUERY, query=query, details=details)
 
 
+def audit_log_object(uri: str) -> AuditObject:
+    """The trail that was read (DICOM PS3.15 A.5.3.2)."""
+    return AuditObject(uri, URI, _SYSTEM, _SECURITY_RESOURCE, name="Security Audit Log")
+
+
 def decision_object(reason: str, rule: str, policy_version: str) -> AuditObject:
     """The rights decision (110147) inside the event of its transaction, with the reason code."""
     details = (("reason", reason), ("rule", rule))

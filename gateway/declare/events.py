@@ -245,12 +245,12 @@ def removal_event(code: str, title: str, removed: ObjectKind) -> AuditEvent:
 
 
 def audit_use_event(code: str, title: str) -> AuditEvent:
-    """Audit Log Used R, as ITI-81 and 82 (RESTful ATNA 3.81.5)."""
+    """Audit Log Used R, as ITI-81 and 82 (RESTful ATNA 3.81.5); the patients are those named."""
     return AuditEvent(
         type=transaction_type(code, title),
         received=AUDIT_LOG_USED,
         received_action=EventAction.READ,
         sent=AUDIT_LOG_USED,
         sent_action=EventAction.READ,
-        objects=frozenset({ObjectKind.QUERY}),
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.QUERY}),
     )
