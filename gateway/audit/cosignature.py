@@ -1,4 +1,4 @@
-"""Cosignatures of witnesses: each says that a checkpoint only appends to those before (C2SP tlog-cosignature)."""
+"""Cosignatures of witnesses: a checkpoint only appends to those before (C2SP tlog-cosignature)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from gateway.audit.export import ExportedBlock, ExportedRow
+from gateway.audit.export import ExportedRow
 from gateway.audit.findings import Fault, Finding
 from gateway.audit.rows import AnyRow, leaf_of
 from gateway.crypto.merkle import Frontier

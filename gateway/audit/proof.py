@@ -1,7 +1,7 @@
 """The evidence of one exchange, checked alone: row, place in the tree, checkpoint, stamp (RFC 6962; AUD-09).
 
-One row of an exchange is the whole proof of it; an exchange that left several rows has them all in a container.
-What is stated beside the signed evidence is compared with it, so that each alteration is told by its own reason.
+All rows that an exchange left are in it. What is stated beside the signed evidence is compared with it:
+each alteration is told by its own reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seals stored audit rows and blocks: an entry each in the Merkle tree, a signed checkpoint a batch (RFC 6962)."""
+"""Seals stored audit rows and blocks: entries of the Merkle tree, a signed checkpoint a batch (RFC 6962)."""
 
 from __future__ import annotations
 

@@ -122,6 +122,11 @@ class Examination:
         self._outside = 0
         self._newest = 0
 
+    @property
+    def size(self) -> int:
+        """How far the tree reaches by what was taken."""
+        return self._frontier.size
+
     def take(self, data: bytes) -> None:
         """One line after the header."""
         line = read_line(data)

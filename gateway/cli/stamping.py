@@ -1,4 +1,4 @@
-"""Has the newest checkpoint stamped (RFC 3161) and cosigned by witnesses (C2SP), behind all requests (AUD-06).
+"""Has the newest checkpoint stamped (RFC 3161) and cosigned by witnesses (C2SP), behind requests (AUD-06).
 
 One call covers all rows since the last one. What fails stays pending: the next checkpoint covers it as well.
 """

@@ -1,4 +1,4 @@
-"""The clock that this worker goes by: its own, or where that is wrong, that of the time servers (ITI-1, TIME-01)."""
+"""The clock of this worker: its own, or where that is wrong, that of time servers (ITI-1, TIME-01)."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ async def rows_of(settings: Settings, trace: str) -> list[Row[Any]]:
 
 
 def stored(row: Row[Any]) -> StoredRow | None:
-    """The audit row among the columns of a leaf; None where the audit table lost a row that the tree knows."""
+    """The audit row beside a leaf; None where the audit table lost a row that the tree knows."""
     if row.id is None:
         return None
     return StoredRow(**{name: getattr(row, name) for name in _COLUMNS})

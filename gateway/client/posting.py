@@ -1,4 +1,4 @@
-"""One small POST to somebody outside: bounded in time and size, no redirects, no proxies of the environment."""
+"""One small POST to somebody outside: bounded in time and size, no redirects, no proxies."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ class Witness:
 class Stamps:
     """Time stamps (RFC 3161) and cosignatures of witnesses over the checkpoints of the trail.
 
-    Without `url` no stamps are asked for. `trust` are the authorities (PEM) of the stamps, `policy` the one to
-    stamp by. What stays without proof for `alert_seconds` is told as a security alert.
+    Without `url` no stamps are asked for. `trust` are the authorities (PEM) of the stamps, `policy` the one
+    to stamp by. What stays without proof for `alert_seconds` is told as a security alert.
     """
 
     url: WebAddress | None = None

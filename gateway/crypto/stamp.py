@@ -1,4 +1,4 @@
-"""Time stamps: what is asked of an authority, what of its answers is accepted, and later checks (RFC 3161)."""
+"""Time stamps: what is asked of an authority, what is accepted, and later checks (RFC 3161)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hashlib import sha512
 
 from cryptography import x509
 from rfc3161_client import (
-    TimeStampResponse,
     TimestampRequestBuilder,
+    TimeStampResponse,
     VerificationError,
     VerifierBuilder,
     decode_timestamp_response,

@@ -83,7 +83,7 @@ audit_stamp = Table(
     Column("at", BigInteger, nullable=False),
     Column("token", LargeBinary, nullable=False),
     PrimaryKeyConstraint("size", "tsa"),
-    comment="Time stamps (RFC 3161) over the checkpoint of a size; `at` is the time that the token tells.",
+    comment="Time stamps (RFC 3161) over the checkpoint of a size; `at` is the time it tells.",
 )
 
 audit_cosignature = Table(

@@ -148,7 +148,7 @@ def test_aud_09_each_alteration_has_its_reason(proof: bytes, name: str) -> None:
     change, reason = ALTERED[name]
     fields = orjson.loads(proof)
     change(fields)
-    with pytest.raises(GatewayError, match=f"^({reason})"):
+    with pytest.raises(GatewayError, match=rf"^({reason})"):
         verify_proof(orjson.dumps(fields))
 
 
@@ -156,35 +156,35 @@ def test_aud_09_another_checkpoint(proof: bytes, stranger: Signer, trail: Any) -
     fields = orjson.loads(proof)
     size, origin = trail.trees[-1].size, trail.header.origin
     fields["checkpoint"] = make(origin, size, bytes(32), stranger)
-    with pytest.raises(GatewayError, match="^checkpoint: the checkpoint is signed by nobody"):
+    with pytest.raises(GatewayError, match=r"^checkpoint: the checkpoint is signed by nobody"):
         verify_proof(orjson.dumps(fields))
     fields["checkpoint"] = orjson.loads(proof)["checkpoint"].replace("\n20\n", "\n21\n")
-    with pytest.raises(GatewayError, match="^checkpoint: the signature value does not fit"):
+    with pytest.raises(GatewayError, match=r"^checkpoint: the signature value does not fit"):
         verify_proof(orjson.dumps(fields))
 
 
 def test_aud_09_an_older_checkpoint_has_another_stamp(proof: bytes, trail: Any) -> None:
     fields = orjson.loads(proof)
     fields["checkpoint"] = trail.trees[1].note
-    with pytest.raises(GatewayError, match="^(position|path): "):
+    with pytest.raises(GatewayError, match=r"^(position|path): "):
         verify_proof(orjson.dumps(fields))
 
 
 def test_other_octets_of_request_and_reply(proof: bytes) -> None:
-    with pytest.raises(GatewayError, match="^request_sha256: the file that was given"):
+    with pytest.raises(GatewayError, match=r"^request_sha256: the file that was given"):
         verify_proof(proof, Trusted(request=b"other"))
-    with pytest.raises(GatewayError, match="^reply_sha256: the file that was given"):
+    with pytest.raises(GatewayError, match=r"^reply_sha256: the file that was given"):
         verify_proof(proof, Trusted(reply=b"other"))
 
 
 def test_somebody_who_is_not_trusted(proof: bytes, stranger: Signer, tmp_path_factory: Any) -> None:
-    with pytest.raises(GatewayError, match="^certificate: none of those"):
+    with pytest.raises(GatewayError, match=r"^certificate: none of those"):
         verify_proof(proof, Trusted(signers={fingerprint(stranger.certificate)}))
     other = Tsa.create(tmp_path_factory.mktemp("other"))
-    with pytest.raises(GatewayError, match="^stamp: "):
+    with pytest.raises(GatewayError, match=r"^stamp: "):
         verify_proof(proof, Trusted(authorities=other.authorities))
     absent = read_key(verifier_key(Ed25519PrivateKey.generate(), NAME))
-    with pytest.raises(GatewayError, match=f"^cosignature of {NAME}: "):
+    with pytest.raises(GatewayError, match=rf"^cosignature of {NAME}: "):
         verify_proof(proof, Trusted(witnesses=[absent]))
 
 

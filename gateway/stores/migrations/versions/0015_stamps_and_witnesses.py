@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("size", "tsa"),
-        comment="Time stamps (RFC 3161) over the checkpoint of a size; `at` is the time that the token tells.",
+        comment="Time stamps (RFC 3161) over the checkpoint of a size; `at` is the time it tells.",
     )
     op.create_table(
         "audit_cosignature",
