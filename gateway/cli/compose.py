@@ -17,6 +17,7 @@ from gateway.cli.forms import fhir_form, soap_form
 from gateway.cli.log import operator_log
 from gateway.cli.provider import Provider, provider
 from gateway.cli.services import Ground, directories_of, ground_of, outbox_of, policy_archive, services_of
+from gateway.cli.timekeeping import Timekeeper
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
 from gateway.crypto.keys import Signer, load_signer
@@ -59,6 +60,7 @@ class Gateway:
     database: Database
     signer: Signer
     provider: Provider
+    time: Timekeeper
 
     async def close(self) -> None:
         """Writes what waits, gives the database back."""
@@ -84,6 +86,7 @@ def compose(
 ) -> Gateway:
     """A gateway for these settings. Opens the database; no socket is touched."""
     log = log or operator_log()
+    time = Timekeeper(settings.clock, clock, log)
     signer = load_signer(settings.signing.key, settings.signing.certificate)
     nodes = NodeDirectory(settings.nodes.directory, settings.environment, alert=_telling(log, "node refused"))
     revocations = RevocationList(settings.tls.crl, alert=_telling(log, "crl refused"))
@@ -91,7 +94,7 @@ def compose(
     ground = ground_of(settings)
     database, keys, new_key = ground.database, ground.keys, ground.new_key
     committer = GroupCommitter(database)
-    policies = _in_force(ground, signer, committer, clock, log, lambda: engine)
+    policies = _in_force(ground, signer, committer, time.now, log, lambda: engine)
     beliefs = Beliefs(settings, issuers.trusted, policies.current)
     revoked = RevocationStore(database, new_key)
     shut_out = RevocationView(revoked)
@@ -128,13 +131,14 @@ def compose(
         signer=signer,
         here=Participant(settings.server.public_url, settings.server.host, process_id=str(os.getpid())),
         audit_source=AuditSource("passerelle", settings.environment),
-        clock=clock,
+        clock=time.now,
         new_trace=lambda: secrets.token_hex(16),
         replay_seconds=settings.limits.timestamp_age_seconds + 2 * settings.limits.clock_skew_seconds,
         arrival_seconds=settings.limits.longest_request_seconds,
         heavy=HeavyWork(),
         beat=Beat(),
         log=log,
+        check_clock=time.check,
     )
     return Gateway(
         settings=settings,
@@ -148,6 +152,7 @@ def compose(
         database=database,
         signer=signer,
         provider=issuing,
+        time=time,
     )
 
 

@@ -21,6 +21,8 @@ def operations_app(gateway: Gateway) -> Callable[[Any, Any, Any], Awaitable[None
             await scalar(gateway.database, "SELECT 1")
         except SQLAlchemyError:
             return 503, orjson.dumps({"ready": False, "reason": "the database does not answer"})
+        if not gateway.time.right:
+            return 503, orjson.dumps({"ready": False, "reason": "the clock is wrong"})
         return 200, orjson.dumps({"ready": True, "environment": gateway.settings.environment})
 
     async def app(scope: Mapping[str, Any], _receive: object, send: Callable[[Any], Awaitable[None]]) -> None:

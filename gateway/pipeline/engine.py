@@ -129,6 +129,10 @@ class Stage(Protocol):
         ...
 
 
+def _believed() -> None:
+    """A clock that nobody compares."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """Immutable; the same for every request of a worker."""
@@ -157,3 +161,5 @@ class Engine:
     heavy: HeavyWork
     beat: Beat
     log: Log
+    check_clock: Callable[[], None] = _believed
+    """Busy while the clock is too wrong for new work."""

@@ -148,6 +148,7 @@ async def decode_request(x: Exchange, engine: Engine) -> None:
 
 async def authorize(x: Exchange, engine: Engine) -> None:
     """The rights decision, for what the token was granted; what it permits becomes the scope of the call."""
+    engine.check_clock()
     check_scopes(x.principal, x.transaction)
     verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.begun)
     x.verdict = verdict
