@@ -22,6 +22,7 @@ from gateway.errors import GatewayError, SettingsInvalid
 from gateway.identity.operators import Operator
 from gateway.pipeline.trailuse import tell_used
 from gateway.policy.explain import Explanation
+from gateway.stores.keys import key_maker
 from gateway.stores.retention import RetentionStore
 from gateway.trail.dicom import read_message
 
@@ -34,7 +35,7 @@ async def dossier_of(room: PolicyRoom, trace: str, operator: Operator) -> Dossie
         raise SettingsInvalid(f"there is no exchange under the trace {trace}")
     settings, now = gateway.settings, engine.clock()
     certificates = _ders(settings.signing.certificate)
-    told = await _told(rows, RetentionStore(gateway.database), certificates)
+    told = await _told(rows, RetentionStore(gateway.database, key_maker()), certificates)
     decisions, unexplained = await _decisions(room, trace, told, operator)
     await tell_used(f"dossier of {trace}", operator.id, origin_of(settings), engine)
     return Dossier(

@@ -86,7 +86,7 @@ class Forwarder:
             await line.send(())
             await asyncio.sleep(LOOK_SECONDS)
             return start
-        await line.send([self._message(row, again) for row in rows])
+        await line.send([self._message(row, again) for row in rows if row.message is not None])
         self._handed.append((time.monotonic(), end))
         _SENT.labels(self.destination.name).set(end)
         return end

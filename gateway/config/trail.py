@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic.dataclasses import dataclass
 
-from gateway.config.values import CLOSED, FilePath, Name, RepositoryAddress, Seconds
+from gateway.config.values import CLOSED, Days, FilePath, Name, RepositoryAddress, Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -49,7 +49,14 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Retention:
-    """How long what is kept, by class."""
+    """How long what is kept, in days by class; 0 is for ever. What is over is erased by whole weeks.
+
+    `own` is our trail of what was done here: messages, evidence and decisions. `received` is what other
+    systems told of the use of the record.
+    """
+
+    own_days: Days = 0
+    received_days: Days = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
