@@ -154,6 +154,23 @@ def show(
         print(f"  evidence  {row.evidence}")
 
 
+@app.command()
+def dossier(
+    trace: Annotated[str, typer.Argument(help="Trace id, from an answer or the log.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File to write: .pdf (signed), .html or .json.")
+    ],
+    config: ConfigFile = _DEFAULT,
+) -> None:
+    """Write everything about one exchange: for people, with the machine form in it, or that alone."""
+    from gateway.cli.dossier import write_dossier  # noqa: PLC0415
+
+    settings = load_settings(config)
+    with administering(settings, "auditor", f"audit dossier {trace}") as operator:
+        rows = write_dossier(settings, trace, output, operator)
+    print(f"{rows} audit rows of {trace} in {output}")
+
+
 def _utc(at: datetime | None) -> datetime | None:
     return None if at is None else at.replace(tzinfo=UTC)
 

@@ -13,6 +13,7 @@ from gateway.audit.rows import Block, StoredRow
 from gateway.audit.sealer import seal
 from gateway.cli.checking import Vigil
 from gateway.cli.compose import Gateway
+from gateway.cli.erasing import Eraser
 from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
 from gateway.crypto.merkle import Frontier
@@ -42,7 +43,7 @@ class Sealing:
 async def keep(gateway: Gateway) -> None:
     """Works until cancelled. A failure is logged and tried again; it never stops the service."""
     await _note_signer(gateway)
-    sealing, vigil = await resume(gateway), Vigil(gateway)
+    sealing, vigil, eraser = await resume(gateway), Vigil(gateway), Eraser(gateway)
     swept = time.monotonic() - SWEEP_SECONDS
     while True:
         await asyncio.sleep(SEAL_SECONDS)
@@ -54,6 +55,7 @@ async def keep(gateway: Gateway) -> None:
                 await asyncio.sleep(0)
             await _forget(gateway)
             await tend(gateway)
+            await eraser.step()
             if time.monotonic() - swept >= SWEEP_SECONDS:
                 swept = time.monotonic()
                 await gateway.engine.services.repository.sweep(time.time() - ORPHAN_AGE.total_seconds())

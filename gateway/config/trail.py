@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 from gateway.config.values import (
     CLOSED,
     Count,
+    Days,
     FilePath,
     Name,
     Oid,
@@ -93,7 +94,14 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Retention:
-    """How long what is kept, by class."""
+    """How long what is kept, in days by class; 0 is for ever. What is over is erased by whole weeks.
+
+    `own` is our trail of what was done here: messages, evidence and decisions. `received` is what other
+    systems told of the use of the record.
+    """
+
+    own_days: Days = 0
+    received_days: Days = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
