@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.cli.compose import Gateway
+from gateway.errors import Busy
 from gateway.stores.database import scalar
 
 
@@ -19,7 +20,7 @@ def operations_app(gateway: Gateway) -> Callable[[Any, Any, Any], Awaitable[None
     async def ready() -> tuple[int, bytes]:
         try:
             await scalar(gateway.database, "SELECT 1")
-        except SQLAlchemyError:
+        except (Busy, SQLAlchemyError):
             return 503, orjson.dumps({"ready": False, "reason": "the database does not answer"})
         return 200, orjson.dumps({"ready": True, "environment": gateway.settings.environment})
 
