@@ -84,6 +84,11 @@ PROTOCOL_ABUSE = Code("protocol-abuse", "2.999.1.2", "Resource or Protocol Abuse
 REPLY_DELIVERED = Code("reply-delivered", "2.999.1.2", "Asynchronous Reply Delivered")
 REPLY_GIVEN_UP = Code("reply-given-up", "2.999.1.2", "Asynchronous Reply Given Up")
 NOTIFICATION_GIVEN_UP = Code("notification-given-up", "2.999.1.2", "Notification Given Up")
+AUDIT_FILLING = Code("audit-filling", "2.999.1.2", "Audit Trail Nearly Full")
+AUDIT_DELAYED = Code("audit-delayed", "2.999.1.2", "Audit Trail Not Delivered")
+CERTIFICATE_EXPIRING = Code("certificate-expiring", "2.999.1.2", "Certificate Nearly Expired")
+KEY_UNREADABLE = Code("key-unreadable", "2.999.1.2", "Key Not Readable")
+PRIVATE_KEY_SENT = Code("private-key-sent", "2.999.1.2", "Private Key Received")
 EMERGENCIES_EXCEEDED = Code("emergencies-exceeded", "2.999.1.2", "Too Many Emergency Accesses")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def test_nothing_is_lost_when_servers_are_killed(tmp_path: Path) -> None:
     options = ["--points", str(POINTS), "--seed", "7", "--folder", str(folder), "--json", str(report)]
     command = [sys.executable, str(CRASH), *options, "--database", ",".join(databases)]
     home = {**os.environ, "PYTHONPATH": str(CRASH.parents[1])}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, env=home)
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240, env=home)
     told = json.loads(report.read_bytes())
     assert told["faults"] == [], ended.stdout + ended.stderr
     assert ended.returncode == 0, ended.stderr
@@ -46,7 +46,7 @@ def test_nothing_is_lost_when_servers_are_killed(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_instant_is_chosen() -> None:
-    chance = random.Random(1)
+    chance = random.Random(1)  # noqa: S311 - no secret
     assert {choose(chance) for _ in range(400)} == set(KINDS)
     assert sum(KINDS.values()) == pytest.approx(1.0)
 
