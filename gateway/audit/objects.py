@@ -126,11 +126,6 @@ def query_object(
     return AuditObject(identifier, transaction, _SYSTEM, _QUERY, query=query, details=details)
 
 
-def audit_log_object(uri: str) -> AuditObject:
-    """The trail that was read (DICOM PS3.15 A.5.3.2)."""
-    return AuditObject(uri, URI, _SYSTEM, _SECURITY_RESOURCE, name="Security Audit Log")
-
-
 def decision_object(reason: str, rule: str, policy_version: str) -> AuditObject:
     """The rights decision (110147) inside the event of its transaction, with the reason code."""
     details = (("reason", reason), ("rule", rule))
@@ -160,10 +155,10 @@ def policy_object(version: str, details: Details = ()) -> AuditObject:
     return AuditObject(version, SECURITY_CONFIGURATION, _SYSTEM, _SECURITY_RESOURCE, details=details)
 
 
-def audit_log_object(origin: str, details: Details = (), *, life_cycle: str | None = None) -> AuditObject:
-    """The audit trail itself, by the name of its log (DICOM PS3.15 A.5.3.2)."""
+def audit_log_object(uri: str, details: Details = (), *, life_cycle: str | None = None) -> AuditObject:
+    """The audit trail itself, by its address or the name of its log (DICOM PS3.15 A.5.3.2)."""
     return AuditObject(
-        origin, URI, _SYSTEM, _SECURITY_RESOURCE, "Security Audit Log", details=details, life_cycle=life_cycle
+        uri, URI, _SYSTEM, _SECURITY_RESOURCE, "Security Audit Log", details=details, life_cycle=life_cycle
     )
 
 

@@ -66,7 +66,7 @@ class Alarms:
             await asyncio.gather(*self._running, return_exceptions=True)
 
     def _later(self, kind: Code, outcome: Outcome, host: str, detail: str) -> None:
-        if len(self._running) >= MOST_AT_ONCE:
+        if len(self._running) >= MOST_AT_ONCE or self._gateway.engine.room.refusing:
             self._left_out += 1
             return
         engine = self._gateway.engine

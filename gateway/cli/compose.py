@@ -39,6 +39,7 @@ from gateway.stores.database import Database
 from gateway.stores.directory import DirectoryStore
 from gateway.stores.journal import Journal
 from gateway.stores.revocations import RevocationStore, RevocationView
+from gateway.stores.room import Room
 from gateway.stores.threads import Beat, HeavyWork
 from gateway.stores.tokens import TokenStore
 
@@ -128,6 +129,7 @@ def compose(
         journal=Journal(database, new_key),
         outbox=outbox_of(ground),
         committer=committer,
+        room=Room(settings.limits.journal_refuse_percent),
         signer=signer,
         here=Participant(settings.server.public_url, settings.server.host, process_id=str(os.getpid())),
         audit_source=AuditSource("passerelle", settings.environment),

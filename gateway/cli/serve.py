@@ -17,6 +17,7 @@ from gateway.cli.alarms import Alarms, raise_alert
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.doors import doors
 from gateway.cli.forwarding import forwarders
+from gateway.cli.guarding import Guard
 from gateway.cli.keeper import keep
 from gateway.cli.operations import operations_app
 from gateway.cli.operatorside import OperatorSide
@@ -97,12 +98,14 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
         settings.tls, alert=lambda error: gateway.engine.log.error("tls files refused", reason=str(error))
     )
     alarms = Alarms(gateway)
+    guard = Guard(gateway, index == 0)
+    await guard.look()
     side = OperatorSide(gateway, tls, sockets.admin, first=index == 0)
-    servers = (*_servers(gateway, tls, sockets, alarms, first=index == 0), *side.servers)
+    servers = (*_servers(gateway, tls, sockets, alarms, guard, first=index == 0), *side.servers)
     for server in servers:
         server.start()
     side.start()
-    working = [asyncio.create_task(each) for each in _work(gateway, first=index == 0)]
+    working = [asyncio.create_task(each) for each in _work(gateway, guard, first=index == 0)]
     sender = deliverer(gateway) if index == 0 else None
     sending = asyncio.create_task(sender.run()) if sender is not None else None
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
@@ -123,11 +126,12 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     await gateway.close()
 
 
-def _work(gateway: Gateway, *, first: bool) -> Iterator[Coroutine[Any, Any, None]]:
+def _work(gateway: Gateway, guard: Guard, *, first: bool) -> Iterator[Coroutine[Any, Any, None]]:
     """What goes on beside the requests until the worker ends: some of it in one worker only."""
     yield gateway.issuers.run()
     if gateway.settings.clock.servers:
         yield gateway.time.run(partial(_clock_is_wrong, gateway) if first else _told_by_the_first)
+    yield guard.run()
     if first:
         yield keep(gateway)
         yield Stamping(gateway).run()
@@ -144,7 +148,7 @@ async def _told_by_the_first(_offset: float) -> None:
 
 
 def _servers(
-    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: Alarms, *, first: bool
+    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: Alarms, guard: Guard, *, first: bool
 ) -> Sequence[HttpServer | MllpServer]:
     limits = gateway.settings.limits
     application = Application(gateway.engine, doors(gateway), gateway.settings.server.public_url)
@@ -165,7 +169,7 @@ def _servers(
     if not first:
         return https, mllp
     health = HttpServer(
-        operations_app(gateway),
+        operations_app(gateway, guard),
         limits,
         None,
         [sockets.health],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from gateway.config.values import (
@@ -38,9 +41,11 @@ class Audit:
     `resend_seconds`: syslog over TLS has no acknowledgement (RFC 5425); after a break, what was sent within
     this time is sent once more. `retry_seconds` is the pause after a failure. `verify_last` rows are verified
     again each second, and `verify_rate` others, round and round.
+    `space_bytes` is what the database may fill; 0: the volume of a SQLite file, no limit for PostgreSQL.
     """
 
     destinations: tuple[AuditDestination, ...] = ()
+    space_bytes: Annotated[int, Field(ge=0, strict=True)] = 0
     resend_seconds: Seconds = 60.0
     retry_seconds: Seconds = 5.0
     verify_last: Count = 256

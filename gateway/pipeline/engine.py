@@ -22,6 +22,7 @@ from gateway.record.revoked import Revoked
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
 from gateway.stores.outbox import Outbox
+from gateway.stores.room import Room
 from gateway.stores.threads import Beat, HeavyWork
 
 
@@ -150,6 +151,7 @@ class Engine:
     journal: Journal
     outbox: Outbox
     committer: GroupCommitter
+    room: Room
     signer: Signer
     here: Participant
     audit_source: AuditSource

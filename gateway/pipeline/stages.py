@@ -140,7 +140,8 @@ def _needs_person(x: Exchange) -> bool:
 
 
 async def decode_request(x: Exchange, engine: Engine) -> None:
-    """Schema and the profile's rules; only what was proven is read."""
+    """Schema and the profile's rules; only what was proven is read, and nothing without room to audit it."""
+    engine.room.check()
     request = x.transaction.codec.decode(x.proven.payload, engine.services.domain)
     x.request = request
     x.target = x.transaction.target(request)
