@@ -27,7 +27,7 @@ class Clock:
         return self.words.text("form", "date", day=day, month=month, year=there.year)
 
     def time(self, at: datetime) -> str:
-        """Hour and minute, with the offset in the hour that comes twice, and wherever it is not local time."""
+        """Hour and minute; with the name of the zone in the hour that comes twice, and where it is UTC."""
         there = at.astimezone(self.zone)
         text = self.words.text("form", "time", hour=there.hour, minute=f"{there.minute:02}")
         if not self.local:

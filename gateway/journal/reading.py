@@ -1,4 +1,4 @@
-"""From an audit event to an entry: who did what, what came of it, by which rule. Nothing is looked up here."""
+"""From an audit event to an entry: who did what, what came of it, by which rule. Looks nothing up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogues of the journal: what codes mean, and the words of each language; data, in `config/journal`."""
+"""The catalogues of the journal: what codes mean, and the words of each language (`config/journal`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Table = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codes:
-    """What codes mean, as keys of the catalogues. `transactions` and `events` may end in a colon and action."""
+    """What codes mean, as keys of the catalogues. `transactions` and `events` may end in `:action`."""
 
     transactions: Table
     events: Table
@@ -33,7 +33,7 @@ class Codes:
     patients: frozenset[str]
 
     def kind(self, codes: tuple[str, ...], event: str, action: str) -> str:
-        """The kind of sentence for the types of an event, else for its code; "other" for what is not listed."""
+        """The kind of sentence for the types of an event, else for its code; "other" for unknown ones."""
         for table, names in ((self.transactions, codes), (self.events, (event,))):
             for name in names:
                 found = table.get(f"{name}:{action}") or table.get(name)

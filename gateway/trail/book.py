@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.crypto.keys import Signer
 from gateway.errors import Defect
 from gateway.record.events import AuditRecord, Received
 from gateway.stores.events import OWN, EventStore, Found, Question
@@ -39,10 +40,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class TrailBook:
-    """Reads the trail, and takes what other systems tell of the use of the record."""
+    """Reads the trail, and takes what other systems tell of the use of the record.
+
+    `signer` signs what is given out of it on paper.
+    """
 
     events: EventStore
     journal: Journal
+    signer: Signer | None = None
 
     async def take(
         self,
