@@ -33,7 +33,7 @@ class ActorKind(Enum):
 
 
 NAMED = frozenset({ActorKind.PROFESSIONAL, ActorKind.SYSTEM})
-"""Who is told by name. Of other patients and of staff the journal tells no name and no number."""
+"""Who is told by name. Of staff, and of other patients without a mandate, no name and no number is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,26 @@
 """What of an event a patient may see: the patient, whoever did it, the own documents; nothing else.
 
-No query, no address, no description, no other patient, no name or number of staff and of other patients.
+No query, no address, no description, no other patient; of staff, and of other patients without a mandate, no
+name and no number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import MappingProxyType
 
 from gateway.journal.model import NAMED, ActorKind, Entry
 from gateway.record.events import Agent, AuditRecord, Entity, patient_name
 
 _TRACE = "XrequestId"
-_NOBODY = {
-    ActorKind.STAFF: "staff",
-    ActorKind.STRANGER: "another-person",
-    ActorKind.REPRESENTATIVE: "representative",
-    ActorKind.UNKNOWN: "unknown",
-}
+_NOBODY = MappingProxyType(
+    {
+        ActorKind.STAFF: "staff",
+        ActorKind.STRANGER: "another-person",
+        ActorKind.UNKNOWN: "unknown",
+    }
+)
 
 
 def narrowed(entry: Entry, own: frozenset[str], patient: str) -> AuditRecord:
@@ -48,7 +51,7 @@ def _person(entry: Entry, agent: Agent, patient: str) -> Agent:
     actor = entry.actor
     if actor.kind is ActorKind.SELF:
         return Agent(user_id=patient, requestor=agent.requestor, roles=agent.roles)
-    if actor.kind in NAMED:
+    if actor.kind in NAMED or actor.kind is ActorKind.REPRESENTATIVE:
         name = actor.name or None
         return Agent(user_id=agent.user_id, name=name, requestor=agent.requestor, roles=agent.roles)
     return Agent(user_id=_NOBODY[actor.kind], requestor=agent.requestor)

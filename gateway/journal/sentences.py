@@ -72,11 +72,16 @@ class Teller:
     # --- parts -----------------------------------------------------------------------------------
 
     def who(self, actor: Actor) -> str:
-        """Name, profession and organisation; of whom no name is told, what they are."""
+        """Name, profession and organisation; of whom no name is told, what they are.
+
+        Who has a mandate is known to the patient by the number that stands in it.
+        """
         if actor.kind is ActorKind.SYSTEM:
             name = self.words.text("who", "system", name=actor.identifier)
         elif actor.kind is ActorKind.PROFESSIONAL:
             name = actor.name or actor.identifier
+        elif actor.kind is ActorKind.REPRESENTATIVE:
+            return f"{self.words.text('who', actor.kind.value)} ({actor.identifier.partition('^')[0]})"
         else:
             return self.words.text("who", actor.kind.value)
         about = [self.profession(actor), actor.organisation_name or actor.organisation]
