@@ -44,6 +44,7 @@ from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.rights.presence import PresenceDesk
 from gateway.stores.blobs import BlobStore
+from gateway.stores.blocks import BlockStore, SeenStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
@@ -287,7 +288,13 @@ def access_over(
         emergencies=EmergencyStore(database, keys, new_key),
         visits=VisitNotices(database, new_key, VisitRules),
         tokens=token_service(database, keys),
-        trail=TrailBook(EventStore(database, keys), Journal(database, new_key)),
+        trail=TrailBook(
+            EventStore(database, keys),
+            Journal(database, new_key),
+            BlockStore(database, keys, new_key),
+            SeenStore(database),
+            new_key,
+        ),
     )
 
 

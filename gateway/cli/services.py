@@ -28,6 +28,7 @@ from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.rights.presence import PresenceDesk
 from gateway.stores.blobs import BlobStore
+from gateway.stores.blocks import BlockStore, SeenStore
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
@@ -119,6 +120,18 @@ def services_of(
     )
 
 
+def trail_of(ground: Ground) -> TrailBook:
+    """The trail: our own exchanges, and what other systems sent."""
+    database, keys, new_key = ground.database, ground.keys, ground.new_key
+    return TrailBook(
+        EventStore(database, keys),
+        Journal(database, new_key),
+        BlockStore(database, keys, new_key),
+        SeenStore(database),
+        new_key,
+    )
+
+
 def _access(
     ground: Ground,
     policies: PolicyInForce,
@@ -133,7 +146,7 @@ def _access(
         rights=book,
         directory=directory,
         tokens=tokens,
-        trail=TrailBook(EventStore(database, keys), Journal(database, new_key)),
+        trail=trail_of(ground),
         documents=ConsentDocuments(book, registry, consents, lambda: _known(policies.current())),
         presence=PresenceDesk(
             PresenceStore(database, keys, new_key),

@@ -53,9 +53,13 @@ def _notice(value: str) -> str:
 
 
 def _repository(value: str) -> str:
-    """An audit record repository: syslog over TLS, or over UDP where the net is safe in itself."""
+    """An audit record repository: FHIR, syslog over TLS, or over UDP where the net is safe in itself."""
+    if value.startswith("https:"):
+        return _callback(value)
     if _SYSLOG.fullmatch(value) is None:
-        raise ValueError("expected tls://host:port, or udp://host:port, and nothing behind it")
+        raise ValueError(
+            "expected tls://host:port or udp://host:port and nothing behind it, or https://host:port/path"
+        )
     return _with_port(value)
 
 

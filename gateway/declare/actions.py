@@ -81,6 +81,16 @@ class Action(Enum):
         return not self.writes or self is Action.PRESENCE_REDEEM
 
     @property
+    def of_login(self) -> bool:
+        """Asks for what shows who somebody is: the directory was asked already, and there is no role yet."""
+        return self is Action.TOKEN_ISSUE
+
+    @property
+    def of_systems(self) -> bool:
+        """What systems tell for themselves: no person has to stand behind it."""
+        return self is Action.AUDIT_RECORD
+
+    @property
     def of_server(self) -> bool:
         """About the server itself and nobody's data: open to every enrolled node, without a person."""
         return self is Action.METADATA_READ

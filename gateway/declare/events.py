@@ -84,6 +84,7 @@ PROTOCOL_ABUSE = Code("protocol-abuse", "2.999.1.2", "Resource or Protocol Abuse
 REPLY_DELIVERED = Code("reply-delivered", "2.999.1.2", "Asynchronous Reply Delivered")
 REPLY_GIVEN_UP = Code("reply-given-up", "2.999.1.2", "Asynchronous Reply Given Up")
 NOTIFICATION_GIVEN_UP = Code("notification-given-up", "2.999.1.2", "Notification Given Up")
+AUDIT_GIVEN_UP = Code("audit-given-up", "2.999.1.2", "Audit Event Not Taken by a Receiver")
 EMERGENCIES_EXCEEDED = Code("emergencies-exceeded", "2.999.1.2", "Too Many Emergency Accesses")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------

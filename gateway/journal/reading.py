@@ -17,6 +17,11 @@ from gateway.trail.book import Kept
 _DECISION = "110147"
 _EMERGENCY, _EMERGENCY_END = "110127", "110138"
 _REPORT, _JOB = "3", "20"
+_METADATA = "IHE XDS Metadata"
+_ENTRIES = frozenset(
+    {"urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1", "urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248"}
+)
+"""What a removed object was: a stable or an on-demand document entry (ITI TF-3 4.2.5.2)."""
 _OWN_RECORD, _MANDATE = frozenset({"P3 own record", "P5 own record"}), "P5 ok"
 _WITH_DOCUMENTS = frozenset({"read", "add", "change", "remove", "copy"})
 _SERIOUS = 4
@@ -54,7 +59,7 @@ def read_entry(kept: Kept, own: frozenset[str], codes: Codes) -> Entry:
         emergency=emergency or (answered is not None and "audit-emergency" in answered.decision.obligations),
         hidden=hidden,
         shared=_shared(record, own),
-        reported_by="" if ours else record.source_id,
+        reported_by="" if ours else _reporter(kept),
         trace_id=kept.trace_id,
     )
 
@@ -66,10 +71,19 @@ def _kind(record: AuditRecord, codes: Codes) -> str:
 
 
 def _named(record: AuditRecord) -> Iterator[str]:
-    """Ids of documents and submission sets."""
+    """Ids of documents and submission sets; not of folders and associations that were removed."""
     for each in record.entities:
+        other = each.id_type is not None and each.id_type.scheme == _METADATA and each.role == _REPORT
+        if other and each.id_type is not None and each.id_type.code not in _ENTRIES:
+            continue
         if each.role in {_REPORT, _JOB} and each.identifier and not each.is_patient:
             yield each.identifier
+
+
+def _reporter(kept: Kept) -> str:
+    """The system that told of it: by its certificate, else as it calls itself."""
+    sender = kept.received.sender if kept.received is not None else None
+    return sender or kept.record.source_id
 
 
 def _shared(record: AuditRecord, own: frozenset[str]) -> bool:

@@ -134,9 +134,9 @@ def _proved(x: Exchange, engine: Engine) -> Principal | None:
 
 
 def _needs_person(x: Exchange) -> bool:
-    """Who asks for a token proves who it is in another way."""
-    carried = x.form.carries_assertions and not x.transaction.logs_in
-    return carried and x.node.must_assert and not x.transaction.action.of_server
+    """Who asks for a token proves who it is in another way; audit records are told by systems."""
+    action, carried = x.transaction.action, x.form.carries_assertions and not x.transaction.logs_in
+    return carried and x.node.must_assert and not (action.of_server or action.of_systems)
 
 
 async def decode_request(x: Exchange, engine: Engine) -> None:

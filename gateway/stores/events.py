@@ -15,8 +15,9 @@ from gateway.stores.database import Database
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 
-OWN, USE = 0, 1
-"""Trails: our own exchanges, and the use of the record as other systems told it."""
+OWN, USE, SYSTEM = 0, 1, 2
+"""Trails: our own exchanges, the use of the record as other systems told it, and what systems say of
+themselves (which is not found here, but in the system store)."""
 
 INVALID, OTHER_SENDER = 1, 2
 """Flags: no valid audit message; the message names another sender than the certificate."""
@@ -105,7 +106,9 @@ class EventStore:
                 "flags": flags,
             },
         )
-        work.write(_INSERT_TERM, *[{**where, "term": each} for each in self.digests(record.terms())])
+        terms = [{**where, "term": each} for each in self.digests(record.terms())]
+        if terms:
+            work.write(_INSERT_TERM, *terms)
 
     def digests(self, terms: Iterator[str] | frozenset[str]) -> list[int]:
         """What terms are stored as: keyed, so that the index tells no identifiers."""

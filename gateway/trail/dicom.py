@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from gateway.crypto.safexml import XmlLimits, parse, text_of
+from lxml import etree
+from lxml.etree import _Element
+
+from gateway.crypto.safexml import XmlLimits, parse
 from gateway.errors import Malformed
 from gateway.record.events import Agent, AuditRecord, Entity
 from gateway.record.people import Code
 
-if TYPE_CHECKING:
-    from lxml.etree import _Element
-
 LIMITS = XmlLimits(size=1024 * 1024, depth=16, attributes=32, elements=20_000, namespaces=32)
 """Bounds of one message; the frame it came in has a bound of its own."""
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _OUTCOMES = frozenset({"0", "4", "8", "12"})
 
 
@@ -82,9 +82,29 @@ def _entity(element: _Element) -> Entity:
         life_cycle=element.get("ParticipantObjectDataLifeCycle"),
         sensitivity=element.get("ParticipantObjectSensitivity"),
         name=_text(element, "ParticipantObjectName"),
-        query=_text(element, "ParticipantObjectQuery"),
+        query=_query(element),
         details=tuple(_details(element)),
     )
+
+
+def _query(element: _Element) -> str | None:
+    """In base64; a query that stands there in clear, as text or XML, is put into it."""
+    found = _child(element, "ParticipantObjectQuery")
+    if found is None:
+        return None
+    text = _inside(found).strip()
+    try:
+        b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b64encode(text.encode()).decode()
+    return text
+
+
+def _inside(element: _Element) -> str:
+    """All that stands in an element, markup too, as text."""
+    if not len(element):
+        return element.text or ""
+    return (element.text or "") + "".join(etree.tostring(each, encoding="unicode") for each in element)
 
 
 def _details(element: _Element) -> Iterator[tuple[str, str]]:
@@ -123,7 +143,7 @@ def _child(element: _Element, tag: str) -> _Element | None:
 
 def _text(element: _Element, tag: str) -> str | None:
     found = _child(element, tag)
-    return None if found is None else text_of(found).strip()
+    return None if found is None else _inside(found).strip()
 
 
 def _name(element: _Element) -> str:
@@ -137,4 +157,6 @@ def _instant(text: str) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise Malformed("EventDateTime is no date and time") from error
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise Malformed("EventDateTime lies outside of what can be kept")
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,11 +1,16 @@
 """ATNA: what other systems tell the audit record repository, and who reads it."""
 
 from gateway.declare.transaction import Profile
-from profiles.atna import fhir_journal
+from profiles.atna import fhir_journal, iti20_record_audit_event, iti20_record_audit_event_batch
 
 PROFILE = Profile(
     code="ATNA",
     title="Audit Trail and Node Authentication",
-    transactions=(fhir_journal.BY_URL, fhir_journal.BY_RESOURCE),
+    transactions=(
+        iti20_record_audit_event.TRANSACTION,
+        iti20_record_audit_event_batch.TRANSACTION,
+        fhir_journal.BY_URL,
+        fhir_journal.BY_RESOURCE,
+    ),
     depends_on=("pdqm",),
 )

@@ -47,6 +47,7 @@ from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import run
 from gateway.record.people import Code
 from gateway.stores.migrate import upgrade
+from tests import feeding as fed
 from tests.asking import BACK, HART_KEY, assertion_asked, enter, oauth
 from tests.deciding import Place
 from tests.issuing import HART
@@ -697,6 +698,15 @@ def journal_raw(house: House, transaction: AnyTransaction) -> Raw:
     return acting(house, raw, "tester", "patient", f"{PATIENT}^^^&{root}&ISO")
 
 
+def feed_raw(house: House, path: str, resource: object = None, **headers: str) -> Raw:
+    """Audit events of the tester, which speaks for itself: one at /AuditEvent, a batch at the base."""
+    told = resource if resource is not None else fed.audit_event()
+    told = fed.batch(told) if resource is None and path == "/" else told
+    raw = resource_raw(house, "POST", "" if path == "/" else path, "", told)
+    kept = {name: value for name, value in raw.headers.items() if name != "authorization"}
+    return house.peer(replace(raw, headers=kept | headers), "tester")
+
+
 PERSON_IN_FHIR = ("ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119")
 DESK = ("IDV-1", "IDV-2", "IDV-3", "IDV-4")
 STORED = "2.25.4711"
@@ -769,6 +779,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         **dict.fromkeys(("PRS-1", "PRS-2"), lambda: ("fhir", presence_raw(house, transaction))),
         **dict.fromkeys(("EMG-1", "EMG-2", "EMG-3"), lambda: ("fhir", emergency_raw(house, transaction))),
         "JRN-1": lambda: ("fhir", journal_raw(house, transaction)),
+        "ITI-20": lambda: ("fhir", feed_raw(house, transaction.binding.path)),
         "ITI-40": lambda: ("trust", assertion_asked(house)),
         **dict.fromkeys(("ITI-71", "ITI-102", "ITI-103"), lambda: oauth(house, transaction)),
     }
