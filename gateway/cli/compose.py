@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 
@@ -22,6 +22,7 @@ from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
 from gateway.crypto.keys import Signer, load_signer
 from gateway.declare.catalogue import Catalogue, build
+from gateway.declare.services import Services
 from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid
 from gateway.identity.issuers import IssuerDirectory
@@ -114,7 +115,7 @@ def compose(
         soap=soap,
         revoked=revocations.revoked,
     )
-    services = services_of(ground, policies, declared.consents, issuing.service, directory)
+    services = _signing(services_of(ground, policies, declared.consents, issuing.service, directory), signer)
     engine = Engine(
         stages=STAGES,
         catalogue=declared,
@@ -161,6 +162,12 @@ def compose(
 def _telling(log: Log, event: str) -> Callable[[SettingsInvalid], None]:
     """Tells the operators of a file that is not taken."""
     return lambda problem: log.error(event, reason=problem.detail, at=problem.location)
+
+
+def _signing(services: Services, signer: Signer) -> Services:
+    """The same, with the key that signs what is given out of the trail."""
+    access = services.access
+    return replace(services, access=replace(access, trail=replace(access.trail, signer=signer)))
 
 
 def _in_force(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+from gateway.crypto.keys import Signer
 from gateway.errors import Defect, GatewayError
 from gateway.record.events import AuditRecord, Received, patient_of
 from gateway.record.people import PatientId
@@ -54,7 +55,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class TrailBook:
-    """Reads the trail, and takes what other systems tell of the use of the record."""
+    """Reads the trail, and takes what other systems tell of the use of the record.
+
+    `signer` signs what is given out of it on paper.
+    """
 
     events: EventStore
     journal: Journal
@@ -62,6 +66,7 @@ class TrailBook:
     seen: SeenStore
     new_key: Callable[[], int]
     readers: Readers = field(default_factory=lambda: READERS)
+    signer: Signer | None = None
 
     async def take(self, work: UnitOfWork, messages: Sequence[Received], now: datetime) -> list[Taken]:
         """Notes messages of other systems, each once; invalid ones too, marked. In their order.

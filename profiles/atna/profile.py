@@ -2,6 +2,7 @@
 
 from gateway.declare.transaction import Profile
 from profiles.atna import (
+    fhir_journal,
     iti20_record_audit_event,
     iti20_record_audit_event_batch,
     iti81_retrieve_audit_event,
@@ -14,6 +15,8 @@ PROFILE = Profile(
         iti20_record_audit_event.TRANSACTION,
         iti20_record_audit_event_batch.TRANSACTION,
         *iti81_retrieve_audit_event.TRANSACTIONS,
+        fhir_journal.BY_URL,
+        fhir_journal.BY_RESOURCE,
     ),
     depends_on=("pdqm",),
 )
