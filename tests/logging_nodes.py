@@ -120,7 +120,7 @@ class LogSite:
 
 
 def _always() -> dict[str, int]:
-    start = datetime(2015, 1, 1, tzinfo=UTC)
+    start = datetime(2000, 1, 1, tzinfo=UTC)
     return {"since": millis(start), "until": millis(datetime.now(UTC) + timedelta(days=1))}
 
 
