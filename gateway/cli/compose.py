@@ -16,7 +16,15 @@ from gateway.bindings.soap import SoapForm
 from gateway.cli.forms import fhir_form, soap_form
 from gateway.cli.log import operator_log
 from gateway.cli.provider import Provider, provider
-from gateway.cli.services import Ground, directories_of, ground_of, outbox_of, policy_archive, services_of
+from gateway.cli.services import (
+    Ground,
+    directories_of,
+    ground_of,
+    outbox_of,
+    policy_archive,
+    services_of,
+    systems_of,
+)
 from gateway.cli.timekeeping import Timekeeper
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
@@ -43,6 +51,7 @@ from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.room import Room
 from gateway.stores.threads import Beat, HeavyWork
 from gateway.stores.tokens import TokenStore
+from gateway.trail.systems import SystemBook
 
 _PROFILES = "profiles:PROFILES"
 
@@ -63,6 +72,7 @@ class Gateway:
     signer: Signer
     provider: Provider
     time: Timekeeper
+    systems: SystemBook
 
     async def close(self) -> None:
         """Writes what waits, gives the database back."""
@@ -156,6 +166,7 @@ def compose(
         signer=signer,
         provider=issuing,
         time=time,
+        systems=systems_of(ground),
     )
 
 

@@ -14,6 +14,7 @@ from gateway.config.values import (
     FilePath,
     Name,
     Oid,
+    Port,
     RepositoryAddress,
     Seconds,
     TimeServer,
@@ -54,7 +55,18 @@ class Audit:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Repository:
-    """The audit record repository: what other systems send us (ITI-20)."""
+    """The audit record repository: what other systems send us (ITI-20).
+
+    `syslog_port` is that of syslog over TLS, `udp_port` that of syslog over UDP, which is off without one.
+    `connections` may be open at a time in one process, `connections_per_node` of them by one node;
+    `frame_seconds` is how long a message that has begun may take to come.
+    """
+
+    syslog_port: Port = 6514
+    udp_port: Port | None = None
+    connections: Count = 500
+    connections_per_node: Count = 50
+    frame_seconds: Seconds = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)

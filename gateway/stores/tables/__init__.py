@@ -52,6 +52,7 @@ from gateway.stores.tables.registry import (
 )
 from gateway.stores.tables.retention import erasure, retention_hold
 from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
+from gateway.stores.tables.system import system_block, system_event
 from gateway.stores.tables.tokens import authorization_code, issued_token
 from gateway.stores.tables.trail import (
     audit,
@@ -122,6 +123,8 @@ __all__ = [
     "slot_key",
     "submission_set",
     "subscription",
+    "system_block",
+    "system_event",
     "visit",
     "visit_notice",
 ]
