@@ -33,12 +33,16 @@ _LARGEST_KEY = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An event with what it stands in: a row of our own trail, or a message as it was received."""
+    """An event with what it stands in: a row of our own trail, or a message as it was received.
+
+    `message` is the text of our own.
+    """
 
     found: Found
     record: AuditRecord
     trace_id: str | None = None
     decision: str | None = None
+    message: str | None = None
     received: Received | None = None
 
     @property
@@ -141,7 +145,8 @@ class TrailBook:
             if row is None:
                 raise Defect("an event of our trail is found, and its row is gone")
             record = read_message(row.message.encode())
-            kept[each.id] = Kept(found=each, record=record, trace_id=row.trace_id, decision=row.decision)
+            told = {"trace_id": row.trace_id, "decision": row.decision, "message": row.message}
+            kept[each.id] = Kept(found=each, record=record, **told)
         return kept
 
     async def _others(self, found: Sequence[Found]) -> dict[int, Kept]:
