@@ -19,6 +19,7 @@ from gateway.cli.provider import Provider, provider
 from gateway.cli.services import Ground, directories_of, ground_of, outbox_of, policy_archive, services_of
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
+from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer, load_signer
 from gateway.declare.catalogue import Catalogue, build
 from gateway.directory.book import ProviderDirectory
@@ -59,6 +60,7 @@ class Gateway:
     revocations: RevocationStore
     database: Database
     signer: Signer
+    keys: KeyTree
     provider: Provider
 
     async def close(self) -> None:
@@ -149,6 +151,7 @@ def compose(
         revocations=revoked,
         database=database,
         signer=signer,
+        keys=keys,
         provider=issuing,
     )
 

@@ -96,7 +96,7 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     )
     alarms = Alarms(gateway)
     guard = Guard(gateway, index == 0)
-    await guard.look()
+    await guard.begin()
     side = OperatorSide(gateway, tls, sockets.admin, first=index == 0)
     servers = (*_servers(gateway, tls, sockets, alarms, guard, first=index == 0), *side.servers)
     for server in servers:
