@@ -194,6 +194,10 @@ class Defect(GatewayError):
     """A programming or configuration error; never says more than its trace id to the caller."""
 
 
+class KeyUnreadable(Defect):
+    """A key of the record does not open with the keys that we have; nothing is read or written without it."""
+
+
 @unique
 class Meaning(Enum):
     """Why a well-formed request of an authorized caller is refused; profiles give each its code."""

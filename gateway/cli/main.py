@@ -16,6 +16,7 @@ from gateway.cli import (
     identity,
     issued,
     journal,
+    keys,
     matching,
     media,
     nodes,
@@ -45,6 +46,7 @@ app.add_typer(
 app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review, figures.")
 app.add_typer(rights.app, name="rights", help="What patients decided: show, set, end, export.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
+app.add_typer(keys.app, name="keys", help="The master key: rotate, resume, retire.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
 app.add_typer(retention.app, name="retention", help="What is over is erased, unless it is held.")
 app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, explain, change, replay.")

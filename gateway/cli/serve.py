@@ -117,7 +117,7 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     )
     alarms = Alarms(gateway)
     guard = Guard(gateway, index == 0)
-    await guard.look()
+    await guard.begin()
     side = OperatorSide(gateway, tls, sockets.admin, first=index == 0)
     collector = Collector(gateway, alarms)
     arrivals = receivers(gateway, tls, sockets.syslog, sockets.datagrams, alarms, collector)
