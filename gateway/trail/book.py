@@ -15,12 +15,13 @@ from gateway.stores.journal import Journal
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
-from gateway.trail.receiving import DICOM, PLAIN, Judged, judged, unreadable
+from gateway.trail.fhir_reading import read_json
+from gateway.trail.receiving import DICOM, FHIR, PLAIN, Judged, judged, unreadable
 
 Readers = Mapping[str, Callable[[bytes], AuditRecord]]
 """Who reads a message as it was received, by its form."""
 
-READERS: Readers = MappingProxyType({DICOM: read_message})
+READERS: Readers = MappingProxyType({DICOM: read_message, FHIR: read_json})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
