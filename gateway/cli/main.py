@@ -15,12 +15,14 @@ from gateway.cli import (
     emergency,
     identity,
     issued,
+    journal,
     matching,
     media,
     nodes,
     operator,
     policy,
     programs,
+    retention,
     revoke,
     rights,
 )
@@ -44,11 +46,13 @@ app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review,
 app.add_typer(rights.app, name="rights", help="What patients decided: show, set, end, export.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
+app.add_typer(retention.app, name="retention", help="What is over is erased, unless it is held.")
 app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, explain, change, replay.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")
 app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")
 app.add_typer(programs.bench, name="bench", help="Measured load on a system of its own.")
 calls.register(app)
+journal.register(app)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="passerelle.toml of the installation.")]
 _DEFAULT = Path("passerelle.toml")

@@ -6,24 +6,27 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
 
 from gateway.audit.alerts import application_activity
 from gateway.audit.record import AuditFacts
-from gateway.cli.alarms import Alarms
+from gateway.cli.alarms import Alarms, raise_alert
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.doors import doors
 from gateway.cli.forwarding import forwarders
+from gateway.cli.guarding import Guard
 from gateway.cli.keeper import keep
 from gateway.cli.operations import operations_app
 from gateway.cli.operatorside import OperatorSide
 from gateway.cli.sending import deliverer
+from gateway.cli.stamping import Stamping
 from gateway.config import Settings
 from gateway.declare import events
 from gateway.declare.bindings import Raw
+from gateway.declare.events import Outcome
 from gateway.errors import SettingsInvalid
 from gateway.pipeline.run import run
 from gateway.record.people import Code
@@ -90,19 +93,24 @@ def serve(settings: Settings, workers: int, on_ready: Callable[[Sockets], None])
 
 async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callable[[], None]) -> None:
     gateway = compose(settings)
+    wrong = await gateway.time.look()
     tls = ServerTls(
         settings.tls, alert=lambda error: gateway.engine.log.error("tls files refused", reason=str(error))
     )
     alarms = Alarms(gateway)
+    guard = Guard(gateway, index == 0)
+    await guard.look()
     side = OperatorSide(gateway, tls, sockets.admin, first=index == 0)
-    servers = (*_servers(gateway, tls, sockets, alarms, first=index == 0), *side.servers)
+    servers = (*_servers(gateway, tls, sockets, alarms, guard, first=index == 0), *side.servers)
     for server in servers:
         server.start()
     side.start()
-    working = [asyncio.create_task(each) for each in _work(gateway, first=index == 0)]
+    working = [asyncio.create_task(each) for each in _work(gateway, guard, first=index == 0)]
     sender = deliverer(gateway) if index == 0 else None
     sending = asyncio.create_task(sender.run()) if sender is not None else None
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
+    if wrong and index == 0:
+        await _clock_is_wrong(gateway, gateway.time.offset)
     ready()
     await until_stopped()
     await asyncio.gather(*(server.stop(settings.server.drain_seconds) for server in servers))
@@ -118,16 +126,29 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     await gateway.close()
 
 
-def _work(gateway: Gateway, *, first: bool) -> Iterator[Coroutine[Any, Any, None]]:
+def _work(gateway: Gateway, guard: Guard, *, first: bool) -> Iterator[Coroutine[Any, Any, None]]:
     """What goes on beside the requests until the worker ends: some of it in one worker only."""
     yield gateway.issuers.run()
+    if gateway.settings.clock.servers:
+        yield gateway.time.run(partial(_clock_is_wrong, gateway) if first else _told_by_the_first)
+    yield guard.run()
     if first:
         yield keep(gateway)
+        yield Stamping(gateway).run()
         yield from (each.run() for each in forwarders(gateway))
 
 
+async def _clock_is_wrong(gateway: Gateway, offset: float) -> None:
+    text = f"the clock of this system is {offset:.1f} s from that of the time servers"
+    await raise_alert(gateway, events.PROTOCOL_ABUSE, Outcome.MINOR_FAILURE, text)
+
+
+async def _told_by_the_first(_offset: float) -> None:
+    """All workers have one clock; one alert is enough."""
+
+
 def _servers(
-    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: Alarms, *, first: bool
+    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: Alarms, guard: Guard, *, first: bool
 ) -> Sequence[HttpServer | MllpServer]:
     limits = gateway.settings.limits
     application = Application(gateway.engine, doors(gateway), gateway.settings.server.public_url)
@@ -139,14 +160,16 @@ def _servers(
         tls,
         limits,
         [sockets.mllp],
-        admit=lambda peer: gateway.nodes.authenticate(peer.certificate, peer.host, datetime.now(UTC)).name,
+        admit=lambda peer: (
+            gateway.nodes.authenticate(peer.certificate, peer.host, gateway.engine.clock()).name
+        ),
         on_failure=alarms.failure,
         on_abuse=alarms.abuse,
     )
     if not first:
         return https, mllp
     health = HttpServer(
-        operations_app(gateway),
+        operations_app(gateway, guard),
         limits,
         None,
         [sockets.health],
