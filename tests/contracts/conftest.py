@@ -1318,6 +1318,7 @@ def words() -> SimpleNamespace:
     """Expected answers and audit rows in the words of the cases, and the helpers of this file."""
     return SimpleNamespace(
         sender=sender,
+        feed_raw=feed_raw,
         wsse=lambda name: sender(f"wsse:{name}"),
         wsa=lambda name: sender(f"wsa:{name}"),
         bare=lambda status: (status, "", None),
