@@ -28,8 +28,8 @@ SUBMISSION_SET_NODE = Code(
     "submission set classificationNode",
 )
 UNKNOWN_OBJECT = Code("entryUUID", "IHE XDS Metadata", "registry object")
-DELETED = "14"
-"""ParticipantObjectDataLifeCycle: logical deletion (RFC 3881 5.5.3)."""
+DELETED, ERASED = "14", "15"
+"""ParticipantObjectDataLifeCycle: logical deletion, permanent erasure (RFC 3881 5.5.3)."""
 TRACE_ID = Code(
     "XrequestId", "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "X-Request-Id"
 )
@@ -153,6 +153,13 @@ def alert_subject_object(identifier: str, description: str) -> AuditObject:
 def policy_object(version: str, details: Details = ()) -> AuditObject:
     """A version of the rights policy, with who proposed and who approved it."""
     return AuditObject(version, SECURITY_CONFIGURATION, _SYSTEM, _SECURITY_RESOURCE, details=details)
+
+
+def audit_log_object(uri: str, details: Details = (), *, life_cycle: str | None = None) -> AuditObject:
+    """The audit trail itself, by its address or the name of its log (DICOM PS3.15 A.5.3.2)."""
+    return AuditObject(
+        uri, URI, _SYSTEM, _SECURITY_RESOURCE, "Security Audit Log", details=details, life_cycle=life_cycle
+    )
 
 
 def left_out_object(objects: tuple[AuditObject, ...]) -> AuditObject:

@@ -22,6 +22,7 @@ from gateway.cli import (
     operator,
     policy,
     programs,
+    retention,
     revoke,
     rights,
 )
@@ -45,6 +46,7 @@ app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review,
 app.add_typer(rights.app, name="rights", help="What patients decided: show, set, end, export.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
+app.add_typer(retention.app, name="retention", help="What is over is erased, unless it is held.")
 app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, explain, change, replay.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")
 app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")

@@ -91,6 +91,11 @@ class Action(Enum):
         return self is Action.AUDIT_RECORD
 
     @property
+    def entrusted(self) -> bool:
+        """Whether a mandate may be given for it: what is done in a record, and reading its trail."""
+        return (self.of_record or self is Action.AUDIT_READ) and self is not Action.MANDATE_GIVE
+
+    @property
     def of_server(self) -> bool:
         """About the server itself and nobody's data: open to every enrolled node, without a person."""
         return self is Action.METADATA_READ

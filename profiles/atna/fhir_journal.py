@@ -17,7 +17,7 @@ from gateway.journal.answers import written
 from gateway.journal.book import read_journal
 from gateway.record.domain import Domain
 from gateway.record.people import Code
-from profiles.atna.journal_rules import MEDIA, JournalRequest, read_request
+from profiles.atna.rules.journal import MEDIA, JournalRequest, read_request
 from profiles.pdqm.errors import outcome_reply
 from profiles.pdqm.rules import refused
 

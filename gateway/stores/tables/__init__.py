@@ -50,12 +50,18 @@ from gateway.stores.tables.registry import (
     record_key,
     submission_set,
 )
+from gateway.stores.tables.retention import erasure, retention_hold
 from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
+from gateway.stores.tables.system import system_block, system_event
 from gateway.stores.tables.tokens import authorization_code, issued_token
 from gateway.stores.tables.trail import (
     audit,
     audit_checkpoint,
+    audit_cosignature,
     audit_leaf,
+    audit_node,
+    audit_signer,
+    audit_stamp,
     meta,
     outbox,
     seen_message,
@@ -66,7 +72,11 @@ __all__ = [
     "association",
     "audit",
     "audit_checkpoint",
+    "audit_cosignature",
     "audit_leaf",
+    "audit_node",
+    "audit_signer",
+    "audit_stamp",
     "authorization_code",
     "claim",
     "consent",
@@ -80,6 +90,7 @@ __all__ = [
     "emergency_use",
     "entry",
     "entry_value",
+    "erasure",
     "event",
     "event_block",
     "event_seen",
@@ -105,12 +116,15 @@ __all__ = [
     "presence_code",
     "presence_miss",
     "record_key",
+    "retention_hold",
     "revocation",
     "rights_version",
     "seen_message",
     "slot_key",
     "submission_set",
     "subscription",
+    "system_block",
+    "system_event",
     "visit",
     "visit_notice",
 ]
