@@ -86,6 +86,8 @@ REPLY_GIVEN_UP = Code("reply-given-up", "2.999.1.2", "Asynchronous Reply Given U
 NOTIFICATION_GIVEN_UP = Code("notification-given-up", "2.999.1.2", "Notification Given Up")
 AUDIT_GIVEN_UP = Code("audit-given-up", "2.999.1.2", "Audit Event Not Taken by a Receiver")
 EMERGENCIES_EXCEEDED = Code("emergencies-exceeded", "2.999.1.2", "Too Many Emergency Accesses")
+WATCH_ALERT = Code("watch-alert", "2.999.1.2", "Alert of the Watch")
+INCIDENT_STEP = Code("incident-step", "2.999.1.2", "Handling of an Incident")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------
 

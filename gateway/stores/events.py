@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -170,7 +170,7 @@ class EventStore:
         if terms:
             work.write(_INSERT_TERM, *terms)
 
-    def digests(self, terms: Iterator[str] | frozenset[str]) -> list[int]:
+    def digests(self, terms: Iterable[str]) -> list[int]:
         """What terms are stored as: keyed, so that the index tells no identifiers."""
         return sorted({self._digest(each) for each in terms})
 

@@ -60,9 +60,11 @@ from gateway.stores.tables.trail import (
     outbox,
     seen_message,
 )
+from gateway.stores.tables.watch import alert, incident, incident_step, watch_state
 
 __all__ = [
     "METADATA",
+    "alert",
     "association",
     "audit",
     "audit_checkpoint",
@@ -85,6 +87,8 @@ __all__ = [
     "event_seen",
     "event_term",
     "folder",
+    "incident",
+    "incident_step",
     "issued_token",
     "meta",
     "operator_event",
@@ -113,4 +117,5 @@ __all__ = [
     "subscription",
     "visit",
     "visit_notice",
+    "watch_state",
 ]
