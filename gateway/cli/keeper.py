@@ -14,6 +14,7 @@ from gateway.audit.sealer import seal
 from gateway.cli.compose import Gateway
 from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
+from gateway.cli.watching import Handover
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
 from gateway.stores.keys import first_key
@@ -35,8 +36,11 @@ class Sealing:
     since: int = 0
 
 
-async def keep(gateway: Gateway) -> None:
-    """Works until cancelled. A failure is logged and tried again; it never stops the service."""
+async def keep(gateway: Gateway, handover: Handover) -> None:
+    """Works until cancelled; what was indexed goes to the watch.
+
+    A failure is logged and tried again; it never stops the service.
+    """
     sealing = await resume(gateway)
     swept = time.monotonic() - SWEEP_SECONDS
     while True:
@@ -44,7 +48,7 @@ async def keep(gateway: Gateway) -> None:
         try:
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
-            while await index_once(gateway):
+            while await index_once(gateway, handover):
                 await asyncio.sleep(0)
             await _forget(gateway)
             await tend(gateway)

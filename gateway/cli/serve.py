@@ -21,6 +21,7 @@ from gateway.cli.keeper import keep
 from gateway.cli.operations import operations_app
 from gateway.cli.operatorside import OperatorSide
 from gateway.cli.sending import deliverer
+from gateway.cli.watching import Handover, watch
 from gateway.config import Settings
 from gateway.declare import events
 from gateway.declare.bindings import Raw
@@ -122,7 +123,9 @@ def _work(gateway: Gateway, *, first: bool) -> Iterator[Coroutine[Any, Any, None
     """What goes on beside the requests until the worker ends: some of it in one worker only."""
     yield gateway.issuers.run()
     if first:
-        yield keep(gateway)
+        handover = Handover()
+        yield keep(gateway, handover)
+        yield watch(gateway, handover)
         yield from (each.run() for each in forwarders(gateway))
 
 
