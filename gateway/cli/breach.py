@@ -26,6 +26,7 @@ from gateway.declare.events import AUDIT_LOG_USED, INCIDENT_STEP, EventAction, O
 from gateway.errors import SettingsInvalid
 from gateway.pipeline.engine import Engine
 from gateway.pipeline.telling import tell_alone
+from gateway.record.events import patient_of
 from gateway.record.people import PatientId
 from gateway.record.revoked import RevokedKind, bare
 from gateway.stores.alerts import time_of
@@ -165,10 +166,8 @@ async def _csv(engine: Engine, found: dict[str, Touched]) -> bytes:
 
 async def _record(engine: Engine, patient: str) -> str:
     """The identifier under which the record stands now; empty where it is not known."""
-    extension, separator, authority = patient.partition("^^^&")
-    if not separator:
-        return ""
-    record = await engine.services.patients.find(PatientId(extension, authority.partition("&")[0]))
+    identity = patient_of(patient)
+    record = None if identity is None else await engine.services.patients.find(identity)
     return "" if record is None else str(record.shown)
 
 

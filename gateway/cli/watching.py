@@ -13,24 +13,22 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from prometheus_client import Counter
-
 from gateway.cli.compose import Gateway
-from gateway.cli.incidents import alert_store, incident_desk
+from gateway.cli.incidents import alert_store
+from gateway.cli.raising import Raising
 from gateway.errors import GatewayError
-from gateway.pipeline.alerting import tell_alert
-from gateway.pipeline.guarding import IncidentDesk
 from gateway.record.events import AuditRecord
-from gateway.record.revoked import RevokedKind
-from gateway.stores.alerts import Alert, AlertStore
+from gateway.stores.alerts import AlertStore, Reached
+from gateway.stores.events import USE
+from gateway.stores.keys import first_key
+from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
 from gateway.watch.event import Kin, Seen, seen_of
 from gateway.watch.relatives import Relations
-from gateway.watch.rule import HOUR, Raised
 from gateway.watch.watch import Watch, rules_of
 
 REST_SECONDS, KEEP_SECONDS = 1.0, 10.0
@@ -40,9 +38,9 @@ CATCH_UP = 500
 WAITING = 20
 AT_ONCE = 50
 """Events looked at before others have their turn."""
-ACTOR = "watch"
-
-_ALERTS = Counter("passerelle_alerts", "Findings of the watch, by rule.", ["rule", "severity"])
+SETTLED = timedelta(seconds=10)
+"""What was received is looked at so long after: by then no commit of an older block is under way."""
+BLOCKS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +90,9 @@ class Watcher:
     watch: Watch
     relations: Relations
     alerts: AlertStore
-    desk: IncidentDesk
+    raising: Raising
     position: int
+    block: int
     kept_at: float
     forgot_at: float
 
@@ -105,7 +104,7 @@ class Watcher:
         for start in range(0, len(fresh), AT_ONCE):
             part = fresh[start : start + AT_ONCE]
             seen = [each for row in part if (each := await self._seen(row)) is not None]
-            await self._look(seen, part[-1].position + 1)
+            await self._look(seen, Reached(part[-1].position + 1, self.block))
             await asyncio.sleep(0)
 
     async def catch_up(self, end: int) -> None:
@@ -119,11 +118,26 @@ class Watcher:
             await self.take(noted)
             self.position = rows[-1].position + 1 if rows else end
 
-    async def received(self, messages: Sequence[tuple[int, AuditRecord, str | None]]) -> None:
-        """Looks at events that another system told: logical key, event, node by its certificate."""
-        digest, now = self.gateway.engine.services.access.trail.events.digests, self.gateway.engine.clock()
-        seen = [seen_of(record, key, digest, sender=sender, latest=now) for key, record, sender in messages]
-        await self._look([each for each in seen if each is not None], self.position)
+    async def received(self) -> bool:
+        """Looks at some of what other systems told; tells whether there may be more."""
+        engine = self.gateway.engine
+        trail, now = engine.services.access.trail, engine.clock()
+        blocks = await trail.blocks.between(USE, self.block, first_key(now - SETTLED), BLOCKS)
+        for number in blocks:
+            messages = await trail.block(number)
+            seen = [
+                seen_of(
+                    record,
+                    f"{millis(record.at):x}.{number:x}.{item:x}",
+                    trail.events.digests,
+                    sender=message.sender,
+                    latest=message.at,
+                )
+                for item, (message, record) in enumerate(messages)
+            ]
+            await self._look([each for each in seen if each is not None], Reached(self.position, number))
+            await asyncio.sleep(0)
+        return len(blocks) == BLOCKS
 
     async def rest(self) -> None:
         """Between batches: what rules remember is kept from time to time."""
@@ -139,7 +153,8 @@ class Watcher:
     async def _seen(self, row: Noted) -> Seen | None:
         digest = self.gateway.engine.services.access.trail.events.digests
         try:
-            seen = seen_of(row.record, row.key, digest, evidence=row.evidence, decision=row.decision)
+            name = f"{millis(row.record.at):x}-{row.key:x}"
+            seen = seen_of(row.record, name, digest, evidence=row.evidence, decision=row.decision)
         except GatewayError as error:
             self.gateway.engine.log.warning("audit row not watched", row=row.key, reason=error.detail)
             return None
@@ -151,111 +166,28 @@ class Watcher:
         ]
         return replace(seen, kin=tuple(_known(kin)))
 
-    async def _look(self, events: Sequence[Seen], position: int) -> None:
+    async def _look(self, events: Sequence[Seen], reached: Reached) -> None:
         unknown = self.watch.unknown(events)
         self.watch.remember(await self.alerts.memories(unknown), unknown)
         raised = [each for seen in events for each in self.watch.look(seen)]
-        self.position = position
+        self.position, self.block = reached.row, reached.block
         now = self.gateway.engine.clock()
-        late = (now - timedelta(hours=self.gateway.settings.watch.late_hours)).timestamp() * 1_000
+        late = millis(now - timedelta(hours=self.gateway.settings.watch.late_hours))
         told = [each for each in raised if each.at > late]
         if told:
-            await self._raise(told, now)
-
-    async def _raise(self, raised: Sequence[Raised], now: datetime) -> None:
-        """Alerts, with their audit rows and what contains them, together with the memories they come of."""
-        work, open_now, fresh = UnitOfWork(), dict[tuple[str, ...], Alert](), []
-        number = await self.alerts.next_number()
-        for each in raised:
-            place = (each.rule, *each.subject)
-            before = open_now.get(place) or await self._open(each)
-            if before is None:
-                alert = _alert(each, number)
-                number += 1
-                fresh.append(alert)
-                self.alerts.add(work, alert)
-            else:
-                alert = _again(before, each)
-                self.alerts.again(work, alert)
-            open_now[place] = alert
-            if before is None or _round(alert.count):
-                tell_alert(alert, self.gateway.engine, work)
-        await self._contain(work, fresh, now)
-        await self._write(work)
-        for each in raised:
-            _ALERTS.labels(each.rule, each.severity).inc()
-        for alert in open_now.values():
-            self._log(alert)
-
-    async def _open(self, raised: Raised) -> Alert | None:
-        since = raised.at - self.gateway.settings.watch.fold_hours * HOUR
-        return await self.alerts.like(raised.rule, *raised.subject, since)
-
-    async def _contain(self, work: UnitOfWork, fresh: Sequence[Alert], now: datetime) -> None:
-        """Shuts subjects out for a time, where the settings say so; an incident is opened for each."""
-        told = self.gateway.settings.watch
-        wanted = [each for each in fresh if each.rule in told.contain and each.kind in _CONTAINED]
-        number, until = await self.desk.incidents.next_number(), now + timedelta(minutes=told.contain_minutes)
-        for place, alert in enumerate(wanted):
-            title, why = f"{alert.rule} of {alert.kind} {alert.subject}"[:256], f"alert {alert.number}"
-            incident, steps = await self.desk.opening(
-                work, title, alert.severity, ACTOR, alerts=[alert], number=number + place
-            )
-            kind = RevokedKind(alert.kind)
-            self.desk.containing(work, incident, steps, kind, alert.subject, ACTOR, why, until)
+            work = UnitOfWork()
+            alerts = await self.raising.note(work, told, now)
+            await self._write(work)
+            self.raising.tell(told, alerts)
 
     async def _write(self, work: UnitOfWork) -> None:
         """Writes memories with what is in the unit of work."""
         touched = self.watch.touched
         memories = {key: self.watch.known[key] for key in touched}
-        self.alerts.keep(work, memories, touched, self.position)
+        self.alerts.keep(work, memories, touched, Reached(self.position, self.block))
         await self.gateway.engine.committer.commit(work)
         self.watch.kept()
         self.kept_at = time.monotonic()
-
-    def _log(self, alert: Alert) -> None:
-        self.gateway.engine.log.warning(
-            "alert",
-            alert=alert.number,
-            rule=alert.rule,
-            severity=alert.severity,
-            kind=alert.kind,
-            subject=alert.subject,
-            count=alert.count,
-            explanation=alert.explanation,
-        )
-
-
-_CONTAINED = frozenset({"person", "node", "organisation"})
-
-
-def _alert(raised: Raised, number: int) -> Alert:
-    return Alert(
-        number=number,
-        rule=raised.rule,
-        kind=raised.subject.kind,
-        subject=raised.subject.name,
-        severity=raised.severity,
-        explanation=raised.explanation,
-        events=raised.events,
-        first_at=raised.at,
-        last_at=raised.at,
-    )
-
-
-def _again(before: Alert, raised: Raised) -> Alert:
-    return replace(
-        before,
-        explanation=raised.explanation,
-        events=raised.events,
-        last_at=max(before.last_at, raised.at),
-        count=before.count + 1,
-    )
-
-
-def _round(count: int) -> bool:
-    """10, 100, 1 000, …: what comes again and again is told to the trail at these."""
-    return str(count).strip("0") == "1"
 
 
 def _known(found: Sequence[Kin | None]) -> Iterator[Kin]:
@@ -271,6 +203,8 @@ async def watch(gateway: Gateway, handover: Handover) -> None:
             watcher = watcher or await resume(gateway)
             while rows := handover.next():
                 await watcher.take(rows)
+            while await watcher.received():
+                await asyncio.sleep(0)
             await watcher.rest()
         except GatewayError as error:
             gateway.engine.log.warning("watch", error=type(error).__name__, detail=error.detail)
@@ -281,14 +215,15 @@ async def resume(gateway: Gateway) -> Watcher:
     """The watch as it was last kept, after the events that were indexed since then."""
     engine = gateway.engine
     alerts, now = alert_store(gateway), time.monotonic()
-    access = engine.services.access
+    reached, access = await alerts.reached(), engine.services.access
     watcher = Watcher(
         gateway=gateway,
         watch=Watch(rules_of(gateway.settings.watch)),
         relations=Relations(access.directory, engine.services.patients),
         alerts=alerts,
-        desk=incident_desk(gateway),
-        position=await alerts.position() or 0,
+        raising=Raising(gateway, alerts),
+        position=reached.row,
+        block=reached.block,
         kept_at=now,
         forgot_at=now,
     )

@@ -86,7 +86,7 @@ Digest = Callable[[Iterable[str]], list[int]]
 
 def seen_of(
     record: AuditRecord,
-    key: int,
+    name: str,
     digest: Digest,
     *,
     evidence: str | None = None,
@@ -96,8 +96,9 @@ def seen_of(
 ) -> Seen | None:
     """What the rules see of an event; None for what the watch and the handling of incidents write themselves.
 
-    `evidence` and `decision` are those of a row of our trail; Malformed where one cannot be read. Of what
-    another system told, `sender` is the node; a time after `latest`, when it came, is not believed.
+    `name` is its logical id. `evidence` and `decision` are those of a row of our trail; Malformed where one
+    cannot be read. Of what another system told there are none, `sender` is the node, and a time after
+    `latest`, when it came, is not believed.
     """
     kinds = {each.code for each in record.types}
     if kinds & _OWN:
@@ -107,14 +108,14 @@ def seen_of(
     at = record.at if latest is None or record.at <= latest else latest
     stamp = int(at.timestamp() * 1_000)
     return Seen(
-        name=f"{stamp:x}-{key:x}",
+        name=name,
         at=stamp,
         what=_what(record, kinds),
         node=_node(proof, sender),
         address=_address(record),
         person=_person(record, who, digest) if receipt or evidence is None else None,
         organisation=_organisation(who),
-        refused=_refused(record, receipt),
+        refused=_refused(record, receipt, received=evidence is None),
         reads=record.action in _READS and record.event.code in _SHOWN,
         emergency=events.EMERGENCY_STARTED.code in kinds,
         patients=tuple(digest(f"patient|{each}" for each in record.patients)),
@@ -177,8 +178,8 @@ def _organisation(who: dict[str, Any]) -> str | None:
     return None if named is None else str(named).removeprefix(_OID_URN)[:_NAME_LIMIT]
 
 
-def _refused(record: AuditRecord, receipt: dict[str, Any]) -> bool:
-    """Refused by the rights, or after they were asked."""
+def _refused(record: AuditRecord, receipt: dict[str, Any], *, received: bool) -> bool:
+    """Refused by the rights, or after they were asked; of others it is known that it failed."""
     answers = receipt.get("decisions", ())
     denied = bool(answers) and not any(each["permitted"] for each in answers)
-    return denied or (record.outcome >= _SERIOUS and bool(receipt))
+    return denied or (record.outcome >= _SERIOUS and (received or bool(receipt)))

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.directory.book import ProviderDirectory
 from gateway.record.access import Grant, Scope
 from gateway.record.directory import Entry
-from gateway.record.people import PatientId
+from gateway.record.events import patient_of
 from gateway.stores.patients import PatientStore
 from gateway.watch.event import Kin
 from gateway.watch.kinship import Home, kin_of
@@ -39,7 +39,7 @@ class Relations:
 
     async def _ask(self, person: str, patient: str, at: int) -> Kin | None:
         home = await self._home(person, at)
-        identity = _identity(patient)
+        identity = patient_of(patient)
         if home is None or identity is None:
             return None
         record = await self.patients.find(identity)
@@ -78,12 +78,6 @@ def home_of(entry: Entry) -> Home:
 def _values(entry: Entry, name: str) -> tuple[str, ...]:
     found = entry.attributes.get(name)
     return found.values if found else ()
-
-
-def _identity(patient: str) -> PatientId | None:
-    extension, separator, authority = patient.partition("^^^&")
-    root, _, kind = authority.partition("&")
-    return PatientId(extension, root) if separator and extension and root and kind == "ISO" else None
 
 
 def _shorten(held: OrderedDict[Any, Any], most: int) -> None:
