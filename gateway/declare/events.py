@@ -94,6 +94,8 @@ CERTIFICATE_EXPIRING = Code("certificate-expiring", "2.999.1.2", "Certificate Ne
 CONTENT_UNREADABLE = Code("content-unreadable", "2.999.1.2", "Stored Content Not Readable")
 PRIVATE_KEY_SENT = Code("private-key-sent", "2.999.1.2", "Private Key Received")
 EMERGENCIES_EXCEEDED = Code("emergencies-exceeded", "2.999.1.2", "Too Many Emergency Accesses")
+WATCH_ALERT = Code("watch-alert", "2.999.1.2", "Alert of the Watch")
+INCIDENT_STEP = Code("incident-step", "2.999.1.2", "Handling of an Incident")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------
 

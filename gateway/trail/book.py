@@ -130,6 +130,10 @@ class TrailBook:
         named = (patient_of(name) for each in kept if each is not None for name in each.record.patients)
         return [each for each in named if each is not None]
 
+    async def block(self, number: int) -> list[tuple[Received, AuditRecord]]:
+        """The messages of one block, each with its event."""
+        return [(each, self._record(each)) for each in await self.blocks.messages(number)]
+
     async def open(self, found: Sequence[Found]) -> list[Kept]:
         """What the events say, in their order; without those whose week was erased."""
         own = await self._own([each for each in found if each.trail == OWN])
