@@ -191,6 +191,12 @@ async def forged_trail(cast: Cast) -> Notes:
     return (f"found: {first}",)
 
 
+def refused_trace(home: Path) -> str:
+    """The trace id of the refused access, from the trail that was exported."""
+    rows = (_row(line) for line in (home / EXPORT).read_bytes().splitlines())
+    return next(str(row["trace_id"]) for row in rows if _is_refused_retrieve(row))
+
+
 def _is_refused_retrieve(row: dict[str, Any]) -> bool:
     return bool(row) and row["transaction"] == "ITI-43" and row["outcome"] == _SERIOUS_FAILURE
 
