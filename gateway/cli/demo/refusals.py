@@ -8,6 +8,7 @@ import time
 from base64 import b64decode
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx

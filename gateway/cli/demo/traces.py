@@ -6,6 +6,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from html import unescape
 from typing import Any
 
 import httpx
@@ -41,9 +42,7 @@ async def told_by_another(cast: Cast) -> Notes:
         await line.close()
     found = await _until(cast, {"entity.identifier": cast.papers.laboratory.unique_id})
     source = found["source"]["observer"]["identifier"]["value"]
-    return (
-        f"ITI-20 over TLS at port {port}; ITI-81 finds it beside the events of this server, from {source}",
-    )
+    return (f"ITI-20 over TLS at port {port}", f"ITI-81 finds it beside our own events, from {source}")
 
 
 async def reads_journal(cast: Cast) -> Notes:
@@ -71,9 +70,8 @@ async def writes_dossier(cast: Cast) -> Notes:
     """Everything about the refused retrieve, for whoever has to judge it."""
     trace, made = refused_trace(cast.home), cast.home / DOSSIER
     rows = await asyncio.to_thread(partial(_dossier, cast, trace))
-    return (
-        f"`audit dossier {trace[:8]}…`: {rows} audit row, signed PDF/A, {made.stat().st_size / 1000:.0f} kB",
-    )
+    size = made.stat().st_size / 1000
+    return (f"`audit dossier {trace[:8]}…`: {rows} audit row, signed PDF/A, {size:.0f} kB",)
 
 
 def _dossier(cast: Cast, trace: str) -> int:
@@ -121,7 +119,8 @@ def _is_other(event: dict[str, Any]) -> bool:
 def _sentence(event: dict[str, Any]) -> str:
     """The text of the narrative without its markup."""
     parts = str(event["text"]["div"]).replace("<", "><").split(">")
-    return " ".join("".join(part for part in parts if not part.startswith("<")).split())
+    text = "".join(part for part in parts if not part.startswith("<"))
+    return unescape(" ".join(text.split()))
 
 
 def _system(cast: Cast) -> str:
