@@ -28,6 +28,7 @@ from gateway.cli import (
     retention,
     revoke,
     rights,
+    traces,
 )
 from gateway.errors import GatewayError
 
@@ -59,6 +60,7 @@ app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, 
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")
 app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")
 app.add_typer(programs.bench, name="bench", help="Measured load on a system of its own.")
+app.command()(traces.traces)
 calls.register(app)
 journal.register(app)
 
