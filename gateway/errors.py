@@ -302,5 +302,13 @@ class StoreFull(Refused):
         super().__init__(Problem(Meaning.OUT_OF_RESOURCES, text))
 
 
+class PrivateKeySent(Refused):
+    """A document is a private key or a key store: its owner must count it as known to others."""
+
+    def __init__(self, location: str) -> None:
+        text = "the document is a private key or a key store, which is not stored; take the key out of use"
+        super().__init__(Problem(Meaning.GENERAL, text, location))
+
+
 class SettingsInvalid(GatewayError):
     """A configuration file cannot be used; `location` is file and line."""

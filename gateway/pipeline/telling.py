@@ -30,6 +30,7 @@ from gateway.errors import (
     NodeNotPermitted,
     NodeRefused,
     OtherPatient,
+    PrivateKeySent,
     Refused,
     ReplyAddressRefused,
     SecurityHeaderInvalid,
@@ -108,6 +109,9 @@ def tell_failure(
         # Somebody asked us to call an address that is not listed (server-side request forgery).
         text = f"{error.detail}: {error.address}"
         _append(x, engine, work, _alert(x, engine, events.MESSAGE_SECURITY, text), None, reply, to)
+    if isinstance(error, PrivateKeySent):
+        facts = _alert(x, engine, events.PRIVATE_KEY_SENT, error.detail)
+        _append(x, engine, work, facts, None, reply, to)
     if isinstance(error, KeyUnreadable) or Meaning.UNREADABLE_DOCUMENT in _meanings(error):
         facts = _alert(x, engine, events.CONTENT_UNREADABLE, _described(error))
         _append(x, engine, work, facts, None, reply, to)

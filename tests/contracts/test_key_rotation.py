@@ -1,4 +1,4 @@
-"""KEY-01, KEY-02: the master key is replaced under load, and what no key opens is never read or written."""
+"""KEY-01, -02, -04: the master key is replaced under load; what no key opens is never read or written."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
@@ -50,14 +52,14 @@ class Site:
             )
         )
 
-    async def store(self, client: SoapClient, patient: str = PATIENT) -> None:
-        data = os.urandom(300)
+    async def store(self, client: SoapClient, data: bytes = b"") -> None:
+        data = data or os.urandom(300)
         document = xds.Document(
             data=data,
             unique_id=xds.new_oid(),
             mime_type="application/octet-stream",
             title="Letter",
-            patient=self.acting.full_id(patient),
+            patient=self.acting.full_id(PATIENT),
             class_code=LETTER,
             type_code=LETTER,
             format_code=Code("urn:ihe:iti:xds:2017:mimeTypeSufficient", "1.3.6.1.4.1.19376.1.2.3", "MIME"),
@@ -177,6 +179,23 @@ def test_what_no_key_opens_is_neither_read_nor_written(site: Site) -> None:
     alerts = site.all("SELECT id FROM audit WHERE message LIKE '%content-unreadable%'")
     assert len(alerts) >= 3
     site.run(lambda client: site.read(client, [name]))
+
+
+def test_a_private_key_is_not_stored_and_the_audit_tells(site: Site) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    store = pkcs12.serialize_key_and_certificates(b"me", key, None, None, NoEncryption())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    stored = site.all("SELECT count(*) FROM content")
+    blobs = sorted(site.settings.content.directory.rglob("*"))
+    for data in (pem, store, pem + bytes(2_000_000)):
+        found = codes(lambda data=data: site.run(lambda client: site.store(client, data)))
+        assert found == ("XDSRepositoryError",)
+    assert site.all("SELECT count(*) FROM content") == stored
+    assert sorted(site.settings.content.directory.rglob("*")) == blobs
+    assert len(site.all("SELECT id FROM audit WHERE message LIKE '%private-key-sent%'")) == 3
+    secret = pem.splitlines()[2]
+    files = [path for path in site.config.parent.rglob("*") if path.is_file()]
+    assert not any(secret in path.read_bytes() for path in files)
 
 
 def test_a_server_with_another_master_key_does_not_start(site: Site, tmp_path: Path) -> None:
