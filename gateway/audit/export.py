@@ -1,6 +1,7 @@
 """The export an auditor takes away: JSON lines that `gateway.audit.verify` checks without a database.
 
-Order: the header, every checkpoint by size, the sealed rows by position, the rows not yet sealed.
+Order: the header, the records of erasure, every checkpoint by size, the sealed rows by position, the rows
+not yet sealed.
 """
 
 from __future__ import annotations
@@ -42,7 +43,14 @@ class ExportedRow:
     row: StoredRow | None
 
 
-Line = Header | SealedTree | ExportedRow
+@dataclass(frozen=True, slots=True)
+class ExportedErasure:
+    """A row that records an erasure; it stands before the rows, so that what is gone is known as erased."""
+
+    row: StoredRow
+
+
+Line = Header | SealedTree | ExportedRow | ExportedErasure
 
 
 def header_line(header: Header) -> bytes:
@@ -66,6 +74,11 @@ def row_line(exported: ExportedRow) -> bytes:
     content = None if exported.row is None else row_content(exported.row)
     leaf = None if exported.leaf is None else exported.leaf.hex()
     return _line("row", audit_id=exported.audit_id, position=exported.position, leaf=leaf, row=content)
+
+
+def erasure_line(row: StoredRow) -> bytes:
+    """One record of erasure, which is exported again at its place as a row."""
+    return _line("erasure", row=row_content(row))
 
 
 def row_content(row: StoredRow) -> dict[str, object]:
@@ -99,6 +112,8 @@ def read_line(data: bytes) -> Line:
             return _checkpoint(fields)
         if kind == "row":
             return _row(fields)
+        if kind == "erasure":
+            return ExportedErasure(read_row(fields["row"]))
     except (KeyError, TypeError, ValueError) as error:
         raise Malformed(f"a {kind} line of the export lacks a field or has one of a wrong type") from error
     raise Malformed("a line of the export is neither header, checkpoint nor row")

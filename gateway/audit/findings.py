@@ -36,8 +36,9 @@ class Finding:
 class Report:
     """The result. `findings` stand in order of position; `bad_checkpoint` is the size of the first wrong one.
 
-    `certificates` are the fingerprints (SHA-256, hex) of the signers that were believed: when no
-    trusted ones were given, whoever reads the report must compare them.
+    `erased` entries are gone by a valid record of erasure. `certificates` are the fingerprints (SHA-256, hex)
+    of the signers that were believed: when no trusted ones were given, whoever reads the report must compare
+    them.
     """
 
     origin: str
@@ -48,6 +49,7 @@ class Report:
     certificates: tuple[str, ...]
     findings: tuple[Finding, ...]
     bad_checkpoint: int | None = None
+    erased: int = 0
 
     @property
     def ok(self) -> bool:

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from gateway.audit import checkpoint, evidence
 from gateway.audit.diagnosis import Span, explain, mismatches
-from gateway.audit.export import ExportedRow, Header, read_line
+from gateway.audit.erasure import Erasures, read_erasure
+from gateway.audit.export import ExportedErasure, ExportedRow, Header, read_line
 from gateway.audit.findings import Fault, Finding, Report
 from gateway.audit.rows import StoredRow, leaf_of
 from gateway.audit.sealer import SealedTree
@@ -95,12 +96,15 @@ class _Examination:
         self._good = 0
         self._unsealed = 0
         self._newest = 0
+        self._erasures = Erasures()
 
     def take(self, data: bytes) -> None:
         """One line after the header."""
         line = read_line(data)
         if isinstance(line, SealedTree):
             self._take_checkpoint(line)
+        elif isinstance(line, ExportedErasure):
+            self._take_erasure(line.row)
         elif isinstance(line, Header):
             raise Malformed("an export has one header")
         elif line.position is None or line.leaf is None:
@@ -118,6 +122,7 @@ class _Examination:
     def report(self) -> Report:
         """The result, once every line was taken."""
         self._findings += mismatches(self._unlike)
+        self._findings += self._erasures.findings(0, self._frontier.size)
         self._check_end()
         findings = sorted(self._findings, key=_place)
         return Report(
@@ -128,8 +133,20 @@ class _Examination:
             checkpoints=self._good,
             certificates=tuple(sorted(self._certificates)),
             findings=tuple(findings),
+            erased=self._erasures.count,
             bad_checkpoint=min((size for each in findings if (size := self._covering(each))), default=None),
         )
+
+    def _take_erasure(self, row: StoredRow) -> None:
+        """A record counts once its evidence holds; what it claims then is gone rightly."""
+        fault = row_fault(row, self._certificates)
+        try:
+            if fault is None and not self._erasures.add(row.id, read_erasure(row, self._header.origin)):
+                fault = "another record of erasure claims the same"
+        except GatewayError as error:
+            fault = error.detail
+        if fault is not None:
+            self._findings.append(Finding(Fault.CHANGED, f"a record of erasure: {fault}", row.id))
 
     def _take_checkpoint(self, tree: SealedTree) -> None:
         if tree.size < self._frontier.size:
@@ -168,8 +185,7 @@ class _Examination:
 
     def _check_row(self, line: ExportedRow) -> None:
         if line.row is None:
-            reason = "the row was sealed and is gone"
-            self._findings.append(Finding(Fault.MISSING, reason, line.audit_id, line.position))
+            self._check_gone(line.audit_id, line.position, line.leaf)
             return
         if line.row.id != line.audit_id or leaf_of(line.row) != line.leaf:
             self._unlike.append(line)
@@ -177,6 +193,11 @@ class _Examination:
         fault = row_fault(line.row, self._certificates)
         if fault is not None:
             self._findings.append(Finding(Fault.CHANGED, fault, line.audit_id, line.position))
+
+    def _check_gone(self, audit_id: int, position: int | None, leaf: bytes | None) -> None:
+        if position is None or leaf is None or not self._erasures.covers(position, leaf):
+            reason = "the row was sealed and is gone"
+            self._findings.append(Finding(Fault.MISSING, reason, audit_id, position))
 
     def _check_root(self, size: int) -> None:
         """At a good checkpoint the search starts anew; behind a bad one nothing can be said of the tree."""

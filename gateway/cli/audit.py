@@ -36,8 +36,9 @@ def verify(
         report = verify_export(_exported(config))
     for finding in report.findings:
         print(f"BAD  {finding}")
+    gone = f" {report.erased} erased with a record," if report.erased else ""
     print(
-        f"{report.sealed} rows sealed, {report.unsealed} not yet, {report.checkpoints} checkpoints of "
+        f"{report.sealed} rows sealed, {report.unsealed} not yet,{gone} {report.checkpoints} checkpoints of "
         f"{report.origin}: {'all intact' if report.ok else f'{len(report.findings)} faults'}"
     )
     raise typer.Exit(0 if report.ok else 1)

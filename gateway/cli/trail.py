@@ -7,7 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Row
 
-from gateway.audit.export import ExportedRow, Header, checkpoint_line, header_line, row_line
+from gateway.audit.export import ExportedRow, Header, checkpoint_line, erasure_line, header_line, row_line
 from gateway.audit.rows import StoredRow
 from gateway.audit.sealer import SealedTree
 from gateway.config import Settings
@@ -15,6 +15,7 @@ from gateway.crypto.keys import load_certificates
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
+from gateway.stores.retention import RetentionStore
 
 _BATCH = 5_000
 _COLUMNS = tuple(StoredRow.__dataclass_fields__)
@@ -29,15 +30,18 @@ async def export_lines(settings: Settings) -> list[bytes]:
     """The whole trail in the order the verifier wants: header, checkpoints, sealed rows, unsealed rows."""
     database = open_database(settings.database.url)
     try:
-        return await _lines(settings, Journal(database, key_maker()))
+        return await _lines(settings, database)
     finally:
         await database.close()
 
 
-async def _lines(settings: Settings, journal: Journal) -> list[bytes]:
+async def _lines(settings: Settings, database: Database) -> list[bytes]:
+    journal = Journal(database, key_maker())
     certificates = load_certificates(settings.signing.certificate.read_bytes())
     ders = tuple(each.public_bytes(Encoding.DER) for each in certificates)
     lines = [header_line(Header(origin_of(settings), settings.environment, ders))]
+    for erased in await RetentionStore(database, key_maker()).erasures():
+        lines += [erasure_line(StoredRow(**row._mapping)) for row in await journal.rows([erased.audit_id])]  # noqa: SLF001
     trees = await journal.checkpoints()
     lines += [checkpoint_line(SealedTree(tree.size, tree.root, tree.note, tree.at)) for tree in trees]
     position = 0
