@@ -182,6 +182,10 @@ class Busy(GatewayError):
     """A resource that must be written cannot be written now; nothing was kept, try again."""
 
 
+class NoRoom(Busy):
+    """The audit trail has no room left: nothing is done that could not be audited (ITI TF-2 3.20)."""
+
+
 class Outdated(Busy):
     """What a request has read was changed before it could write; the same request may succeed at once."""
 
@@ -284,6 +288,14 @@ class Refused(GatewayError):
         first = problems[0]
         super().__init__(first.context, location=first.location)
         self.problems = problems
+
+
+class StoreFull(Refused):
+    """A document did not fit on the disk while it came in; told in the words of the transaction."""
+
+    def __init__(self) -> None:
+        text = "the repository cannot store documents now; try again later"
+        super().__init__(Problem(Meaning.OUT_OF_RESOURCES, text))
 
 
 class SettingsInvalid(GatewayError):

@@ -69,7 +69,7 @@ from gateway.trail.book import TrailBook
 from profiles import PROFILES
 from tests.issuing import token_service
 
-pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating")
+pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating", "tests.tsa")
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ROOT = "2.999.1.1"

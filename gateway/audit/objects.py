@@ -155,10 +155,10 @@ def policy_object(version: str, details: Details = ()) -> AuditObject:
     return AuditObject(version, SECURITY_CONFIGURATION, _SYSTEM, _SECURITY_RESOURCE, details=details)
 
 
-def audit_log_object(origin: str, details: Details = (), *, life_cycle: str | None = None) -> AuditObject:
-    """The audit trail itself, by the name of its log (DICOM PS3.15 A.5.3.2)."""
+def audit_log_object(uri: str, details: Details = (), *, life_cycle: str | None = None) -> AuditObject:
+    """The audit trail itself, by its address or the name of its log (DICOM PS3.15 A.5.3.2)."""
     return AuditObject(
-        origin, URI, _SYSTEM, _SECURITY_RESOURCE, "Security Audit Log", details=details, life_cycle=life_cycle
+        uri, URI, _SYSTEM, _SECURITY_RESOURCE, "Security Audit Log", details=details, life_cycle=life_cycle
     )
 
 

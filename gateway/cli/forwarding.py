@@ -28,7 +28,8 @@ from gateway.stores.work import UnitOfWork
 from gateway.transport.tls import client_context
 
 LOOK_SECONDS = 0.5
-OWNED_SECONDS = 30.0
+OWNED_SECONDS = 10.0
+"""How long a receiver is left alone after the process that sent to it was killed."""
 
 _SENT = Gauge("passerelle_audit_sent", "Messages of the audit trail handed to a receiver.", ["destination"])
 

@@ -9,15 +9,19 @@ from datetime import timedelta
 
 import orjson
 
-from gateway.audit.rows import StoredRow
+from gateway.audit.rows import Block, StoredRow
 from gateway.audit.sealer import seal
+from gateway.cli.checking import Vigil
 from gateway.cli.compose import Gateway
 from gateway.cli.erasing import Eraser
 from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
+from gateway.stores.database import Rows
 from gateway.stores.keys import first_key
+from gateway.stores.proofs import ProofStore
+from gateway.stores.tree import TreeStore
 from gateway.stores.work import UnitOfWork
 
 SEAL_SECONDS = 1.0
@@ -38,14 +42,16 @@ class Sealing:
 
 async def keep(gateway: Gateway) -> None:
     """Works until cancelled. A failure is logged and tried again; it never stops the service."""
-    sealing, eraser = await resume(gateway), Eraser(gateway)
+    await _note_signer(gateway)
+    sealing, vigil, eraser = await resume(gateway), Vigil(gateway), Eraser(gateway)
     swept = time.monotonic() - SWEEP_SECONDS
     while True:
         await asyncio.sleep(SEAL_SECONDS)
         try:
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
-            while await index_once(gateway):
+            await vigil.look(sealing.frontier, sealing.since)
+            while await _tile_once(gateway) or await index_once(gateway):
                 await asyncio.sleep(0)
             await _forget(gateway)
             await tend(gateway)
@@ -72,10 +78,12 @@ async def resume(gateway: Gateway) -> Sealing:
 async def seal_once(gateway: Gateway, sealing: Sealing) -> bool:
     """Seals one batch; tells whether there may be more."""
     engine = gateway.engine
-    found = await engine.journal.unsealed(sealing.since, BATCH)
-    if not found:
+    rows = _in_order(
+        await engine.journal.unsealed(sealing.since, BATCH),
+        await engine.journal.unsealed_blocks(sealing.since, BATCH),
+    )
+    if not rows:
         return False
-    rows = [StoredRow(**row._mapping) for row in found]  # noqa: SLF001 - the public name of a row's columns
     now = engine.clock()
     origin = f"passerelle/{gateway.settings.environment}/{gateway.settings.domain.home_community_id}"
     leaves, tree, frontier = seal(rows, sealing.frontier, gateway.signer, origin, now)
@@ -88,6 +96,30 @@ async def seal_once(gateway: Gateway, sealing: Sealing) -> bool:
     await engine.committer.commit(work)
     sealing.frontier, sealing.since = frontier, since
     return len(rows) == BATCH
+
+
+def _in_order(rows: Rows, blocks: Rows) -> list[StoredRow | Block]:
+    """The first of audit rows and blocks by their ids, as many as a batch takes."""
+    found: list[StoredRow | Block] = [StoredRow(**row._mapping) for row in rows]  # noqa: SLF001 - public name
+    found += [Block(**block._mapping) for block in blocks]  # noqa: SLF001 - as above
+    return sorted(found, key=lambda each: each.id)[:BATCH]
+
+
+async def _tile_once(gateway: Gateway) -> bool:
+    """Keeps roots of subtrees that became full; tells whether there may be more."""
+    work = UnitOfWork()
+    more = await TreeStore(gateway.database).tile(work)
+    if work.steps:
+        await gateway.engine.committer.commit(work)
+    return more
+
+
+async def _note_signer(gateway: Gateway) -> None:
+    """Who signs the trail from now on is kept with it, for the time when the certificate is another."""
+    work = UnitOfWork()
+    now = gateway.engine.clock()
+    if await ProofStore(gateway.database).note_signer(work, gateway.signer.certificate, now):
+        await gateway.engine.committer.commit(work)
 
 
 async def _forget(gateway: Gateway) -> None:

@@ -15,6 +15,7 @@ from gateway.cli import (
     emergency,
     identity,
     issued,
+    journal,
     matching,
     media,
     nodes,
@@ -51,6 +52,7 @@ app.add_typer(matching.app, name="matching", help="The matching of patients: tra
 app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")
 app.add_typer(programs.bench, name="bench", help="Measured load on a system of its own.")
 calls.register(app)
+journal.register(app)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="passerelle.toml of the installation.")]
 _DEFAULT = Path("passerelle.toml")

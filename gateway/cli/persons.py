@@ -18,6 +18,7 @@ ROLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "identity-manager": ("id.thill", "Marie Thill"),
         "directory-manager": ("dir.hoffmann", "Jean Hoffmann"),
         "data-protection-officer": ("dpo.reding", "Jean Reding"),
+        "auditor": ("au.clement", "Alice Clement"),
     }
 )
 """Who acts by default in a role; anybody else can be named, where two must act."""

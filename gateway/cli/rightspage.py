@@ -91,7 +91,7 @@ def _when(period: Period, at: datetime) -> str:
 
 def checked(directive: Directive) -> Directive:
     """A decision as it may be kept; SettingsInvalid for what is missing or nobody knows."""
-    known = {each.value for each in Action if each.of_record and each is not Action.MANDATE_GIVE}
+    known = {each.value for each in Action if each.entrusted}
     if directive.actions - known:
         raise SettingsInvalid(f"unknown actions; expected some of {_listed(known)}")
     if directive.given_by is not None and directive.given_by not in GIVERS:

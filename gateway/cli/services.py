@@ -27,6 +27,7 @@ from gateway.record.people import Code
 from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.rights.presence import PresenceDesk
+from gateway.stores import tables
 from gateway.stores.blobs import BlobStore
 from gateway.stores.blocks import BlockStore, SeenStore
 from gateway.stores.consents import ConsentStore
@@ -46,10 +47,12 @@ from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.subscriptions import SubscriptionStore
+from gateway.stores.system import SystemStore
 from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.tokens.service import TokenService
 from gateway.trail.book import TrailBook
+from gateway.trail.systems import SystemBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,13 @@ def trail_of(ground: Ground) -> TrailBook:
         SeenStore(database),
         new_key,
     )
+
+
+def systems_of(ground: Ground) -> SystemBook:
+    """What systems say of themselves."""
+    database, keys, new_key = ground.database, ground.keys, ground.new_key
+    blocks = BlockStore(database, keys, new_key, tables.system_block)
+    return SystemBook(SystemStore(database), blocks, new_key)
 
 
 def _access(

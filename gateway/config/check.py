@@ -54,6 +54,7 @@ def check(settings: Settings, *, now: datetime | None = None) -> list[Finding]:
         lambda: _master_key(settings),
         lambda: _issuers(settings, at),
         lambda: _switches(settings),
+        lambda: _proofs(settings),
         lambda: _operators(settings),
         lambda: _database(settings),
         lambda: _folders(settings),
@@ -238,6 +239,22 @@ def _switches(settings: Settings) -> Findings:
             for name in named
         )
     yield from (_warning(name, "is below today's recommendation") for name, on in doubtful.items() if on)
+
+
+def _proofs(settings: Settings) -> Findings:
+    """Stamps need somebody whom they are believed; outside integration the clock is compared with others."""
+    stamps, clock = settings.stamps, settings.clock
+    if stamps.url is not None and stamps.trust is None:
+        yield _error("stamps.trust", "is missing; expected the authorities of the time stamps")
+    elif stamps.trust is not None:
+        try:
+            x509.load_pem_x509_certificates(stamps.trust.read_bytes())
+        except (OSError, ValueError):
+            yield _error(f"stamps.trust: {stamps.trust}", "holds no certificates in PEM")
+    if clock.alert_offset_seconds > clock.most_offset_seconds:
+        yield _error("clock.alert_offset_seconds", "is above most_offset_seconds")
+    if settings.environment != "integration" and not clock.servers:
+        yield _warning("clock.servers", "none given: nobody notices when the clock of this machine is wrong")
 
 
 def _operators(settings: Settings) -> Findings:

@@ -88,6 +88,11 @@ DOSSIER_MADE = Code("dossier-made", "2.999.1.2", "Dossier of an Exchange Made")
 TRAIL_ERASED = Code("trail-erased", "2.999.1.2", "Trail Erased after Retention")
 HOLD_CHANGED = Code("hold-changed", "2.999.1.2", "Legal Hold Changed")
 AUDIT_GIVEN_UP = Code("audit-given-up", "2.999.1.2", "Audit Event Not Taken by a Receiver")
+AUDIT_FILLING = Code("audit-filling", "2.999.1.2", "Audit Trail Nearly Full")
+AUDIT_DELAYED = Code("audit-delayed", "2.999.1.2", "Audit Trail Not Delivered")
+CERTIFICATE_EXPIRING = Code("certificate-expiring", "2.999.1.2", "Certificate Nearly Expired")
+KEY_UNREADABLE = Code("key-unreadable", "2.999.1.2", "Key Not Readable")
+PRIVATE_KEY_SENT = Code("private-key-sent", "2.999.1.2", "Private Key Received")
 EMERGENCIES_EXCEEDED = Code("emergencies-exceeded", "2.999.1.2", "Too Many Emergency Accesses")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------
@@ -248,12 +253,12 @@ def removal_event(code: str, title: str, removed: ObjectKind) -> AuditEvent:
 
 
 def audit_use_event(code: str, title: str) -> AuditEvent:
-    """Audit Log Used R, as ITI-81 and 82 (RESTful ATNA 3.81.5)."""
+    """Audit Log Used R, as ITI-81 and 82 (RESTful ATNA 3.81.5); the patients are those named."""
     return AuditEvent(
         type=transaction_type(code, title),
         received=AUDIT_LOG_USED,
         received_action=EventAction.READ,
         sent=AUDIT_LOG_USED,
         sent_action=EventAction.READ,
-        objects=frozenset({ObjectKind.QUERY}),
+        objects=frozenset({ObjectKind.PATIENT, ObjectKind.QUERY}),
     )

@@ -97,6 +97,8 @@ class Target:
     submission_sets: tuple[str, ...] = ()
     classes: frozenset[str] = frozenset()
     query: QueryText | None = None
+    audit_log: str | None = None
+    """The URI of the audit trail that is read (DICOM PS3.15 A.5.3.2)."""
     message_id: str | None = None
     message_id_type: str = "MSH-10"
     """What the message id is called in the audit of a feed: MSH-10, or II in HL7 v3."""

@@ -108,6 +108,14 @@ class PatientIndex:
         """Whether an identifier is in use: told of, not merged, not removed."""
         return await lookup.in_use(self.mpi, asked)
 
+    async def persons_of(self, identifiers: Sequence[PatientId]) -> list[int]:
+        """See `lookup.persons_of`."""
+        return await lookup.persons_of(self.mpi, identifiers)
+
+    async def identifiers_of(self, keys: Sequence[int]) -> frozenset[PatientId]:
+        """See `lookup.identifiers_of`."""
+        return await lookup.identifiers_of(self.mpi, keys)
+
     async def cross_reference(
         self, call: Asking, asked: PatientId, targets: Sequence[str | None]
     ) -> CrossReference:

@@ -96,3 +96,17 @@ async def in_use(mpi: Mpi, asked: PatientId) -> bool:
     """Whether an identifier was told of, and neither merged nor removed."""
     held = await mpi.store.held(asked)
     return held is not None and not held.identity.merged and held.identity.state is not State.REMOVED
+
+
+async def persons_of(mpi: Mpi, identifiers: Sequence[PatientId]) -> list[int]:
+    """The persons that some identifiers are of, for the decision; removed ones are of nobody."""
+    found = [await mpi.store.held(each) for each in identifiers]
+    held = [each.identity for each in found if each is not None]
+    return list(dict.fromkeys(each.person for each in held if each.state is not State.REMOVED))
+
+
+async def identifiers_of(mpi: Mpi, keys: Sequence[int]) -> frozenset[PatientId]:
+    """All that the persons of some record keys are or were called, in whatever domain; for the decision."""
+    held = await mpi.store.by_keys(keys) if keys else []
+    members = await mpi.store.members({each.identity.person for each in held}) if held else []
+    return frozenset(each.identity.id for each in members if each.identity.state is not State.REMOVED)

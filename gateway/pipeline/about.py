@@ -11,6 +11,7 @@ from gateway.audit.objects import (
     SUBMISSION_SET_NODE,
     UNKNOWN_OBJECT,
     AuditObject,
+    audit_log_object,
     decision_object,
     deed_object,
     document_object,
@@ -49,6 +50,8 @@ def objects_of(
             yield query_object(
                 query.identifier, event.type, query.text, encoding=query.encoding, details=told
             )
+        if target.audit_log is not None:
+            yield audit_log_object(target.audit_log)
     if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
         leading = verdict.leading
         rule, reason = leading.rule, leading.reason

@@ -10,9 +10,10 @@ from gateway.declare.actions import Action
 from gateway.declare.transaction import Candidates, Target
 from gateway.errors import Denied, Meaning, OtherPatient, Problem, Refused
 from gateway.pipeline.engine import Engine
+from gateway.pipeline.trailreading import records_of_events
 from gateway.pipeline.verdict import Verdict
 from gateway.policy.case import claims_emergency
-from gateway.policy.engine import NOTIFY_PATIENT, has_profile
+from gateway.policy.engine import NOTIFY_PATIENT, concerns_record, has_profile
 from gateway.policy.model import Policy
 from gateway.policy.question import Question, answer, rights_of
 from gateway.policy.receipt import Answered
@@ -37,7 +38,7 @@ async def decide(
     """
     policy = await engine.policies.in_force()
     standing = ASSUMED if action.of_login else await engine.directories.standing(principal, at)
-    if not action.of_record:
+    if not concerns_record(principal, action):
         question = Question(principal=principal, action=action, at=at, standing=standing)
         return _without_record(question, policy)
     question = Question(
@@ -50,7 +51,8 @@ async def decide(
     )
     if principal.patient is not None and any(each != principal.patient for each in target.patients):
         raise OtherPatient("the assertion was issued for another patient", location="resource-id")
-    records = await _records(target, engine)
+    of_trail = action is Action.AUDIT_READ
+    records = await (records_of_events(target, engine) if of_trail else _records(target, engine))
     if await _changes_consent(target, records, engine):
         question = replace(question, also=(*question.also, Action.RIGHTS_CHANGE))
     if target.candidates is not None and has_profile(policy, principal, action):
@@ -62,6 +64,8 @@ async def decide(
     if not decided:
         decided = [(None, _ask(question, policy, None, None, None))]
     scope = _scope(decided)
+    if of_trail:
+        scope = replace(scope, events_of=await engine.services.index.identifiers_of(scope.patients))
     hidden, withheld = await _hidden(target, scope, engine)
     return Verdict(
         question=question,
@@ -80,13 +84,16 @@ def _without_record(question: Question, policy: Policy) -> Verdict:
     action, decision = question.action, answer(question, policy, None, None)
     feeds = decision.permitted and action in {Action.PATIENT_FEED, Action.PATIENT_LINK}
     asks = decision.permitted and action in {Action.PATIENT_QUERY, Action.PATIENT_LINK}
-    return Verdict(question, (Answered(None, decision),), Scope(unrestricted=feeds, persons=asks))
+    reads = decision.permitted and action is Action.AUDIT_READ
+    scope = Scope(unrestricted=feeds, persons=asks, whole_trail=reads)
+    return Verdict(question, (Answered(None, decision),), scope)
 
 
 def refuse_denied(verdict: Verdict, action: Action) -> None:
     """Denied unless permitted; reads of a record go on, with nothing in their scope."""
     leading = verdict.leading
-    if not leading.permitted and not (action.silent and action.of_record):
+    of_record = concerns_record(verdict.question.principal, action)
+    if not leading.permitted and not (action.silent and of_record):
         raise Denied(NEUTRAL, reason=leading.reason)
 
 

@@ -140,7 +140,8 @@ def _needs_person(x: Exchange) -> bool:
 
 
 async def decode_request(x: Exchange, engine: Engine) -> None:
-    """Schema and the profile's rules; only what was proven is read."""
+    """Schema and the profile's rules; only what was proven is read, and nothing without room to audit it."""
+    engine.room.check()
     request = x.transaction.codec.decode(x.proven.payload, engine.services.domain)
     x.request = request
     x.target = x.transaction.target(request)
@@ -148,6 +149,7 @@ async def decode_request(x: Exchange, engine: Engine) -> None:
 
 async def authorize(x: Exchange, engine: Engine) -> None:
     """The rights decision, for what the token was granted; what it permits becomes the scope of the call."""
+    engine.check_clock()
     check_scopes(x.principal, x.transaction)
     verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.begun)
     x.verdict = verdict

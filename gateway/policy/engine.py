@@ -78,6 +78,11 @@ def decide(
     )
 
 
+def concerns_record(principal: Principal, action: Action) -> bool:
+    """Whether the decision is one on a patient's record; patients read the trail of a record only."""
+    return action.of_record or (action is Action.AUDIT_READ and principal.kind is SubjectKind.PATIENT)
+
+
 def has_profile(policy: Policy, principal: Principal, action: Action) -> bool:
     """Whether the role may do this with any document at all (P6), before anything is looked up for it."""
     role = policy.roles.get(code_key(principal.role)) if principal.role else None

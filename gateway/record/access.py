@@ -169,6 +169,10 @@ class Scope:
     """Identities may be told, changed and merged."""
     persons: bool = False
     """Identities may be looked up."""
+    whole_trail: bool = False
+    """Every event of the trail may be read."""
+    events_of: frozenset[PatientId] = frozenset()
+    """Whose events may be read beside that: all identifiers of the patients in scope."""
 
     @property
     def keys(self) -> dict[PatientId, int]:

@@ -119,6 +119,13 @@ class AuditRecord:
         yield from sorted(seen)
 
 
+def patient_of(name: str) -> PatientId | None:
+    """The identifier of a patient in canonical form, taken apart; None for one without authority."""
+    parts = name.split("^^^&")
+    root = parts[-1].removesuffix("&ISO")
+    return PatientId(parts[0], root) if len(parts) == 2 and parts[0] and root else None  # noqa: PLR2004
+
+
 def patient_name(entity: Entity) -> str:
     """The identifier of a patient as CX with the OID of its authority only; as it is where it has none."""
     if entity.domain is not None:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import asyncio
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
 
-from gateway.crypto.envelope import KeyTree
+from gateway.crypto.envelope import KeyTree, open_text, seal_text
+from gateway.errors import Defect
 from gateway.record.events import AuditRecord
 from gateway.stores import tables
 from gateway.stores.database import Database
@@ -26,7 +44,22 @@ SLOT_MS = 7 * 86_400_000
 _EVENT, _TERM = tables.event.c, tables.event_term.c
 _INSERT_EVENT = insert(tables.event)
 _INSERT_TERM = insert(tables.event_term)
+_ONE = select(*_EVENT).where(
+    _EVENT.slot == bindparam("slot"), _EVENT.at == bindparam("at"), _EVENT.id == bindparam("id")
+)
 _TYPE, _SUBTYPE = 32, 64
+_LARGEST = 2**63 - 1
+_NO_SLOT, _LAST_SLOT = -(2**31), 2**31 - 1
+_STEPS = (1, 4, 16)
+"""Weeks, or terms of weeks, looked at with one question: events asked for are often new ones."""
+_WINDOW, _WIDE_WINDOW = 64, 512
+"""Rows fetched with one question; more where some of them will not fit."""
+_SLOTS = text(
+    "WITH RECURSIVE found(slot) AS ("
+    "SELECT (SELECT slot FROM event WHERE slot <= :last ORDER BY slot DESC LIMIT 1) UNION ALL "
+    "SELECT (SELECT slot FROM event WHERE slot < found.slot ORDER BY slot DESC LIMIT 1) FROM found "
+    "WHERE found.slot > :first) SELECT slot FROM found WHERE slot >= :first"
+).bindparams(bindparam("first", type_=Integer), bindparam("last", type_=Integer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,32 @@ class Question:
     before: tuple[int, int] | None = None
     limit: int = 100
 
+    @property
+    def chosen(self) -> bool:
+        """Whether more is asked of an event than its time and a term."""
+        return any(each is not None for each in (self.types, self.subtypes, self.outcomes, self.trails))
+
+    def fits(self, found: Found) -> bool:
+        """Whether an event is what the question asks for beside its time and its terms."""
+        return (
+            (self.types is None or found.type in self.types)
+            and (self.subtypes is None or found.subtype in self.subtypes)
+            and (self.outcomes is None or found.outcome in self.outcomes)
+            and (self.trails is None or found.trail in self.trails)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """Events that fit, the newest first. `place` is how far was looked, (at, id); None at the end.
+
+    `looked` is the number of rows that were looked at.
+    """
+
+    found: list[Found]
+    place: tuple[int, int] | None
+    looked: int
+
 
 def slot_of(at: int) -> int:
     """The week of an event."""
@@ -77,6 +136,7 @@ class EventStore:
     def __init__(self, database: Database, keys: KeyTree) -> None:
         self._database = database
         self._secret = keys.derived(b"event terms")
+        self._places = keys.derived(b"event places")
 
     def note(
         self,
@@ -117,47 +177,158 @@ class EventStore:
     async def find(self, question: Question) -> list[Found]:
         """The newest events that fit, at most `limit`; by its digest a term may be taken for another."""
         found: list[Found] = []
-        last = question.before[0] if question.before is not None else question.until
-        for slot in range(slot_of(min(last, question.until)), slot_of(question.since) - 1, -1):
-            query = self._query(question, slot).limit(question.limit - len(found))
-            found += [Found(*tuple(row)) for row in await self._database.fetch(query)]
+        while True:
+            scanned = await self.scan(replace(question, limit=question.limit - len(found)), _WIDE_WINDOW)
+            found += scanned.found
+            if scanned.place is None or len(found) >= question.limit:
+                return found
+            question = replace(question, before=scanned.place)
+            await asyncio.sleep(0)
+
+    async def scan(self, question: Question, most: int) -> Scanned:
+        """The same, looking through about `most` rows only, then telling how far it came."""
+        terms = self.digests(question.terms) if question.terms is not None else [None]
+        found: list[Found] = []
+        place, looked, step = question.before, 0, 0
+        slots = await self._slots(question) if terms else []
+        while slots:
+            size = _STEPS[min(step, len(_STEPS) - 1)]
+            rows, reached = await self._window(question, slots[:size], terms, place)
+            found += [each for each in rows if question.fits(each)]
+            looked += len(rows)
+            if reached is None:
+                slots, step = slots[size:], step + 1
+                place = ((slots[0] + 1) * SLOT_MS, -_LARGEST) if slots else place
+            else:
+                place, slots = reached, [each for each in slots if each <= slot_of(reached[0])]
             if len(found) >= question.limit:
-                break
-        return found
+                last = found[question.limit - 1]
+                return Scanned(found[: question.limit], (last.at, last.id), looked)
+            if looked >= most and slots:
+                return Scanned(found, place, looked)
+        return Scanned(found, None, looked)
+
+    async def one(self, at: int, key: int) -> Found | None:
+        """The event of this time and key."""
+        rows = await self._database.fetch(_ONE, {"slot": slot_of(at), "at": at, "id": key})
+        return Found(*tuple(rows[0])) if rows else None
+
+    def pointer(self, place: tuple[int, int], about: bytes) -> str:
+        """A place sealed for whoever goes on from it; `about` is what it belongs to."""
+        sealed = seal_text(self._places, about, struct.pack(">qq", *place))
+        return urlsafe_b64encode(sealed).decode("ascii")
+
+    def place(self, pointer: str, about: bytes) -> tuple[int, int] | None:
+        """The place again; None for what we did not seal, or for something else."""
+        try:
+            sealed = urlsafe_b64decode(pointer)
+            at, key = struct.unpack(">qq", open_text(self._places, about, sealed))
+        except (ValueError, Defect):
+            return None
+        return at, key
 
     async def first_slot(self) -> int | None:
         """The oldest week that has events."""
         rows = await self._database.fetch(select(_EVENT.slot).order_by(_EVENT.slot).limit(1))
         return rows[0].slot if rows else None
 
-    def _query(self, question: Question, slot: int) -> Select[tuple[object, ...]]:
-        at, key = _EVENT.at, _EVENT.id
-        query = select(*_EVENT).where(*_narrowed(question))
-        if question.terms is None:
-            query = query.where(_EVENT.slot == slot)
-        else:
-            at, key = _TERM.at, _TERM.id
-            same = (_TERM.slot == _EVENT.slot) & (_TERM.at == _EVENT.at) & (_TERM.id == _EVENT.id)
-            query = query.join(tables.event_term, same).distinct()
-            query = query.where(_TERM.slot == slot, _TERM.term.in_(self.digests(question.terms)))
-        query = query.where(at >= question.since, at <= question.until)
-        if question.before is not None:
-            then, row = question.before
-            query = query.where(or_(at < then, (at == then) & (key < row)))
-        return query.order_by(_EVENT.at.desc(), _EVENT.id.desc())
+    def forget(self, work: UnitOfWork, trail: int, slot: int) -> None:
+        """Notes that the events of a trail and week are not found any more."""
+        gone = select(_EVENT.id).where(_EVENT.slot == slot, _EVENT.trail == trail)
+        work.write(delete(tables.event_term).where(_TERM.slot == slot, _TERM.id.in_(gone)))
+        work.write(delete(tables.event).where(_EVENT.slot == slot, _EVENT.trail == trail))
+
+    async def _slots(self, question: Question) -> list[int]:
+        """The weeks in question that have events, the newest first."""
+        last = question.until if question.before is None else min(question.until, question.before[0])
+        given = {"first": max(slot_of(question.since), _NO_SLOT + 1), "last": min(slot_of(last), _LAST_SLOT)}
+        return [row.slot for row in await self._database.fetch(_SLOTS, given)]
+
+    async def _window(
+        self,
+        question: Question,
+        slots: Sequence[int],
+        terms: Sequence[int | None],
+        place: tuple[int, int] | None,
+    ) -> tuple[list[Found], tuple[int, int] | None]:
+        """The next rows of some weeks in order, each once; where there are more, how far they go."""
+        window = _WIDE_WINDOW if question.chosen else min(max(question.limit, _WINDOW), _WIDE_WINDOW)
+        units = [(slot, term) for slot in slots for term in terms]
+        counted: dict[tuple[int, int | None], list[Any]] = {}
+        for row in await self._rows(question, units, place, window):
+            counted.setdefault((row.slot, row.term), []).append(row)
+        cut = [(rows[-1].at, rows[-1].id) for rows in counted.values() if len(rows) >= window]
+        reached = max(cut) if cut else None
+        events = {(row.at, row.id): row for rows in counted.values() for row in rows}
+        ordered = sorted((key for key in events if reached is None or key >= reached), reverse=True)
+        return [_found(events[key]) for key in ordered], reached
+
+    async def _rows(
+        self,
+        question: Question,
+        units: Sequence[tuple[int, int | None]],
+        place: tuple[int, int] | None,
+        window: int,
+    ) -> list[Row[Any]]:
+        then, key = place or (_LARGEST, 0)
+        given: dict[str, Any] = {
+            "since": question.since,
+            "until": min(question.until, then),
+            "then": then,
+            "key": key,
+            "window": window,
+        }
+        rows: list[Row[Any]] = []
+        for start in range(0, len(units), _STEPS[-1]):
+            chunk = units[start : start + _STEPS[-1]]
+            size = next(each for each in _STEPS if each >= len(chunk))
+            padded = [*chunk, *((_NO_SLOT, 0),) * (size - len(chunk))]
+            values = dict(given)
+            for at, (slot, term) in enumerate(padded):
+                values[f"slot_{at}"] = slot
+                if question.terms is not None:
+                    values[f"term_{at}"] = term
+            rows += await self._database.fetch(_query(size, question.terms is not None), values)
+        return rows
 
     def _digest(self, term: str) -> int:
         data = term.encode("utf-8", "replace")
         return int.from_bytes(blake2b(data, digest_size=8, key=self._secret).digest(), "big", signed=True)
 
 
-def _narrowed(question: Question) -> Iterator[ColumnElement[bool]]:
-    """Conditions on the row of the event itself."""
-    if question.types is not None:
-        yield _EVENT.type.in_(question.types)
-    if question.subtypes is not None:
-        yield _EVENT.subtype.in_(question.subtypes)
-    if question.outcomes is not None:
-        yield _EVENT.outcome.in_(question.outcomes)
-    if question.trails is not None:
-        yield _EVENT.trail.in_(question.trails)
+@lru_cache(maxsize=8)
+def _query(units: int, by_term: bool) -> Select[Any]:  # noqa: FBT001 - two forms of one statement
+    """The newest rows of each of some weeks, or of some terms in weeks, before a place."""
+    parts = [_by_term(at) if by_term else _by_time(at) for at in range(units)]
+    if units == 1:
+        return select(parts[0].subquery())
+    return select(union_all(*(select(each.subquery()) for each in parts)).subquery())
+
+
+def _by_time(number: int) -> Select[Any]:
+    query = select(*_EVENT, bindparam("no_term", None, type_=BigInteger).label("term"))
+    return _narrowed(query.where(_EVENT.slot == bindparam(f"slot_{number}", type_=Integer)), _EVENT)
+
+
+def _by_term(number: int) -> Select[Any]:
+    same = (_TERM.slot == _EVENT.slot) & (_TERM.at == _EVENT.at) & (_TERM.id == _EVENT.id)
+    query = select(*_EVENT, _TERM.term).select_from(tables.event_term).join(tables.event, same)
+    slot, term = bindparam(f"slot_{number}", type_=Integer), bindparam(f"term_{number}", type_=BigInteger)
+    return _narrowed(query.where(_TERM.slot == slot, _TERM.term == term), _TERM)
+
+
+def _narrowed(query: Select[Any], column: Any) -> Select[Any]:
+    """By the columns of the table that is walked through in order."""
+    since, until, then, key = (
+        bindparam(name, type_=BigInteger) for name in ("since", "until", "then", "key")
+    )
+    return (
+        query.where(column.at >= since, column.at <= until)
+        .where(tuple_(column.at, column.id) < tuple_(then, key))
+        .order_by(column.at.desc(), column.id.desc())
+        .limit(bindparam("window", type_=Integer))
+    )
+
+
+def _found(row: Row[Any]) -> Found:
+    return Found(*tuple(row)[:-1])

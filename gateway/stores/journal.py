@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, text
+from sqlalchemy import Row, bindparam, delete, insert, select, text
 
 from gateway.errors import GatewayError
 from gateway.stores import tables
@@ -19,6 +20,7 @@ _KEEP = text(
     "INSERT INTO meta (name, value) VALUES (:name, :value)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+_BLOCK = tuple(each for each in tables.event_block.c if each.name != "body")
 _INSERT_AUDIT = insert(tables.audit)
 _INSERT_SEEN = insert(tables.seen_message)
 _INSERT_LEAF = insert(tables.audit_leaf)
@@ -39,6 +41,8 @@ class AuditRow:
     decision: str | None
 
 
+_ROWS = select(tables.audit).where(tables.audit.c.id.in_(bindparam("keys", expanding=True)))
+_AT_ONCE = 64
 _SEEN = select(tables.seen_message.c.digest, tables.seen_message.c.answer).where(
     tables.seen_message.c.sender == bindparam("sender"),
     tables.seen_message.c.message_id == bindparam("message_id"),
@@ -99,6 +103,20 @@ class Journal:
         """Notes the removal of messages whose window is over."""
         work.write(delete(tables.seen_message).where(tables.seen_message.c.expires_at < _ms(now)))
 
+    async def left_out(self, first: int, until: int) -> bool:
+        """Whether a row or a block with an id from `first` up to before `until` has no leaf."""
+        leaf = tables.audit_leaf
+        for table in (tables.audit, tables.event_block):
+            query = (
+                select(table.c.id)
+                .outerjoin(leaf, leaf.c.audit_id == table.c.id)
+                .where(table.c.id >= first, table.c.id < until, leaf.c.audit_id.is_(None))
+                .limit(1)
+            )
+            if await self._database.fetch(query):
+                return True
+        return False
+
     async def unsealed(self, since: int, limit: int) -> Rows:
         """Audit rows with an id from `since` on that no leaf covers yet, oldest first."""
         leaf = tables.audit_leaf
@@ -110,6 +128,24 @@ class Journal:
             .limit(limit)
         )
         return await self._database.fetch(query)
+
+    async def unsealed_blocks(self, since: int, limit: int) -> Rows:
+        """Blocks with an id from `since` on that no leaf covers yet, oldest first, without their bodies."""
+        leaf = tables.audit_leaf
+        query = (
+            select(*_BLOCK)
+            .outerjoin(leaf, leaf.c.audit_id == tables.event_block.c.id)
+            .where(tables.event_block.c.id >= since, leaf.c.audit_id.is_(None))
+            .order_by(tables.event_block.c.id)
+            .limit(limit)
+        )
+        return await self._database.fetch(query)
+
+    async def blocks(self, keys: Sequence[int]) -> Rows:
+        """Blocks by their ids, without their bodies."""
+        if not keys:
+            return ()
+        return await self._database.fetch(select(*_BLOCK).where(tables.event_block.c.id.in_(keys)))
 
     async def frontier(self) -> str | None:
         """The frontier of the sealed tree as it was written with the last seal."""
@@ -150,11 +186,30 @@ class Journal:
         )
         return await self._database.fetch(query)
 
-    async def checkpoints(self) -> Rows:
-        """All checkpoints, oldest first."""
-        return await self._database.fetch(
-            select(tables.audit_checkpoint).order_by(tables.audit_checkpoint.c.size)
-        )
+    async def checkpoints(self, since: int = 0, limit: int | None = None) -> Rows:
+        """Checkpoints of a size from `since` on, oldest first."""
+        tree = tables.audit_checkpoint
+        query = select(tree).where(tree.c.size >= since).order_by(tree.c.size).limit(limit)
+        return await self._database.fetch(query)
+
+    async def checkpoint_before(
+        self, *, size: int | None = None, at: datetime | None = None
+    ) -> Row[Any] | None:
+        """The newest checkpoint of at most a size, made before a moment."""
+        tree = tables.audit_checkpoint
+        query = select(tree).order_by(tree.c.size.desc()).limit(1)
+        if size is not None:
+            query = query.where(tree.c.size <= size)
+        if at is not None:
+            query = query.where(tree.c.at < _ms(at))
+        rows = await self._database.fetch(query)
+        return rows[0] if rows else None
+
+    async def places(self, keys: Sequence[int]) -> dict[int, int]:
+        """The positions in the tree of rows or blocks, by their ids."""
+        leaf = tables.audit_leaf.c
+        rows = await self._database.fetch(select(leaf.audit_id, leaf.position).where(leaf.audit_id.in_(keys)))
+        return {row.audit_id: row.position for row in rows}
 
     async def decided(self, since: int, limit: int) -> Rows:
         """Decision receipts of audit rows with an id from `since` on, oldest first."""
@@ -169,9 +224,13 @@ class Journal:
 
     async def rows(self, keys: Sequence[int]) -> Rows:
         """Audit rows by their ids."""
-        if not keys:
-            return ()
-        return await self._database.fetch(select(tables.audit).where(tables.audit.c.id.in_(keys)))
+        found: list[Row[Any]] = []
+        for start in range(0, len(keys), _AT_ONCE):
+            chunk = list(keys[start : start + _AT_ONCE])
+            # The last one repeated: few lengths of lists, few statements to prepare.
+            chunk += chunk[-1:] * (-len(chunk) % 8)
+            found += await self._database.fetch(_ROWS, {"keys": chunk})
+        return found
 
     async def trace(self, trace_id: str) -> Rows:
         """The audit rows of one exchange."""

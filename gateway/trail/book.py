@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+from gateway.crypto.keys import Signer
 from gateway.errors import Defect, GatewayError
-from gateway.record.events import AuditRecord, Received
+from gateway.record.events import AuditRecord, Received, patient_of
+from gateway.record.people import PatientId
 from gateway.stores.blocks import BlockStore, SeenStore, digest_of
 from gateway.stores.events import OWN, USE, EventStore, Found, Question, slot_of
 from gateway.stores.journal import Journal
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
-from gateway.trail.receiving import DICOM, PLAIN, Judged, judged, unreadable
+from gateway.trail.fhir_reading import read_json
+from gateway.trail.receiving import DICOM, FHIR, PLAIN, Judged, judged, unreadable
 
 Readers = Mapping[str, Callable[[bytes], AuditRecord]]
 """Who reads a message as it was received, by its form."""
 
-READERS: Readers = MappingProxyType({DICOM: read_message})
+READERS: Readers = MappingProxyType({DICOM: read_message, FHIR: read_json})
+
+_NAME = re.compile(r"(?P<at>-?[0-9a-f]{1,15})-(?P<id>[0-9a-f]{1,16})", re.ASCII)
+
+_LARGEST_KEY = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +56,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class TrailBook:
-    """Reads the trail, and takes what other systems tell of the use of the record."""
+    """Reads the trail, and takes what other systems tell of the use of the record.
+
+    `signer` signs what is given out of it on paper.
+    """
 
     events: EventStore
     journal: Journal
@@ -56,6 +67,7 @@ class TrailBook:
     seen: SeenStore
     new_key: Callable[[], int]
     readers: Readers = field(default_factory=lambda: READERS)
+    signer: Signer | None = None
 
     async def take(self, work: UnitOfWork, messages: Sequence[Received], now: datetime) -> list[Taken]:
         """Notes messages of other systems, each once; invalid ones too, marked. In their order.
@@ -99,6 +111,20 @@ class TrailBook:
         if question.terms is None:
             return kept
         return [each for each in kept if not question.terms.isdisjoint(each.record.terms())]
+
+    async def event(self, name: str) -> Kept | None:
+        """The event of a logical id."""
+        match = _NAME.fullmatch(name)
+        if match is None or int(match["id"], 16) > _LARGEST_KEY:
+            return None
+        found = await self.events.one(int(match["at"], 16), int(match["id"], 16))
+        return next(iter(await self.open([found])), None) if found is not None else None
+
+    async def patients_of(self, names: Sequence[str]) -> list[PatientId]:
+        """The patients that some events are about."""
+        kept = [await self.event(each) for each in names]
+        named = (patient_of(name) for each in kept if each is not None for name in each.record.patients)
+        return [each for each in named if each is not None]
 
     async def open(self, found: Sequence[Found]) -> list[Kept]:
         """What the events say, in their order; without those whose week was erased."""

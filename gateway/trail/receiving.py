@@ -135,3 +135,20 @@ def _timely(found: Judged) -> Judged:
     fault = found.message.fault or "the time of the event is not plausible"
     message, record = replace(found.message, fault=fault), replace(found.record, at=found.message.at)
     return replace(found, message=message, record=record, flags=found.flags | INVALID)
+
+
+# --- who says it ---------------------------------------------------------------------------------
+
+
+def other_sender(found: Judged, own: frozenset[str], others: frozenset[str]) -> str | None:
+    """The name that a message claims and its sender does not have.
+
+    `own` are the names of the sender: of its enrolment, its certificate and its address. HOSTNAME must be one
+    of them, with its domain or without. AuditSourceID is chosen freely by systems: it must not be one of
+    `others`, the names of other enrolled nodes. All names are in lower case.
+    """
+    host = next((value for name, value in found.message.header if name == "hostname"), "")
+    if host and not {host.lower(), host.lower().partition(".")[0]} & own:
+        return host
+    source = found.record.source_id
+    return source if source.lower() in others - own else None

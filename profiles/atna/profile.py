@@ -1,11 +1,22 @@
 """ATNA: what other systems tell the audit record repository, and who reads it."""
 
 from gateway.declare.transaction import Profile
-from profiles.atna import iti20_record_audit_event, iti20_record_audit_event_batch
+from profiles.atna import (
+    fhir_journal,
+    iti20_record_audit_event,
+    iti20_record_audit_event_batch,
+    iti81_retrieve_audit_event,
+)
 
 PROFILE = Profile(
     code="ATNA",
     title="Audit Trail and Node Authentication",
-    transactions=(iti20_record_audit_event.TRANSACTION, iti20_record_audit_event_batch.TRANSACTION),
+    transactions=(
+        iti20_record_audit_event.TRANSACTION,
+        iti20_record_audit_event_batch.TRANSACTION,
+        *iti81_retrieve_audit_event.TRANSACTIONS,
+        fhir_journal.BY_URL,
+        fhir_journal.BY_RESOURCE,
+    ),
     depends_on=("pdqm",),
 )

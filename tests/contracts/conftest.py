@@ -685,6 +685,19 @@ def emergency_raw(house: House, transaction: AnyTransaction) -> Raw:
     return acting(house, raw, "tester", "data-protection-officer")
 
 
+def journal_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """The patient reads the own journal."""
+    root = house.settings.domain.affinity_oid
+    query = f"patient=urn:oid:{root}%7C{PATIENT}"
+    identifier = {"name": "patient", "valueIdentifier": {"system": f"urn:oid:{root}", "value": PATIENT}}
+    method, body = transaction.binding.method, parameters([identifier])
+    if method == "GET":
+        raw = resource_raw(house, method, "/AuditEvent/$journal", query, None)
+    else:
+        raw = resource_raw(house, method, "/AuditEvent/$journal", "", body)
+    return acting(house, raw, "tester", "patient", f"{PATIENT}^^^&{root}&ISO")
+
+
 def feed_raw(house: House, path: str, resource: object = None, **headers: str) -> Raw:
     """Audit events of the tester, which speaks for itself: one at /AuditEvent, a batch at the base."""
     told = resource if resource is not None else fed.audit_event()
@@ -765,6 +778,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         **{code: lambda: ("soap", directory_raw(house, transaction)) for code in ("ITI-58", "ITI-59")},
         **dict.fromkeys(("PRS-1", "PRS-2"), lambda: ("fhir", presence_raw(house, transaction))),
         **dict.fromkeys(("EMG-1", "EMG-2", "EMG-3"), lambda: ("fhir", emergency_raw(house, transaction))),
+        "JRN-1": lambda: ("fhir", journal_raw(house, transaction)),
         "ITI-20": lambda: ("fhir", feed_raw(house, transaction.binding.path)),
         "ITI-40": lambda: ("trust", assertion_asked(house)),
         **dict.fromkeys(("ITI-71", "ITI-102", "ITI-103"), lambda: oauth(house, transaction)),

@@ -52,11 +52,16 @@ from gateway.stores.tables.registry import (
 )
 from gateway.stores.tables.retention import erasure, retention_hold
 from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
+from gateway.stores.tables.system import system_block, system_event
 from gateway.stores.tables.tokens import authorization_code, issued_token
 from gateway.stores.tables.trail import (
     audit,
     audit_checkpoint,
+    audit_cosignature,
     audit_leaf,
+    audit_node,
+    audit_signer,
+    audit_stamp,
     meta,
     outbox,
     seen_message,
@@ -67,7 +72,11 @@ __all__ = [
     "association",
     "audit",
     "audit_checkpoint",
+    "audit_cosignature",
     "audit_leaf",
+    "audit_node",
+    "audit_signer",
+    "audit_stamp",
     "authorization_code",
     "claim",
     "consent",
@@ -114,6 +123,8 @@ __all__ = [
     "slot_key",
     "submission_set",
     "subscription",
+    "system_block",
+    "system_event",
     "visit",
     "visit_notice",
 ]

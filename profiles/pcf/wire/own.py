@@ -23,7 +23,7 @@ Json = Mapping[str, Any]
 
 _KIND, _GIVEN_BY, _ACTION = "kind", "given-by", "action"
 _GIVERS = ("patient", "parent", "guardian", "law")
-_ACTIONS = frozenset(each.value for each in Action if each.of_record and each is not Action.MANDATE_GIVE)
+_ACTIONS = frozenset(each.value for each in Action if each.entrusted)
 _ALWAYS = frozenset({"type", "modifierExtension", "id", "extension"})
 
 

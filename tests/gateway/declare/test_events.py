@@ -53,7 +53,7 @@ TABLE = [
      "patient submission-set", False),
     (media_event("ITI-32", "Distribute Document Set on Media", creates=True), "110106 R", "110107 C",
      "patient submission-set", True),
-    (audit_use_event("ITI-81", "Retrieve ATNA Audit Event"), "110101 R", "110101 R", "query", False),
+    (audit_use_event("ITI-81", "Retrieve ATNA Audit Event"), "110101 R", "110101 R", "patient query", False),
 ]  # fmt: skip
 
 

@@ -14,13 +14,16 @@ from gateway.declare.transaction import Answer
 from gateway.errors import Meaning, Problem
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.quiet import shows_nothing
+from gateway.record.people import SubjectKind
 
+PROFESSIONAL = SubjectKind.PROFESSIONAL
 MISSING = Answer(problems=(Problem(Meaning.UNKNOWN_DOCUMENT, "not here"),))
 WARNED = Answer(problems=(Problem(Meaning.EXTRA_NOT_SAVED, "passed over", warning=True),))
 
 
-def exchange(action: Action | None, **written: Any) -> Exchange:
+def exchange(action: Action | None, kind: SubjectKind = PROFESSIONAL, **written: Any) -> Exchange:
     x = Exchange(Raw(), SimpleNamespace(), datetime(2026, 11, 22, tzinfo=UTC), "t")  # type: ignore[arg-type]
+    x.written["principal"] = SimpleNamespace(kind=kind)
     if action is not None:
         x.written["transaction"] = SimpleNamespace(action=action)
     x.written |= written
@@ -45,3 +48,8 @@ def test_only_what_shows_nothing_of_a_record(
     action: Action | None, written: dict[str, Any], *, quiet: bool
 ) -> None:
     assert shows_nothing(exchange(action, **written)) is quiet
+
+
+def test_an_auditor_is_refused_aloud_and_a_patient_is_not() -> None:
+    assert shows_nothing(exchange(Action.AUDIT_READ, verdict=1)) is False
+    assert shows_nothing(exchange(Action.AUDIT_READ, SubjectKind.PATIENT, verdict=1)) is True

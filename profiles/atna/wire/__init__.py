@@ -1,0 +1,1 @@
+"""Wire forms of ATNA: dates of searches, events as resources."""

@@ -1,0 +1,254 @@
+"""ITI-81 over sockets: the whole trail for the auditor, of patients what is their own, page by page."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fhir.resources.R4B.auditevent import AuditEvent
+from lxml import etree
+
+from gateway.bindings import fhirtypes
+from tests.deciding import PHYSICIAN, Answer, Place, Who, permit
+
+AUDITOR = Who(partner="privacy-desk", role="auditor", subject="au.clement", organisation="2.999.2.7")
+OFFICER = replace(AUDITOR, role="data-protection-officer", subject="dpo.reding")
+SINCE = "date=ge2026-01-01"
+FORM = "application/x-www-form-urlencoded"
+
+
+def named(place: Place, patient: str, parameter: str = "patient.identifier") -> str:
+    return f"{SINCE}&{parameter}=urn:oid:{place.root}|{patient}"
+
+
+async def asked(place: Place, who: Who, query: str, **headers: str) -> Answer:
+    return await place.fhir(who, "GET", f"/AuditEvent?{query}", **headers)
+
+
+async def events(place: Place, who: Who, query: str) -> list[dict[str, Any]]:
+    answer = await asked(place, who, query)
+    assert answer.status == 200, answer.told
+    return [each["resource"] for each in answer.told.get("entry", ())]
+
+
+async def indexed(place: Place) -> None:
+    """Waits until all that was told before is found."""
+    ((newest,),) = place.rows("SELECT max(id) FROM audit")
+    until = time.monotonic() + 20
+    while not place.rows("SELECT 1 FROM event WHERE place = ?", newest):
+        assert time.monotonic() < until, "the trail is not indexed"
+        await asyncio.sleep(0.1)
+
+
+def transactions(found: list[dict[str, Any]]) -> list[str]:
+    return [each["subtype"][0]["code"] for each in found]
+
+
+def test_the_auditor_finds_what_happened_to_a_patient(deciding: Place) -> None:
+    async def main() -> None:
+        place = deciding
+        await place.feed("TRAIL-1", "TRAIL-2")
+        await place.provide("TRAIL-1", "Letter")
+        await place.seen(PHYSICIAN, "TRAIL-1")
+        await indexed(place)
+        answer = await asked(place, AUDITOR, named(place, "TRAIL-1"))
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/fhir+json")
+        bundle = answer.told
+        fhirtypes.check({name: told for name, told in bundle.items() if name != "entry"})
+        assert (bundle["type"], bundle["total"]) == ("searchset", 3)
+        found = [each["resource"] for each in bundle["entry"]]
+        assert transactions(found) == ["ITI-18", "ITI-41", "ITI-8"]
+        for each in found:
+            AuditEvent.model_validate(each)
+        first = bundle["entry"][0]
+        assert first["fullUrl"].endswith(f"/AuditEvent/{found[0]['id']}")
+        assert {"system": f"urn:oid:{place.root}", "value": "TRAIL-1"}.items() <= next(
+            each["what"]["identifier"] for each in found[0]["entity"] if each["role"]["code"] == "1"
+        ).items()
+        read = await place.fhir(OFFICER, "GET", f"/AuditEvent/{found[1]['id']}")
+        assert (read.status, read.told) == (200, found[1])
+        for unknown in ("0-0", "x", "1-ffffffffffffffff"):
+            assert (await place.fhir(AUDITOR, "GET", f"/AuditEvent/{unknown}")).status == 404
+        as_xml = await asked(place, AUDITOR, named(place, "TRAIL-1"), accept="application/fhir+xml")
+        root = etree.fromstring(as_xml.told)
+        assert len(root.findall(".//{*}AuditEvent")) == 3
+        by_post = await place.fhir(
+            AUDITOR,
+            "POST",
+            "/AuditEvent/_search",
+            named(place, "TRAIL-1").replace("|", "%7C"),
+            content_type=FORM,
+        )
+        # The searches of before are found by the patient whom they named.
+        assert transactions([each["resource"] for each in by_post.told["entry"]])[-3:] == transactions(found)
+
+    asyncio.run(main())
+
+
+def test_every_parameter_narrows_the_search(deciding: Place) -> None:
+    async def main() -> None:
+        place = deciding
+        await place.feed("PARAM")
+        document = await place.provide("PARAM", "Letter")
+        await place.seen(PHYSICIAN, "PARAM")
+        await place.retrieved(PHYSICIAN, document)
+        await indexed(place)
+        everything = named(place, "PARAM")
+        upload, query = "urn:ihe:event-type-code|ITI-41", "urn:ihe:event-type-code|ITI-18"
+        for more, expected in (
+            ("", ["ITI-43", "ITI-18", "ITI-41", "ITI-8"]),
+            (f"subtype={query}", ["ITI-18"]),
+            (f"subtype={query},{upload}", ["ITI-18", "ITI-41"]),
+            (f"subtype={query}&subtype={upload}", []),
+            ("subtype=ITI-8", ["ITI-8"]),
+            ("type=http://dicom.nema.org/resources/ontology/DCM|110107", ["ITI-41"]),
+            ("type=110110,110106", ["ITI-43", "ITI-8"]),
+            ("outcome=0", ["ITI-43", "ITI-18", "ITI-41", "ITI-8"]),
+            ("outcome=8,12", []),
+            (f"agent.identifier={PHYSICIAN.subject}", ["ITI-43", "ITI-18", "ITI-41"]),
+            (f"agent={PHYSICIAN.subject}&outcome=4", []),
+            ("agent.identifier=nobody", []),
+            (f"entity.identifier={document}", ["ITI-43"]),
+            (f"entity=urn:oid:{document}", ["ITI-43"]),
+            ("entity-type=1&entity-role=3", ["ITI-43"]),
+            ("entity-role=http://hl7.org/fhir/object-role|24", ["ITI-18"]),
+            ("entity-role=http://elsewhere|24", []),
+            ("source.identifier=integration", []),
+            ("source=passerelle&address=127.0", ["ITI-43", "ITI-18", "ITI-41", "ITI-8"]),
+            ("address=127.0.0.1&address=nowhere", []),
+            ("unheard-of=1&_sort=-date", ["ITI-43", "ITI-18", "ITI-41", "ITI-8"]),
+            ("date=lt2026-01-02", []),
+            ("date=2026,2030-12-31", ["ITI-43", "ITI-18", "ITI-41", "ITI-8"]),
+            ("date=1999,2030-12-31", []),
+        ):
+            found = await events(place, AUDITOR, f"{everything}&{more}".rstrip("&"))
+            assert [each for each in transactions(found) if each != "ITI-81"] == expected, more
+        exact = (await events(place, AUDITOR, f"{everything}&subtype={upload}"))[0]["recorded"]
+        assert transactions(await events(place, AUDITOR, f"{everything}&date={exact}"))[-1:] == ["ITI-41"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "issue"),
+    [
+        ("", 400, "required"),
+        ("type=110112", 400, "required"),
+        ("date=yesterday", 400, "invalid"),
+        ("date=ne2026", 400, "invalid"),
+        ("date=2026-02-30", 400, "invalid"),
+        ("date=ge2026&outcome=5", 400, "code-invalid"),
+        ("date=ge2026&type:not=110112", 400, "not-supported"),
+        ("date=ge2026&agent.identifier=urn:oid:1.2|", 400, "invalid"),
+        ("date=ge2026&_count=many", 400, "invalid"),
+        ("date=ge2026&_page=AAAA", 400, "invalid"),
+    ],
+)
+def test_a_search_that_is_not_understood_is_refused(
+    deciding: Place, query: str, status: int, issue: str
+) -> None:
+    answer = asyncio.run(asked(deciding, AUDITOR, query))
+    assert (answer.status, answer.issue) == (status, issue)
+    transaction, _, _ = deciding.rows('SELECT "transaction", outcome, message FROM audit ORDER BY id DESC')[0]
+    assert transaction == "ITI-81"
+    assert 'csd-code="110101"' in deciding.message()
+
+
+def test_pages_keep_their_place_while_events_arrive(deciding: Place) -> None:
+    async def main() -> None:
+        place = deciding
+        await place.feed("PAGES")
+        for _ in range(4):
+            await place.seen(PHYSICIAN, "PAGES")
+        await indexed(place)
+        query = f"{named(place, 'PAGES')}&type=110112,110110"
+        whole = [each["id"] for each in await events(place, AUDITOR, query)]
+        assert len(whole) == 5
+        paged, url = [], f"/AuditEvent?{query}&_count=2"
+        while url:
+            page = (await place.fhir(AUDITOR, "GET", url)).told
+            paged += [each["resource"]["id"] for each in page["entry"]]
+            links = {each["relation"]: each["url"] for each in page["link"]}
+            url = links.get("next", "").removeprefix(place.told.fhir)
+            assert "total" not in page
+            await place.seen(PHYSICIAN, "PAGES")
+            await indexed(place)
+        assert paged == whole
+        other = links["self"].replace("PAGES", "OTHER").removeprefix(place.told.fhir)
+        assert (await place.fhir(AUDITOR, "GET", other)).status == 400
+        assert (await asked(place, AUDITOR, f"{query}&_count=0")).told.get("entry") is None
+
+    asyncio.run(main())
+
+
+def test_a_patient_reads_what_is_about_the_own_record(deciding: Place) -> None:
+    async def main() -> None:
+        place = deciding
+        await place.feed("OWN", "FOREIGN")
+        await place.provide("OWN", "Letter")
+        await place.provide("FOREIGN", "Letter")
+        await indexed(place)
+        patient = place.patient("OWN")
+        own = await events(place, patient, named(place, "OWN"))
+        assert transactions(own) == ["ITI-41", "ITI-8"]
+        by_object = await events(place, patient, named(place, "OWN", "entity.identifier"))
+        assert transactions(by_object)[-2:] == ["ITI-41", "ITI-8"]
+        assert (await place.fhir(patient, "GET", f"/AuditEvent/{own[0]['id']}")).told == own[0]
+        nobody = await asked(place, patient, SINCE)
+        assert (nobody.status, nobody.issue) == (400, "required")
+        foreign = await asked(place, patient, named(place, "FOREIGN"))
+        unknown = await asked(place, patient, named(place, "NOBODY"))
+        assert foreign.status == unknown.status == 200
+        assert "entry" not in foreign.told
+        assert foreign.told == {**unknown.told, "link": foreign.told["link"]}
+        both = await events(place, patient, f"{named(place, 'OWN')},urn:oid:{place.root}|FOREIGN")
+        assert {each["what"]["identifier"]["value"] for each in patients_of(both)} == {"OWN"}
+        theirs = (await events(place, AUDITOR, named(place, "FOREIGN")))[-1]["id"]
+        assert (await place.fhir(patient, "GET", f"/AuditEvent/{theirs}")).status == 404
+        await asked(place, patient, named(place, "FOREIGN"))
+        assert (place.last()[0], place.last()[2]) == ("ITI-81", "MANDATE")
+        assert place.cx("FOREIGN").replace("&", "&amp;") in place.message()
+
+    asyncio.run(main())
+
+
+def patients_of(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [entity for each in found for entity in each["entity"] if entity["role"]["code"] == "1"]
+
+
+def test_a_representative_reads_under_a_mandate_that_covers_it(deciding: Place) -> None:
+    async def main() -> None:
+        place = deciding
+        await place.feed("CHILD", "MOTHER")
+        await indexed(place)
+        mother = place.representative("MOTHER", "CHILD")
+        assert await events(place, mother, named(place, "CHILD")) == []
+        await place.decide("CHILD", mandate(place, "MOTHER", "document:read"))
+        assert await events(place, mother, named(place, "CHILD")) == []
+        await place.decide("CHILD", mandate(place, "MOTHER", "audit:read"))
+        await indexed(place)
+        assert transactions(await events(place, mother, named(place, "CHILD")))[-1] == "ITI-8"
+
+    asyncio.run(main())
+
+
+def mandate(place: Place, holder: str, action: str) -> dict[str, Any]:
+    extension = [
+        {"url": "kind", "valueCode": "mandate"},
+        {"url": "given-by", "valueCode": "patient"},
+        {"url": "action", "valueCode": action},
+    ]
+    given = permit(place.cx(holder))
+    return {**given, "modifierExtension": [{"url": "urn:passerelle:directive", "extension": extension}]}
+
+
+def test_others_may_not_read_it(deciding: Place) -> None:
+    physician = replace(AUDITOR, role="physician", subject="dr.weber")
+    answer = asyncio.run(asked(deciding, physician, SINCE))
+    assert (answer.status, answer.issue) == (403, "forbidden")
+    assert deciding.last()[::2] == ("ITI-81", "PROFILE")
+    elsewhere = asyncio.run(asked(deciding, PHYSICIAN, SINCE))
+    assert elsewhere.status == 403
