@@ -78,10 +78,11 @@ def verdict(report: Report, brought: Brought) -> Verdict:
         lines.append(f"{report.outside} of the checkpoints given lie outside this part of the trail")
     of = f" from position {report.start} on" if report.start else ""
     blocks = f" ({report.blocks} of them blocks of messages of others)" if report.blocks else ""
+    gone = f", {report.erased} of them erased with a record" if report.erased else ""
     state = "all intact" if report.ok else f"{len(report.findings)} faults"
     proofs = f"{len(report.stamps)} stamps, {len(report.cosignatures)} cosignatures"
     lines.append(
-        f"{report.sealed} rows sealed{of}{blocks}, {report.unsealed} not yet, "
+        f"{report.sealed} rows sealed{of}{blocks}{gone}, {report.unsealed} not yet, "
         f"{report.checkpoints} checkpoints, {proofs} of {report.origin}: {state}"
     )
     return Verdict(tuple(lines), report.ok)
