@@ -16,7 +16,10 @@ from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
+from gateway.stores.events import slot_of
 from gateway.stores.keys import first_key
+from gateway.stores.partitions import make_ahead
+from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 
 SEAL_SECONDS = 1.0
@@ -42,6 +45,8 @@ async def keep(gateway: Gateway) -> None:
     while True:
         await asyncio.sleep(SEAL_SECONDS)
         try:
+            if time.monotonic() - swept >= SWEEP_SECONDS:
+                await make_ahead(gateway.database, slot_of(millis(gateway.engine.clock())))
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
             while await index_once(gateway):
