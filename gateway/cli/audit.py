@@ -78,6 +78,17 @@ def show(
         print(f"  evidence  {row.evidence}")
 
 
+@app.command()
+def reindex(config: ConfigFile = _DEFAULT) -> None:
+    """Let the server make its own trail findable again, from the first row on; after a loss of the index."""
+    from gateway.cli.indexing import index_again  # noqa: PLC0415
+
+    settings = load_settings(config)
+    with administering(settings, {"auditor", "security-officer"}, "audit reindex"):
+        asyncio.run(index_again(settings))
+    print("the server goes through the trail again; searches find all of it when it is done")
+
+
 def _exported(config: Path) -> Iterator[bytes]:
     from gateway.cli.trail import export_lines  # noqa: PLC0415
 
