@@ -20,8 +20,11 @@ from gateway.cli.watching import Handover
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
 from gateway.stores.database import Rows
+from gateway.stores.events import slot_of
 from gateway.stores.keys import first_key
+from gateway.stores.partitions import make_ahead
 from gateway.stores.proofs import ProofStore
+from gateway.stores.rows import millis
 from gateway.stores.tree import TreeStore
 from gateway.stores.work import UnitOfWork
 
@@ -52,6 +55,8 @@ async def keep(gateway: Gateway, handover: Handover) -> None:
     while True:
         await asyncio.sleep(SEAL_SECONDS)
         try:
+            if time.monotonic() - swept >= SWEEP_SECONDS:
+                await make_ahead(gateway.database, slot_of(millis(gateway.engine.clock())))
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
             await vigil.look(sealing.frontier, sealing.since)
