@@ -60,6 +60,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+ALONE = {"identity": identity.run, "rights": rights.run}
+"""Measured in this process, on the database alone."""
+
+
 def main() -> int:
     """Prepares a system, measures each kind, prints the table."""
     options = arguments()
@@ -71,11 +75,8 @@ def main() -> int:
             prepare(home, changes)
         settings = load_settings(config)
         upgrade(settings.database.url)
-        if options.only == "identity":
-            identity.run(settings, options)
-            return 0
-        if options.only == "rights":
-            rights.run(settings, options)
+        if alone := ALONE.get(options.only):
+            alone(settings, options)
             return 0
         if options.only == "syslog":
             with serving(config, workers=options.workers) as server:
