@@ -12,7 +12,7 @@ import orjson
 from gateway.audit.rows import Block, StoredRow
 from gateway.audit.sealer import seal
 from gateway.cli.checking import Vigil
-from gateway.cli.compose import Gateway
+from gateway.cli.compose import Gateway, utc_now
 from gateway.cli.erasing import Eraser
 from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
@@ -96,7 +96,9 @@ async def seal_once(gateway: Gateway, sealing: Sealing) -> bool:
     now = engine.clock()
     origin = f"passerelle/{gateway.settings.environment}/{gateway.settings.domain.home_community_id}"
     leaves, tree, frontier = seal(rows, sealing.frontier, gateway.signer, origin, now)
-    since = min(rows[-1].id, first_key(now - LATEST_COMMIT)) if len(rows) < BATCH else sealing.since
+    # Ids are made by the clock of the machine, whatever the trusted time is.
+    made = first_key(utc_now() - LATEST_COMMIT)
+    since = min(rows[-1].id, made) if len(rows) < BATCH else sealing.since
     work = UnitOfWork()
     engine.journal.seal(work, [(leaf.position, leaf.audit_id, leaf.leaf) for leaf in leaves])
     engine.journal.checkpoint(work, tree.size, tree.root, tree.note, now)
