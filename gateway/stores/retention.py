@@ -201,6 +201,12 @@ class RetentionStore:
         query = select(*fields).where(_ERASED.audit_id >= since).order_by(_ERASED.audit_id).limit(limit)
         return [Erased(**row._asdict()) for row in await self._database.fetch(query)]
 
+    async def erasures_over(self, first: int, last: int) -> list[Erased]:
+        """Records of what lay between two positions, both included; perhaps of more."""
+        fields = [_ERASED[name] for name in Erased.__dataclass_fields__]
+        query = select(*fields).where(_ERASED.first <= last, _ERASED.last >= first).order_by(_ERASED.audit_id)
+        return [Erased(**row._asdict()) for row in await self._database.fetch(query)]
+
     # --- sweeping the index ---
 
     async def unswept(self) -> int | None:
