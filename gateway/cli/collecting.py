@@ -27,7 +27,7 @@ from gateway.record.events import Received
 from gateway.record.people import Node
 from gateway.stores.events import OTHER_SENDER, SYSTEM, USE
 from gateway.stores.work import UnitOfWork
-from gateway.trail.receiving import Judged, form_of, judged, other_sender
+from gateway.trail.receiving import DICOM, Judged, form_of, judged, other_sender, unjudged
 from gateway.trail.rfc5424 import read_syslog
 from gateway.transport.gate import Peer
 from gateway.transport.syslog import DatagramServer, SyslogLimits, SyslogServer
@@ -42,6 +42,7 @@ WAITING_MESSAGES = 4_096
 WAITING_OCTETS = 16 * 1024 * 1024
 AT_ONCE = 8
 """Messages judged before others in the event loop get their turn: about a millisecond."""
+LOOK_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 NAMES_SECONDS = 1.0
 
@@ -90,7 +91,8 @@ class Collector:
     @property
     def full(self) -> bool:
         """Whether nothing more should be read for now."""
-        return self._count >= WAITING_MESSAGES or self._octets >= WAITING_OCTETS
+        crowded = self._count >= WAITING_MESSAGES or self._octets >= WAITING_OCTETS
+        return crowded or self.gateway.engine.room.refusing
 
     def put(self, frames: Sequence[bytes], peer: Peer, node: Sender | None, session: object) -> None:
         """Takes messages of a session; they count towards `full` at once."""
@@ -138,7 +140,11 @@ class Collector:
                 writing.cancel()
 
     async def _gathered(self) -> list[_Waiting]:
-        await self._some.wait()
+        while not self._waiting:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._some.wait()
+            self._go_on()
         if len(self._waiting) < BATCH:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GATHER_SECONDS):
@@ -157,10 +163,21 @@ class Collector:
     async def _judged(self, batch: Sequence[_Waiting]) -> list[Judged]:
         told = []
         for number, each in enumerate(batch, 1):
-            told.append(self._one(each))
+            told.append(self._safely(each))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return told
+
+    def _safely(self, each: _Waiting) -> Judged:
+        """One message in which we fail must not keep the others from being written, nor be lost itself."""
+        try:
+            return self._one(each)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept as it came
+            self.gateway.engine.log.warning("syslog message not judged", error=type(error).__name__)
+            sender = each.sender.node.name if each.sender is not None else None
+            return unjudged(
+                Received(raw=each.frame, form=DICOM, at=each.at, sender=sender, address=each.peer.host)
+            )
 
     def _one(self, each: _Waiting) -> Judged:
         syslog = read_syslog(each.frame)
@@ -217,13 +234,19 @@ class Collector:
         self._octets -= octets
         if not self._count:
             self._idle.set()
-        if self._count < WAITING_MESSAGES // 2 and self._octets < WAITING_OCTETS // 2:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Read again where half of the room is free."""
+        half = self._count < WAITING_MESSAGES // 2 and self._octets < WAITING_OCTETS // 2
+        if half and not self.full:
             for server in self.servers:
                 server.resume()
 
     async def _commit(self, told: Sequence[Judged]) -> int:
         """Writes all; how many audit messages were here before."""
         engine, work = self.gateway.engine, UnitOfWork()
+        engine.room.check()
         use = [each for each in told if each.trail == USE]
         system = [each for each in told if each.trail == SYSTEM]
         taken = await engine.services.access.trail.keep(work, use, engine.clock())

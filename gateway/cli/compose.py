@@ -28,6 +28,7 @@ from gateway.cli.services import (
 from gateway.cli.timekeeping import Timekeeper
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
+from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer, load_signer
 from gateway.declare.catalogue import Catalogue, build
 from gateway.declare.services import Services
@@ -70,6 +71,7 @@ class Gateway:
     revocations: RevocationStore
     database: Database
     signer: Signer
+    keys: KeyTree
     provider: Provider
     time: Timekeeper
     systems: SystemBook
@@ -164,6 +166,7 @@ def compose(
         revocations=revoked,
         database=database,
         signer=signer,
+        keys=keys,
         provider=issuing,
         time=time,
         systems=systems_of(ground),

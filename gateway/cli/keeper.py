@@ -16,6 +16,7 @@ from gateway.cli.compose import Gateway
 from gateway.cli.erasing import Eraser
 from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
+from gateway.cli.watching import Handover
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
 from gateway.stores.database import Rows
@@ -40,8 +41,11 @@ class Sealing:
     since: int = 0
 
 
-async def keep(gateway: Gateway) -> None:
-    """Works until cancelled. A failure is logged and tried again; it never stops the service."""
+async def keep(gateway: Gateway, handover: Handover) -> None:
+    """Works until cancelled; what was indexed goes to the watch.
+
+    A failure is logged and tried again; it never stops the service.
+    """
     await _note_signer(gateway)
     sealing, vigil, eraser = await resume(gateway), Vigil(gateway), Eraser(gateway)
     swept = time.monotonic() - SWEEP_SECONDS
@@ -51,7 +55,7 @@ async def keep(gateway: Gateway) -> None:
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
             await vigil.look(sealing.frontier, sealing.since)
-            while await _tile_once(gateway) or await index_once(gateway):
+            while await _tile_once(gateway) or await index_once(gateway, handover):
                 await asyncio.sleep(0)
             await _forget(gateway)
             await tend(gateway)

@@ -24,6 +24,7 @@ from gateway.cli.operations import operations_app
 from gateway.cli.operatorside import OperatorSide
 from gateway.cli.sending import deliverer
 from gateway.cli.stamping import Stamping
+from gateway.cli.watching import Handover, watch
 from gateway.config import Settings
 from gateway.declare import events
 from gateway.declare.bindings import Raw
@@ -117,7 +118,7 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     )
     alarms = Alarms(gateway)
     guard = Guard(gateway, index == 0)
-    await guard.look()
+    await guard.begin()
     side = OperatorSide(gateway, tls, sockets.admin, first=index == 0)
     collector = Collector(gateway, alarms)
     arrivals = receivers(gateway, tls, sockets.syslog, sockets.datagrams, alarms, collector)
@@ -156,7 +157,9 @@ def _work(gateway: Gateway, guard: Guard, *, first: bool) -> Iterator[Coroutine[
         yield gateway.time.run(partial(_clock_is_wrong, gateway) if first else _told_by_the_first)
     yield guard.run()
     if first:
-        yield keep(gateway)
+        handover = Handover()
+        yield keep(gateway, handover)
+        yield watch(gateway, handover)
         yield Stamping(gateway).run()
         yield from (each.run() for each in forwarders(gateway))
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.cli.provider import scheme_of
 from gateway.config import Settings, load_affinity
-from gateway.crypto.envelope import KeyTree, load_master_key
+from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer, load_certificates
 from gateway.declare.services import Access, Services
 from gateway.directory.book import ProviderDirectory
@@ -71,7 +71,7 @@ def ground_of(settings: Settings) -> Ground:
     return Ground(
         settings=settings,
         database=open_database(settings.database.url),
-        keys=KeyTree(load_master_key(settings.content.master_key)),
+        keys=KeyTree.at(settings.content.master_key),
         new_key=key_maker(),
         blobs=BlobStore(settings.content.directory),
     )

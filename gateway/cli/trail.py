@@ -100,9 +100,10 @@ class Ledger:
     async def lines(self, header: Header, part: Part) -> AsyncIterator[bytes]:
         """The trail in the order the verifier wants: header, checkpoints, what is sealed, and what is not."""
         yield header_line(header)
-        size = header.start.size
+        # Leaves come with their checkpoint: those there before the checkpoints are read must be covered.
+        size = await self.tree.size() if part.whole else header.start.size
         async for tree in self.checkpoints(header):
-            size = tree.size
+            size = max(size, tree.size)
             yield checkpoint_line(tree)
         async for lines in self.sealed(header.start.size, size, _BATCH, part):
             for line in lines:

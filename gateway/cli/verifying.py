@@ -51,14 +51,15 @@ def verify_file(path: Path, brought: Brought, request: Path | None, reply: Path 
         if is_proof(head) or is_consistency(head):
             try:
                 data = file.read()
-                lines = (
+                found = (
                     _consistent(data, brought)
                     if is_consistency(head)
                     else _proven(data, brought, request, reply)
                 )
+                lines = tuple(found)
             except GatewayError as error:
                 return Verdict((f"BAD  {error.detail}",), good=False)
-            return Verdict(tuple(lines), good=True)
+            return Verdict(lines, good=True)
         if zipfile.is_zipfile(file):
             file.seek(0)
             return verdict(verify_archive(Archive.of(file), brought), brought)

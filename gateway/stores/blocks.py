@@ -31,6 +31,8 @@ MOST_OCTETS = 1024 * 1024
 Place = tuple[int, int]
 """Block and the number of a message in it."""
 
+_OF_THIS_TIME = frozenset({"structured-data", "trace"})
+"""Fields of the header that say how a message came, not what it is."""
 _LEVEL = 1
 _LENGTH = 4
 _FIELDS = 6
@@ -51,9 +53,9 @@ _ADD_SEEN = insert(tables.event_seen)
 
 
 def digest_of(message: Received) -> bytes:
-    """What tells a message that came before: its sender, its header without structured data, and itself."""
+    """What tells a message that came before: its sender, its header but for what differs, and itself."""
     found = blake2b(digest_size=_DIGEST)
-    header = [each for each in message.header if each[0] != "structured-data"]
+    header = [each for each in message.header if each[0] not in _OF_THIS_TIME]
     head = orjson.dumps([message.form, message.sender or message.address, header])
     found.update(len(head).to_bytes(_LENGTH, "big") + head)
     found.update(message.raw)
@@ -137,6 +139,12 @@ class BlockStore:
         """All messages of one block, in their order; none when it or its key is gone."""
         rows = await self._rows([block])
         return self._opened(rows[0]) if rows else []
+
+    async def between(self, trail: int, after: int, before: int, most: int) -> list[int]:
+        """The first blocks of a trail whose number is above one and below another, in order."""
+        block = self._table.c
+        query = select(block.id).where(block.trail == trail, block.id > after, block.id < before)
+        return [row.id for row in await self._database.fetch(query.order_by(block.id).limit(most))]
 
     async def _rows(self, blocks: Sequence[int]) -> Rows:
         if not blocks:

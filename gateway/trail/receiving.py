@@ -80,6 +80,12 @@ def judged(message: Received, record: AuditRecord | None = None) -> Judged:
     return _timely(_read(message))
 
 
+def unjudged(message: Received) -> Judged:
+    """The message as one that nobody could read."""
+    kept = replace(message, fault="the message could not be read")
+    return Judged(kept, unreadable(kept), USE, INVALID)
+
+
 def form_of(raw: bytes, message_id: str | None) -> str:
     """Whether somebody meant to send an audit message."""
     if message_id in MESSAGE_IDS or _ROOT.search(raw, 0, _LOOKED_AT):

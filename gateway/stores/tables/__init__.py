@@ -66,9 +66,11 @@ from gateway.stores.tables.trail import (
     outbox,
     seen_message,
 )
+from gateway.stores.tables.watch import alert, incident, incident_step, watch_state
 
 __all__ = [
     "METADATA",
+    "alert",
     "association",
     "audit",
     "audit_checkpoint",
@@ -96,6 +98,8 @@ __all__ = [
     "event_seen",
     "event_term",
     "folder",
+    "incident",
+    "incident_step",
     "issued_token",
     "meta",
     "operator_event",
@@ -127,4 +131,5 @@ __all__ = [
     "system_event",
     "visit",
     "visit_notice",
+    "watch_state",
 ]
