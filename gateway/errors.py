@@ -194,6 +194,10 @@ class Defect(GatewayError):
     """A programming or configuration error; never says more than its trace id to the caller."""
 
 
+class KeyUnreadable(Defect):
+    """A key of the record does not open with the keys that we have; nothing is read or written without it."""
+
+
 @unique
 class Meaning(Enum):
     """Why a well-formed request of an authorized caller is refused; profiles give each its code."""
@@ -296,6 +300,14 @@ class StoreFull(Refused):
     def __init__(self) -> None:
         text = "the repository cannot store documents now; try again later"
         super().__init__(Problem(Meaning.OUT_OF_RESOURCES, text))
+
+
+class PrivateKeySent(Refused):
+    """A document is a private key or a key store: its owner must count it as known to others."""
+
+    def __init__(self, location: str) -> None:
+        text = "the document is a private key or a key store, which is not stored; take the key out of use"
+        super().__init__(Problem(Meaning.GENERAL, text, location))
 
 
 class SettingsInvalid(GatewayError):

@@ -48,7 +48,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 def validate(name: str, element: etree._Element) -> None:
     """SchemaInvalid, with element and line, unless `element` follows the published schema `name`.
 
-    The tree is left as it is. Where a schema with a namespace (its messages may come as MTOM) has base64 text,
+    The tree is left as it is. Where a schema with a namespace (its messages may come by MTOM) has base64,
     an xop:Include may stand (XOP 1.0 2.1).
     """
     checked = schema(name)

@@ -44,20 +44,28 @@ class Decided:
     documents: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a row stands in the tree. `note` is the first checkpoint that covers it, with its size.
-
-    `path` is the audit path in the tree of that size. `stamped` tells of the time stamp over it.
-    """
+    """Where a row stands in the tree of the proof, and the nodes that lead from it to the root."""
 
     position: int
     leaf: bytes
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What all rows hang on: a checkpoint, the stamp over it, and who signed it beside us.
+
+    `data` is the evidence of the exchange as `gateway.audit.proof` writes it; `fault` why it does not hold.
+    """
+
     size: int
     note: str
-    path: tuple[bytes, ...] | None = None
-    stamped: str = ""
-    token: bytes | None = None
+    stamped: datetime | None
+    witnesses: tuple[str, ...]
+    data: bytes
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +76,7 @@ class Told:
     record: AuditRecord
     fields: Mapping[str, object]
     fault: str | None
-    standing: Standing | None
+    standing: Standing | None = None
 
     @property
     def sealed(self) -> bool:
@@ -81,7 +89,7 @@ class Dossier:
     """The exchange. `subjects` name certificates by fingerprint (SHA-256, hex), as far as they are known.
 
     `certificates` (DER) may have signed the evidence. `unexplained` says why decisions are not told rule by
-    rule, where they are not.
+    rule, where they are not. `proof` is None until all rows are sealed.
     """
 
     trace_id: str
@@ -94,6 +102,7 @@ class Dossier:
     unexplained: str = ""
     subjects: Mapping[str, str]
     certificates: Sequence[bytes] = ()
+    proof: Proof | None = None
 
 
 def machine_form(dossier: Dossier) -> bytes:
@@ -111,6 +120,7 @@ def machine_form(dossier: Dossier) -> bytes:
         "unexplained": dossier.unexplained or None,
         "subjects": dict(dossier.subjects),
         "certificates": [_base64(each) for each in dossier.certificates],
+        "proof": None if dossier.proof is None else orjson.Fragment(dossier.proof.data),
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
@@ -127,14 +137,7 @@ def _told(told: Told) -> dict[str, object]:
 
 
 def _standing(standing: Standing) -> dict[str, object]:
-    path = standing.path
-    return {
-        "position": standing.position,
-        "leaf": standing.leaf.hex(),
-        "checkpoint": standing.note,
-        "path": None if path is None else [each.hex() for each in path],
-        "time_stamp": None if standing.token is None else _base64(standing.token),
-    }
+    return {"position": standing.position, "leaf": standing.leaf.hex(), "path": list(standing.path)}
 
 
 def _decided(decided: Decided) -> dict[str, object]:

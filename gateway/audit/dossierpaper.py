@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from gateway.audit.dossier import MEDIA_TYPE, Decided, Dossier, Rule, Standing, Told, machine_form
+from gateway.audit.dossier import MEDIA_TYPE, Decided, Dossier, Proof, Rule, Told, machine_form
 from gateway.paper.model import Attachment, Block, Grid, Heading, Pairs, Paper, Paragraph, Tone
 from gateway.record.events import Agent, Entity, patient_name
 from gateway.record.people import Code
@@ -29,10 +29,10 @@ _ACTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 _CHECK = (
-    "The machine form holds every row, its signed evidence, the decision with its inputs, the places in the "
-    "tree and the signed checkpoints. The leaf of a row is SHA-256 over the canonical JSON of its id, its "
-    "time and the SHA-256 of message and evidence; the checkpoint signs the root of the tree over all leaves "
-    "(RFC 6962). "
+    "The machine form holds every row, its signed evidence, the decision with its inputs, and as proof what "
+    "passerelle audit verify checks without this gateway, in a file of its own. The leaf of a row is SHA-256 "
+    "over the canonical JSON of its id, its time and the SHA-256 of message and evidence; the checkpoint "
+    "signs the root of the tree over all leaves (RFC 6962). "
     "A digest of request or reply is SHA-256 over the bytes that arrived or left."
 )
 
@@ -60,6 +60,8 @@ def _blocks(dossier: Dossier) -> Iterator[Block]:
     for number, told in enumerate(dossier.told, 1):
         yield Heading(f"{number}. {_headline(told)}")
         yield Pairs(tuple(_row(told, dossier)))
+    yield Heading("Seal")
+    yield Pairs(tuple(_seal(dossier.proof)))
     yield Heading("Decision")
     yield from _decisions(dossier)
     yield Heading("Audit messages")
@@ -131,14 +133,17 @@ def _proof(told: Told, dossier: Dossier) -> Iterator[tuple[str, str]]:
     sealed = "" if told.sealed else "; THE ROW IS NOT THE ONE THAT WAS SEALED HERE"
     yield "Place in the tree", f"position {told.standing.position}{sealed}"
     yield "Leaf", told.standing.leaf.hex()
-    yield from _seal(told.standing)
+    yield "Path to the root", "\n".join(told.standing.path) or "none"
 
 
-def _seal(standing: Standing) -> Iterator[tuple[str, str]]:
-    yield f"Checkpoint of {standing.size} entries", standing.note.strip()
-    if standing.path is not None:
-        yield "Inclusion path", "\n".join(each.hex() for each in standing.path) or "the only entry"
-    yield "Time stamp", standing.stamped or "none yet"
+def _seal(proof: Proof | None) -> Iterator[tuple[str, str]]:
+    if proof is None:
+        yield "Checkpoint", "none yet: not every row is sealed"
+        return
+    yield "Proof", f"DOES NOT HOLD: {proof.fault}" if proof.fault else "every row is in the signed tree"
+    yield f"Checkpoint of {proof.size} entries", proof.note.strip()
+    yield "Time stamp", "none yet" if proof.stamped is None else f"{_moment(proof.stamped)} (RFC 3161)"
+    yield "Witnesses", ", ".join(proof.witnesses) or "none"
 
 
 def _decisions(dossier: Dossier) -> Iterator[Block]:

@@ -133,6 +133,7 @@ class Erasures:
 
     def __init__(self) -> None:
         self._claims: list[_Claim] = []
+        self._known: set[int] = set()
         self._starts: list[int] = []
         self._ends: list[tuple[int, _Claim]] = []
 
@@ -142,7 +143,13 @@ class Erasures:
         return sum(each.count for each in self._claims)
 
     def add(self, audit_id: int, erasure: Erasure) -> bool:
-        """Takes a record whose evidence holds; False when it claims what another one claims."""
+        """Takes a record whose evidence holds; False when it claims what another one claims.
+
+        One that comes again says nothing new.
+        """
+        if audit_id in self._known:
+            return True
+        self._known.add(audit_id)
         claim, places = _Claim(audit_id, erasure), []
         for first, last in erasure.runs:
             place = bisect_right(self._starts, last)
@@ -169,15 +176,13 @@ class Erasures:
         """Whether a record says that what stands at this position is gone."""
         return self._claim_on(position) is not None
 
-    def findings(self, start: int, end: int) -> Iterator[Finding]:
-        """Records that do not fit what is gone between two positions, the second excluded."""
+    def findings(self) -> Iterator[Finding]:
+        """Records all of whose entries are gone, and which say something else of their leaves."""
         for claim in self._claims:
-            runs = claim.erasure.runs
-            if runs[0][0] < start or runs[-1][1] >= end:
-                continue
-            if claim.count != claim.erasure.count or claim.running.digest() != claim.erasure.digest:
+            whole = claim.count == claim.erasure.count
+            if whole and claim.running.digest() != claim.erasure.digest:
                 reason = f"the record of erasure {claim.audit_id} does not fit what is gone"
-                yield Finding(Fault.MISSING, reason, claim.audit_id, runs[0][0])
+                yield Finding(Fault.MISSING, reason, claim.audit_id, claim.erasure.runs[0][0])
 
     def _claim_on(self, position: int) -> _Claim | None:
         place = bisect_right(self._starts, position)

@@ -1,6 +1,7 @@
 """The export an auditor takes away: JSON lines that `gateway.audit.verify` checks without a database.
 
 Order: the header, every checkpoint by size, the sealed rows and blocks by position, the rows not yet sealed.
+Before what was erased stand the records of the erasure, each perhaps several times.
 An export of a part begins at a checkpoint: its header gives the frontier of the tree there.
 """
 
@@ -60,7 +61,14 @@ class ExportedBlock:
     messages: tuple[bytes, ...] | None = None
 
 
-Line = Header | SealedTree | ExportedRow | ExportedBlock
+@dataclass(frozen=True, slots=True)
+class ExportedErasure:
+    """A row that records an erasure; it stands before what is gone, and is exported at its own place too."""
+
+    row: StoredRow
+
+
+Line = Header | SealedTree | ExportedRow | ExportedBlock | ExportedErasure
 
 
 def header_line(header: Header) -> bytes:
@@ -109,6 +117,11 @@ def block_line(exported: ExportedBlock) -> bytes:
     )
 
 
+def erasure_line(row: StoredRow) -> bytes:
+    """One record of erasure."""
+    return _line("erasure", row=row_content(row))
+
+
 def row_content(row: AnyRow) -> dict[str, object]:
     """A row as JSON values."""
     told = {
@@ -127,7 +140,7 @@ def row_content(row: AnyRow) -> dict[str, object]:
 
 
 def read_line(data: bytes) -> Line:
-    """What a line says; Malformed when it is none of the four."""
+    """What a line says; Malformed when it is none of the five."""
     if len(data) > LINE_LIMIT:
         raise Malformed("a line of the export is too long")
     try:
@@ -144,9 +157,11 @@ def read_line(data: bytes) -> Line:
             return _row(fields)
         if kind == "block":
             return _block(fields)
+        if kind == "erasure":
+            return _erasure(fields)
     except (KeyError, TypeError, ValueError) as error:
         raise Malformed(f"a {kind} line of the export lacks a field or has one of a wrong type") from error
-    raise Malformed("a line of the export is neither header, checkpoint, row nor block")
+    raise Malformed("a line of the export is neither header, erasure, checkpoint, row nor block")
 
 
 def read_row(fields: dict[str, Any]) -> AnyRow:
@@ -220,6 +235,13 @@ def _block(fields: dict[str, Any]) -> ExportedBlock:
         block,
         None if messages is None else tuple(_bytes(each) for each in messages),
     )
+
+
+def _erasure(fields: dict[str, Any]) -> ExportedErasure:
+    row = read_row(fields["row"])
+    if not isinstance(row, StoredRow):
+        raise TypeError
+    return ExportedErasure(row)
 
 
 def _line(kind: str, **fields: object) -> bytes:

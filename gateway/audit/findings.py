@@ -42,7 +42,8 @@ class Report:
     `certificates` are the fingerprints (SHA-256, hex) of the signers that were believed: when no
     trusted ones were given, whoever reads the report must compare them. `sealed` entries from the position
     `start` on were examined, `blocks` of them blocks; `outside` checkpoints that were given do not lie in the
-    part that was exported. `stamps` and `cosignatures` tell those that hold, a line each.
+    part that was exported. `erased` entries are gone, by valid records of erasure. `stamps` and
+    `cosignatures` tell those that hold, a line each.
     """
 
     origin: str
@@ -56,6 +57,7 @@ class Report:
     start: int = 0
     blocks: int = 0
     outside: int = 0
+    erased: int = 0
     stamps: tuple[str, ...] = ()
     cosignatures: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ FACILITY = 10
 """Security and authorization messages."""
 NOTICE, WARNING = 5, 4
 MESSAGE_ID = "IHE+RFC-3881"
-_APPLICATION = "passerelle"
+APPLICATION, VERSION = "passerelle", "1"
 _NOT_A_NAME = re.compile(r"[^!-~]")
 _REPEATED = "resent@32473"
 
@@ -22,14 +22,22 @@ def syslog_message(
     `position` is the place of the message in our audit trail. A message that may have been received before
     says so in a structured-data element, with that place; others carry none.
     """
-    severity = NOTICE if outcome == 0 else WARNING
-    time = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     data = f'[{_REPEATED} position="{position}"]' if repeated else "-"
     head = (
-        f"<{FACILITY * 8 + severity}>1 {time} {_named(host, 255)} {_APPLICATION}"
+        f"<{priority(outcome)}>{VERSION} {timestamp(at)} {_named(host, 255)} {APPLICATION}"
         f" {_named(process, 128)} {MESSAGE_ID} {data} "
     )
     return head.encode("ascii") + message.encode()
+
+
+def priority(outcome: int) -> int:
+    """PRI of a message: facility and severity."""
+    return FACILITY * 8 + (NOTICE if outcome == 0 else WARNING)
+
+
+def timestamp(at: datetime) -> str:
+    """TIMESTAMP in UTC, to the millisecond."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def framed(message: bytes) -> bytes:

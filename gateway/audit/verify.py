@@ -12,9 +12,10 @@ from types import MappingProxyType
 
 from gateway.audit import checkpoint, evidence
 from gateway.audit.diagnosis import Span, explain, mismatches
-from gateway.audit.export import ExportedBlock, ExportedRow, Header, read_line
+from gateway.audit.erasure import Erasures, read_erasure
+from gateway.audit.export import ExportedBlock, ExportedErasure, ExportedRow, Header, read_line
 from gateway.audit.findings import Fault, Finding, Report
-from gateway.audit.rows import AnyRow, leaf_of, root_of
+from gateway.audit.rows import AnyRow, StoredRow, leaf_of, root_of
 from gateway.audit.sealer import SealedTree
 from gateway.crypto.keys import fingerprint
 from gateway.errors import GatewayError, Malformed, SignerRefused
@@ -121,6 +122,7 @@ class Examination:
         self._blocks = 0
         self._outside = 0
         self._newest = 0
+        self._erasures = Erasures()
 
     @property
     def size(self) -> int:
@@ -132,6 +134,8 @@ class Examination:
         line = read_line(data)
         if isinstance(line, SealedTree):
             self._take_checkpoint(line)
+        elif isinstance(line, ExportedErasure):
+            self._take_erasure(line.row)
         elif isinstance(line, Header):
             raise Malformed("an export has one header")
         elif line.position is None or line.leaf is None:
@@ -161,6 +165,7 @@ class Examination:
     def report(self) -> Report:
         """The result, once every line was taken."""
         self._findings += mismatches(self._unlike)
+        self._findings += self._erasures.findings()
         self._check_start()
         self._check_end()
         findings = sorted(self._findings, key=_place)
@@ -176,7 +181,19 @@ class Examination:
             start=self._header.start.size,
             blocks=self._blocks,
             outside=self._outside,
+            erased=self._erasures.count,
         )
+
+    def _take_erasure(self, row: StoredRow) -> None:
+        """A record counts once its evidence holds; what it claims then is gone rightly."""
+        fault = row_fault(row, self._certificates)
+        try:
+            if fault is None and not self._erasures.add(row.id, read_erasure(row, self._header.origin)):
+                fault = "another record of erasure claims the same"
+        except GatewayError as error:
+            fault = error.detail
+        if fault is not None:
+            self._findings.append(Finding(Fault.CHANGED, f"a record of erasure: {fault}", row.id))
 
     def _take_checkpoint(self, tree: SealedTree) -> None:
         if tree.size < self._frontier.size:
@@ -219,15 +236,22 @@ class Examination:
 
     def _check_row(self, line: ExportedRow) -> None:
         if line.row is None:
-            reason = "the row was sealed and is gone"
-            self._findings.append(Finding(Fault.MISSING, reason, line.audit_id, line.position))
+            self._check_gone(line.audit_id, line.position, line.leaf)
             return
+        if line.position is not None and self._erasures.claims(line.position):
+            reason = "the row was erased, and is here again"
+            self._findings.append(Finding(Fault.INSERTED, reason, line.audit_id, line.position))
         if line.row.id != line.audit_id or leaf_of(line.row) != line.leaf:
             self._unlike.append(line)
             return
         fault = row_fault(line.row, self._certificates) or self._late(line.row.at, line.position)
         if fault is not None:
             self._findings.append(Finding(Fault.CHANGED, fault, line.audit_id, line.position))
+
+    def _check_gone(self, audit_id: int, position: int | None, leaf: bytes | None) -> None:
+        if position is None or leaf is None or not self._erasures.covers(position, leaf):
+            reason = "the row was sealed and is gone"
+            self._findings.append(Finding(Fault.MISSING, reason, audit_id, position))
 
     def _late(self, at: int, position: int | None) -> str | None:
         """A row cannot be later than the first stamp that covers it."""

@@ -54,6 +54,10 @@ class Alarms:
         """A peer that broke a limit or the framing."""
         self._later(events.PROTOCOL_ABUSE, Outcome.MINOR_FAILURE, peer.host, detail)
 
+    def impostor(self, peer: Peer, detail: str) -> None:
+        """A node that speaks in the name of another."""
+        self._later(events.NODE_AUTHENTICATION, Outcome.MINOR_FAILURE, peer.host, detail)
+
     async def tell(self, facts: AuditFacts) -> None:
         """Writes one audit entry durably."""
         work = UnitOfWork()

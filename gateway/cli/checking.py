@@ -25,7 +25,7 @@ from gateway.stores.database import Rows
 
 MOST_TOLD = 20
 """Findings of one look that are told one by one."""
-REST_SECONDS = 60.0
+REST_SECONDS = 2.0
 """How long the end of the trail is left alone once something was found there."""
 
 
@@ -72,11 +72,11 @@ class Vigil:
             return False
         if not await self._grown(rows, low, frontier) or not await self._as_sealed(rows):
             return False
-        if await self._ledger.journal.left_out(rows[0].audit_id, since):
-            return False
         self._since = since
         self._known = {row.position: (row.audit_id, bytes(row.leaf)) for row in rows}
         self._frontier, self._note = frontier, newest.note
+        if await self._ledger.journal.left_out(rows[0].audit_id if low else 0, since):
+            await self._tell_text("inserted: a row among the last ones was never sealed")
         return True
 
     async def _grown(self, rows: Rows, low: int, frontier: Frontier) -> bool:
@@ -159,10 +159,10 @@ class Vigil:
 
     async def _left_out(self, start: int, end: int) -> None:
         """A row that was put in between others, long after they were sealed."""
-        ends = [
-            row.audit_id for at in (start, end - 1) for row in await self._ledger.journal.sealed_rows(at, 1)
-        ]
-        if ends and await self._ledger.journal.left_out(min(ends), min(max(ends), self._since)):
+        places = (max(start - 1, 0), end - 1)
+        ends = [row.audit_id for at in places for row in await self._ledger.journal.sealed_rows(at, 1)]
+        first = min(ends, default=0) if start else 0
+        if await self._ledger.journal.left_out(first, min(max(ends, default=0), self._since)):
             await self._tell_text(f"inserted: a row between positions {start} and {end} was never sealed")
 
     # --- telling -------------------------------------------------------------------------------------

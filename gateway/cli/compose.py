@@ -16,10 +16,19 @@ from gateway.bindings.soap import SoapForm
 from gateway.cli.forms import fhir_form, soap_form
 from gateway.cli.log import operator_log
 from gateway.cli.provider import Provider, provider
-from gateway.cli.services import Ground, directories_of, ground_of, outbox_of, policy_archive, services_of
+from gateway.cli.services import (
+    Ground,
+    directories_of,
+    ground_of,
+    outbox_of,
+    policy_archive,
+    services_of,
+    systems_of,
+)
 from gateway.cli.timekeeping import Timekeeper
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
+from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer, load_signer
 from gateway.declare.catalogue import Catalogue, build
 from gateway.declare.services import Services
@@ -43,6 +52,7 @@ from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.room import Room
 from gateway.stores.threads import Beat, HeavyWork
 from gateway.stores.tokens import TokenStore
+from gateway.trail.systems import SystemBook
 
 _PROFILES = "profiles:PROFILES"
 
@@ -61,8 +71,10 @@ class Gateway:
     revocations: RevocationStore
     database: Database
     signer: Signer
+    keys: KeyTree
     provider: Provider
     time: Timekeeper
+    systems: SystemBook
 
     async def close(self) -> None:
         """Writes what waits, gives the database back."""
@@ -154,8 +166,10 @@ def compose(
         revocations=revoked,
         database=database,
         signer=signer,
+        keys=keys,
         provider=issuing,
         time=time,
+        systems=systems_of(ground),
     )
 
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.engine import Row
 
-from gateway.audit.dossier import Decided, Dossier, Rule, Standing, Told
+from gateway.audit.checkpoint import read as read_checkpoint
+from gateway.audit.dossier import Decided, Dossier, Proof, Rule, Standing, Told
 from gateway.audit.evidence import load_certificate, read
+from gateway.audit.proof import verify_proof
 from gateway.audit.rows import StoredRow
 from gateway.audit.verify import row_fault
 from gateway.cli.explaining import explained_of
+from gateway.cli.exporting import prove_exchange
 from gateway.cli.policyroom import PolicyRoom
-from gateway.cli.trail import origin_of
+from gateway.cli.trail import Ledger, origin_of
 from gateway.config import Settings, load_node
 from gateway.crypto.keys import fingerprint, load_certificates
 from gateway.errors import GatewayError, SettingsInvalid
 from gateway.identity.operators import Operator
 from gateway.pipeline.trailuse import tell_used
 from gateway.policy.explain import Explanation
-from gateway.stores.keys import key_maker
-from gateway.stores.retention import RetentionStore
+from gateway.stores.retention import Leaf
 from gateway.trail.dicom import read_message
 
 
@@ -34,8 +38,11 @@ async def dossier_of(room: PolicyRoom, trace: str, operator: Operator) -> Dossie
     if not rows:
         raise SettingsInvalid(f"there is no exchange under the trace {trace}")
     settings, now = gateway.settings, engine.clock()
-    certificates = _ders(settings.signing.certificate)
-    told = await _told(rows, RetentionStore(gateway.database, key_maker()), certificates)
+    ledger = Ledger.of(settings, gateway.database)
+    certificates = await ledger.certificates()
+    leaves = await ledger.retention.leaves([row.id for row in rows])
+    proof = await _proof(settings, trace) if len(leaves) == len(rows) else None
+    told = tuple(_told(row, leaves.get(row.id), proof, certificates) for row in rows)
     decisions, unexplained = await _decisions(room, trace, told, operator)
     await tell_used(f"dossier of {trace}", operator.id, origin_of(settings), engine)
     return Dossier(
@@ -49,32 +56,48 @@ async def dossier_of(room: PolicyRoom, trace: str, operator: Operator) -> Dossie
         unexplained=unexplained,
         subjects=_subjects([*certificates, *_of_nodes(settings)]),
         certificates=certificates,
+        proof=proof,
     )
 
 
-async def _told(
-    rows: Sequence[Row[tuple[object, ...]]], store: RetentionStore, certificates: Sequence[bytes]
-) -> tuple[Told, ...]:
-    believed = {fingerprint(each): each for each in certificates}
-    found = [StoredRow(**row._mapping) for row in rows]  # noqa: SLF001 - the public name of a row's columns
-    leaves = await store.leaves([row.id for row in found])
-    told = []
-    for row in found:
-        leaf, standing = leaves.get(row.id), None
-        covered = None if leaf is None else await store.checkpoint_over(leaf.position)
-        if leaf is not None and covered is not None:
-            size, note = covered
-            standing = Standing(position=leaf.position, leaf=leaf.leaf, size=size, note=note)
-        told.append(
-            Told(
-                row=row,
-                record=read_message(row.message.encode()),
-                fields=read(row.evidence.encode()),
-                fault=row_fault(row, believed),
-                standing=standing,
-            )
-        )
-    return tuple(told)
+def _told(row: Row[Any], leaf: Leaf | None, proof: Proof | None, certificates: Sequence[bytes]) -> Told:
+    found = StoredRow(**{name: getattr(row, name) for name in StoredRow.__dataclass_fields__})
+    paths = {} if proof is None else _paths(proof)
+    standing = None if leaf is None else Standing(leaf.position, leaf.leaf, paths.get(leaf.position, ()))
+    return Told(
+        row=found,
+        record=read_message(found.message.encode()),
+        fields=read(found.evidence.encode()),
+        fault=row_fault(found, {fingerprint(each): each for each in certificates}),
+        standing=standing,
+    )
+
+
+async def _proof(settings: Settings, trace: str) -> Proof:
+    """The evidence of the exchange, checked as whoever gets it will check it."""
+    data = await prove_exchange(settings, trace)
+    fields = orjson.loads(data)
+    stamped, fault = None, None
+    try:
+        stamped = verify_proof(data).stamped
+    except GatewayError as error:
+        fault = error.detail
+    return Proof(
+        size=read_checkpoint(fields["checkpoint"]).size,
+        note=fields["checkpoint"],
+        stamped=stamped,
+        witnesses=tuple(each.split(" ")[1] for each in fields["cosignatures"]),
+        data=data,
+        fault=fault,
+    )
+
+
+def _paths(proof: Proof) -> dict[int, tuple[str, ...]]:
+    """The nodes of each path by the position of its row, with their sides."""
+    rows = orjson.loads(proof.data)["rows"]
+    return {
+        each["position"]: tuple(f"{step['side']} {step['hash']}" for step in each["path"]) for each in rows
+    }
 
 
 async def _decisions(

@@ -19,10 +19,11 @@ from gateway.cli.compose import Gateway
 from gateway.crypto.keys import load_certificates
 from gateway.declare import events
 from gateway.declare.events import Outcome
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SettingsInvalid
 from gateway.pipeline.telling import tell_alone
 from gateway.record.people import Code
 from gateway.stores.forwarding import ForwardingStore
+from gateway.stores.rewrapping import Rewrapper
 from gateway.stores.room import filled
 from gateway.stores.work import UnitOfWork
 
@@ -48,6 +49,12 @@ class Guard:
     _unwritten: list[AuditFacts] = field(default_factory=list)
     _looked: float = 0.0
 
+    async def begin(self) -> None:
+        """Before anything is served: SettingsInvalid where the master key is not that of the records."""
+        if not await Rewrapper(self.gateway.database, self.gateway.keys).fits():
+            raise SettingsInvalid("the master key does not open the records of this database")
+        await self.look()
+
     async def run(self) -> None:
         """Works until cancelled."""
         while True:
@@ -62,6 +69,7 @@ class Guard:
             self.gateway.engine.log.warning("guard", error=type(error).__name__)
 
     async def _look(self) -> None:
+        self.gateway.keys.refresh()
         await self._look_at_room()
         if self.first and time.monotonic() - self._looked >= RARELY_SECONDS:
             self._looked = time.monotonic()

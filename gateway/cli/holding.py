@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.erasing import Eraser, over_before
-from gateway.cli.policyroom import ready
 from gateway.cli.trail import origin_of
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
@@ -119,7 +118,7 @@ def _hold_line(each: Hold) -> str:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Gateway, RetentionStore]]:
-    gateway = compose(ready(settings))
+    gateway = compose(settings)
     try:
         yield gateway, RetentionStore(gateway.database, key_maker())
     finally:

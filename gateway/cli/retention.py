@@ -28,8 +28,9 @@ def show(
 ) -> None:
     """Show what is over by class, what is held, and what was erased."""
     from gateway.cli.holding import shown  # noqa: PLC0415
+    from gateway.cli.policyroom import ready  # noqa: PLC0415
 
-    settings = load_settings(config)
+    settings = ready(load_settings(config))
     acting_operator(settings, None, {"auditor", "security-officer"}, act="retention show")
     for line in asyncio.run(shown(settings, every=every)):
         print(line)
@@ -49,6 +50,7 @@ def hold(
     """Keep something from being erased, although its time is over: a legal hold."""
     from gateway.cli.holding import Wish  # noqa: PLC0415
     from gateway.cli.holding import hold as write  # noqa: PLC0415
+    from gateway.cli.policyroom import ready  # noqa: PLC0415
     from gateway.record.retention import HoldKind  # noqa: PLC0415
 
     try:
@@ -56,7 +58,7 @@ def hold(
     except ValueError as error:
         kinds = ", ".join(each.value for each in HoldKind)
         raise SettingsInvalid(f"{kind} cannot be held; expected one of {kinds}") from error
-    settings = load_settings(config)
+    settings = ready(load_settings(config))
     told = kind if known is HoldKind.PATIENT else f"{kind} {name}"
     days = (since.date() if since else None, until.date() if until else None)
     with administering(settings, "security-officer", f"retention hold {told}") as operator:
@@ -72,8 +74,9 @@ def release(
 ) -> None:
     """End a hold; what is over is erased again."""
     from gateway.cli.holding import release as write  # noqa: PLC0415
+    from gateway.cli.policyroom import ready  # noqa: PLC0415
 
-    settings = load_settings(config)
+    settings = ready(load_settings(config))
     with administering(settings, "security-officer", f"retention release {number}") as operator:
         asyncio.run(write(settings, number, reason, operator.id))
     print(f"hold {number} is released")
@@ -83,8 +86,9 @@ def release(
 def run(config: ConfigFile = _DEFAULT) -> None:
     """Erase now what is over by the settings; a running server does so by itself."""
     from gateway.cli.holding import run as erase  # noqa: PLC0415
+    from gateway.cli.policyroom import ready  # noqa: PLC0415
 
-    settings = load_settings(config)
+    settings = ready(load_settings(config))
     with administering(settings, "security-officer", "retention run"):
         steps = asyncio.run(erase(settings))
     print(f"done in {steps} steps")

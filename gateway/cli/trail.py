@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from gateway.audit.export import (
     ExportedRow,
     Header,
     checkpoint_line,
+    erasure_line,
     header_line,
     sealed_line,
 )
@@ -29,6 +30,7 @@ from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
 from gateway.stores.proofs import ProofStore
+from gateway.stores.retention import RetentionStore
 from gateway.stores.tree import TreeStore
 
 _BATCH = 5_000
@@ -64,11 +66,14 @@ class Ledger:
     journal: Journal
     tree: TreeStore
     proofs: ProofStore
+    retention: RetentionStore
 
     @classmethod
     def of(cls, settings: Settings, database: Database) -> Ledger:
         """That of a database which is open."""
-        return cls(settings, Journal(database, key_maker()), TreeStore(database), ProofStore(database))
+        new_key = key_maker()
+        retention = RetentionStore(database, new_key)
+        return cls(settings, Journal(database, new_key), TreeStore(database), ProofStore(database), retention)
 
     @property
     def origin(self) -> str:
@@ -95,9 +100,10 @@ class Ledger:
     async def lines(self, header: Header, part: Part) -> AsyncIterator[bytes]:
         """The trail in the order the verifier wants: header, checkpoints, what is sealed, and what is not."""
         yield header_line(header)
-        size = header.start.size
+        # Leaves come with their checkpoint: those there before the checkpoints are read must be covered.
+        size = await self.tree.size() if part.whole else header.start.size
         async for tree in self.checkpoints(header):
-            size = tree.size
+            size = max(size, tree.size)
             yield checkpoint_line(tree)
         async for lines in self.sealed(header.start.size, size, _BATCH, part):
             for line in lines:
@@ -109,13 +115,17 @@ class Ledger:
     async def sealed(
         self, start: int, end: int, batch: int, part: Part | None = None
     ) -> AsyncIterator[list[bytes]]:
-        """Lines of what is sealed from a position up to before another, some at a time."""
+        """Lines of what is sealed from a position up to before another, some at a time.
+
+        Before what was erased stand the records of the erasure.
+        """
         while start < end:
             rows = await self.journal.sealed_rows(start, min(batch, end - start))
             rows = [row for row in rows if row.position < end]
             if not rows:
                 return
-            yield [_told(each, part) for each in await self._exported(rows)]
+            told = await self._exported(rows)
+            yield [*await self._erasures(told), *(_told(each, part) for each in told)]
             start = rows[-1].position + 1
 
     async def checkpoints(self, header: Header) -> AsyncIterator[SealedTree]:
@@ -127,6 +137,19 @@ class Ledger:
                     return
                 yield SealedTree(row.size, row.root, row.note, row.at)
             since = rows[-1].size + 1
+
+    async def _erasures(self, told: Sequence[ExportedRow | ExportedBlock]) -> list[bytes]:
+        """The records of what is gone; read after the rows, so that none is missing."""
+        gone = [
+            each.position
+            for each in told
+            if isinstance(each, ExportedRow) and each.row is None and each.position is not None
+        ]
+        if not gone:
+            return []
+        found = await self.retention.erasures_over(gone[0], gone[-1])
+        rows = [stored(row) for row in await self.journal.rows([each.audit_id for each in found])]
+        return [erasure_line(row) for row in rows if row is not None]
 
     async def _start(self, part: Part) -> int:
         if part.first is None and part.since is None:

@@ -51,14 +51,15 @@ def verify_file(path: Path, brought: Brought, request: Path | None, reply: Path 
         if is_proof(head) or is_consistency(head):
             try:
                 data = file.read()
-                lines = (
+                found = (
                     _consistent(data, brought)
                     if is_consistency(head)
                     else _proven(data, brought, request, reply)
                 )
+                lines = tuple(found)
             except GatewayError as error:
                 return Verdict((f"BAD  {error.detail}",), good=False)
-            return Verdict(tuple(lines), good=True)
+            return Verdict(lines, good=True)
         if zipfile.is_zipfile(file):
             file.seek(0)
             return verdict(verify_archive(Archive.of(file), brought), brought)
@@ -77,10 +78,11 @@ def verdict(report: Report, brought: Brought) -> Verdict:
         lines.append(f"{report.outside} of the checkpoints given lie outside this part of the trail")
     of = f" from position {report.start} on" if report.start else ""
     blocks = f" ({report.blocks} of them blocks of messages of others)" if report.blocks else ""
+    gone = f", {report.erased} of them erased with a record" if report.erased else ""
     state = "all intact" if report.ok else f"{len(report.findings)} faults"
     proofs = f"{len(report.stamps)} stamps, {len(report.cosignatures)} cosignatures"
     lines.append(
-        f"{report.sealed} rows sealed{of}{blocks}, {report.unsealed} not yet, "
+        f"{report.sealed} rows sealed{of}{blocks}{gone}, {report.unsealed} not yet, "
         f"{report.checkpoints} checkpoints, {proofs} of {report.origin}: {state}"
     )
     return Verdict(tuple(lines), report.ok)

@@ -179,12 +179,16 @@ def _master_key(settings: Settings) -> Findings:
     if open_to_others(path):
         yield _error(location, "the key file is open to group or others; expected mode 0600")
     try:
-        size = len(base64.b64decode(path.read_bytes().strip(), validate=True))
+        # One key, or after a rotation a line for each with its version before it, and the base of others.
+        lines = [line.split() for line in path.read_bytes().splitlines() if line.strip()]
+        keys = [line[-1] for line in lines if line[0] != b"base"]
+        sizes = [len(base64.b64decode(key, validate=True)) for key in keys]
     except binascii.Error:
         yield _error(location, "is not base64")
         return
-    if size != MASTER_KEY_BYTES:
-        yield _error(location, f"has {size} bytes; expected {MASTER_KEY_BYTES}")
+    if not sizes or any(size != MASTER_KEY_BYTES for size in sizes):
+        told = sizes[0] if sizes else 0
+        yield _error(location, f"has {told} bytes; expected {MASTER_KEY_BYTES}")
 
 
 def _issuers(settings: Settings, at: datetime) -> Findings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -14,12 +14,30 @@ from gateway.config.values import (
     FilePath,
     Name,
     Oid,
+    Port,
     RepositoryAddress,
     Seconds,
     TimeServer,
     WebAddress,
     WitnessKey,
 )
+
+WatchRule = Literal[
+    "refusals",
+    "assertion-failures",
+    "message-failures",
+    "node-failures",
+    "emergency",
+    "emergencies",
+    "mass-query",
+    "unusual-volume",
+    "own-record",
+    "relatives",
+    "dormant",
+    "two-places",
+    "unusual-hour",
+]
+"""The rules of the watch, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -54,7 +72,18 @@ class Audit:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Repository:
-    """The audit record repository: what other systems send us (ITI-20)."""
+    """The audit record repository: what other systems send us (ITI-20).
+
+    `syslog_port` is that of syslog over TLS, `udp_port` that of syslog over UDP, which is off without one.
+    `connections` may be open at a time in one process, `connections_per_node` of them by one node;
+    `frame_seconds` is how long a message that has begun may take to come.
+    """
+
+    syslog_port: Port = 6514
+    udp_port: Port | None = None
+    connections: Count = 500
+    connections_per_node: Count = 50
+    frame_seconds: Seconds = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -111,4 +140,32 @@ class Retention:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Watch:
-    """The rules that look at the trail as it grows."""
+    """The rules that look at the trail as it grows; docs/watch.md says what each of them finds.
+
+    Counts of refusals and failures are within `burst_minutes`; those of patients are different ones, within
+    an hour where nothing else is said. `off` are rules that are not applied, `contain` those whose finding
+    shuts its subject out at once, for `contain_minutes`.
+    """
+
+    off: tuple[WatchRule, ...] = ()
+    contain: tuple[WatchRule, ...] = ()
+    contain_minutes: Count = 60
+    fold_hours: Count = 24
+    late_hours: Count = 72
+    burst_minutes: Count = 10
+    refusals_person: Count = 10
+    refusals_node: Count = 50
+    refusals_organisation: Count = 100
+    assertion_failures: Count = 10
+    message_failures: Count = 5
+    node_failures: Count = 5
+    emergency_hours: Count = 24
+    emergency_patients: Count = 3
+    query_person: Count = 60
+    query_organisation: Count = 2_000
+    own_past_least: Count = 30
+    own_past_times: Count = 5
+    relatives: Count = 3
+    dormant_days: Count = 90
+    two_places_minutes: Count = 5
+    usual_days: Count = 20

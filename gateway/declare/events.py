@@ -91,9 +91,11 @@ AUDIT_GIVEN_UP = Code("audit-given-up", "2.999.1.2", "Audit Event Not Taken by a
 AUDIT_FILLING = Code("audit-filling", "2.999.1.2", "Audit Trail Nearly Full")
 AUDIT_DELAYED = Code("audit-delayed", "2.999.1.2", "Audit Trail Not Delivered")
 CERTIFICATE_EXPIRING = Code("certificate-expiring", "2.999.1.2", "Certificate Nearly Expired")
-KEY_UNREADABLE = Code("key-unreadable", "2.999.1.2", "Key Not Readable")
+CONTENT_UNREADABLE = Code("content-unreadable", "2.999.1.2", "Stored Content Not Readable")
 PRIVATE_KEY_SENT = Code("private-key-sent", "2.999.1.2", "Private Key Received")
 EMERGENCIES_EXCEEDED = Code("emergencies-exceeded", "2.999.1.2", "Too Many Emergency Accesses")
+WATCH_ALERT = Code("watch-alert", "2.999.1.2", "Alert of the Watch")
+INCIDENT_STEP = Code("incident-step", "2.999.1.2", "Handling of an Incident")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------
 

@@ -116,6 +116,8 @@ def _outcome(
     reason = _reason(record) if alone else None
     hidden = alone and receipt is not None and bool(receipt.hidden)
     if record.outcome >= _SERIOUS:
+        if reason is None and any(codes.transactions.get(each.code) == "presence" for each in record.types):
+            return Outcome.REFUSED, "code", False
         if reason is not None:
             return Outcome.REFUSED, codes.refusals.get(reason, "general"), False
         return Outcome.FAILED, "failed", False

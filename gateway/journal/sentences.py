@@ -60,10 +60,9 @@ class Teller:
     def whole(self, entry: Entry) -> str:
         """Everything about an entry as one text."""
         purpose = self.purpose(entry)
-        label = self.words.text("paper", "purpose")
         parts = [
             f"{self.clock.moment(entry.at)}: {self.sentence(entry)}",
-            f"{label}: {purpose}." if purpose else "",
+            self.words.text("note", "purpose", purpose=purpose) if purpose else "",
             self.reason(entry),
             *self.notes(entry),
         ]

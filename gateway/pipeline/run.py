@@ -16,6 +16,7 @@ from gateway.errors import (
     Defect,
     Denied,
     GatewayError,
+    KeyUnreadable,
     Meaning,
     NoRoom,
     Outdated,
@@ -160,6 +161,8 @@ def _problems(error: Exception, x: Exchange) -> tuple[Problem, ...]:
         case NoRoom() if x.form.answers_again:
             # Table 0357 of HL7 v2 knows a locked record, which this is not.
             problems = (Problem(Meaning.OUT_OF_RESOURCES, error.detail),)
+        case KeyUnreadable() if x.form.signs_messages:
+            problems = (Problem(Meaning.GENERAL, "what is stored cannot be read; the operators know it"),)
         case Busy():
             problems = (Problem(Meaning.BUSY, error.detail),)
         case _:

@@ -140,6 +140,12 @@ class BlockStore:
         rows = await self._rows([block])
         return self._opened(rows[0]) if rows else []
 
+    async def between(self, trail: int, after: int, before: int, most: int) -> list[int]:
+        """The first blocks of a trail whose number is above one and below another, in order."""
+        block = self._table.c
+        query = select(block.id).where(block.trail == trail, block.id > after, block.id < before)
+        return [row.id for row in await self._database.fetch(query.order_by(block.id).limit(most))]
+
     async def _rows(self, blocks: Sequence[int]) -> Rows:
         if not blocks:
             return ()

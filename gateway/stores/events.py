@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -44,8 +44,22 @@ SLOT_MS = 7 * 86_400_000
 _EVENT, _TERM = tables.event.c, tables.event_term.c
 _INSERT_EVENT = insert(tables.event)
 _INSERT_TERM = insert(tables.event_term)
+_ADD_EVENT = text(
+    "INSERT INTO event (slot, at, id, trail, place, item, type, subtype, action, outcome, flags) VALUES "
+    "(:slot, :at, :id, :trail, :place, :item, :type, :subtype, :action, :outcome, :flags) "
+    "ON CONFLICT DO NOTHING"
+)
+_ADD_TERM = text(
+    "INSERT INTO event_term (slot, term, at, id) VALUES (:slot, :term, :at, :id) ON CONFLICT DO NOTHING"
+)
 _ONE = select(*_EVENT).where(
     _EVENT.slot == bindparam("slot"), _EVENT.at == bindparam("at"), _EVENT.id == bindparam("id")
+)
+_AT_PLACE = select(*_EVENT).where(
+    _EVENT.slot == bindparam("slot"),
+    _EVENT.at == bindparam("at"),
+    _EVENT.place == bindparam("place"),
+    _EVENT.item == bindparam("item"),
 )
 _TYPE, _SUBTYPE = 32, 64
 _LARGEST = 2**63 - 1
@@ -148,12 +162,13 @@ class EventStore:
         place: int,
         item: int = 0,
         flags: int = 0,
+        again: bool = False,
     ) -> None:
-        """Notes one event; `place` is its audit row or its block."""
+        """Notes one event; `place` is its audit row or its block. `again`: it may be noted already."""
         at = millis(record.at)
         where = {"slot": slot_of(at), "at": at, "id": key}
         work.write(
-            _INSERT_EVENT,
+            _ADD_EVENT if again else _INSERT_EVENT,
             {
                 **where,
                 "trail": trail,
@@ -168,9 +183,9 @@ class EventStore:
         )
         terms = [{**where, "term": each} for each in self.digests(record.terms())]
         if terms:
-            work.write(_INSERT_TERM, *terms)
+            work.write(_ADD_TERM if again else _INSERT_TERM, *terms)
 
-    def digests(self, terms: Iterator[str] | frozenset[str]) -> list[int]:
+    def digests(self, terms: Iterable[str]) -> list[int]:
         """What terms are stored as: keyed, so that the index tells no identifiers."""
         return sorted({self._digest(each) for each in terms})
 
@@ -211,6 +226,13 @@ class EventStore:
     async def one(self, at: int, key: int) -> Found | None:
         """The event of this time and key."""
         rows = await self._database.fetch(_ONE, {"slot": slot_of(at), "at": at, "id": key})
+        return Found(*tuple(rows[0])) if rows else None
+
+    async def placed(self, at: int, place: int, item: int) -> Found | None:
+        """The event of this time that stands in a place."""
+        rows = await self._database.fetch(
+            _AT_PLACE, {"slot": slot_of(at), "at": at, "place": place, "item": item}
+        )
         return Found(*tuple(rows[0])) if rows else None
 
     def pointer(self, place: tuple[int, int], about: bytes) -> str:

@@ -17,7 +17,7 @@ from gateway.stores.events import OWN, SLOT_MS, USE
 from gateway.stores.keys import first_key
 from gateway.stores.work import UnitOfWork
 
-_LEAF, _TREE, _AUDIT = tables.audit_leaf.c, tables.audit_checkpoint.c, tables.audit.c
+_LEAF, _AUDIT = tables.audit_leaf.c, tables.audit.c
 _EVENT, _TERM, _BLOCK = tables.event.c, tables.event_term.c, tables.event_block.c
 _ERASED, _HOLD = tables.erasure.c, tables.retention_hold.c
 _ADD_ERASURE = insert(tables.erasure)
@@ -75,12 +75,6 @@ class RetentionStore:
         query = select(_LEAF.audit_id, _LEAF.position, _LEAF.leaf).where(_LEAF.audit_id.in_(keys))
         rows = await self._database.fetch(query)
         return {row.audit_id: Leaf(row.position, bytes(row.leaf)) for row in rows}
-
-    async def checkpoint_over(self, position: int) -> tuple[int, str] | None:
-        """Size and note of the first checkpoint that covers a position."""
-        query = select(_TREE.size, _TREE.note).where(_TREE.size > position).order_by(_TREE.size).limit(1)
-        rows = await self._database.fetch(query)
-        return (rows[0].size, rows[0].note) if rows else None
 
     # --- what is over ---
 
@@ -199,6 +193,12 @@ class RetentionStore:
         """Records with an id from `since` on, oldest first."""
         fields = [_ERASED[name] for name in Erased.__dataclass_fields__]
         query = select(*fields).where(_ERASED.audit_id >= since).order_by(_ERASED.audit_id).limit(limit)
+        return [Erased(**row._asdict()) for row in await self._database.fetch(query)]
+
+    async def erasures_over(self, first: int, last: int) -> list[Erased]:
+        """Records of what lay between two positions, both included; perhaps of more."""
+        fields = [_ERASED[name] for name in Erased.__dataclass_fields__]
+        query = select(*fields).where(_ERASED.first <= last, _ERASED.last >= first).order_by(_ERASED.audit_id)
         return [Erased(**row._asdict()) for row in await self._database.fetch(query)]
 
     # --- sweeping the index ---

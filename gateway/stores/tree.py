@@ -44,6 +44,10 @@ class TreeStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def size(self) -> int:
+        """How many entries there are."""
+        return await self._count(0)
+
     async def inclusion(self, index: int, size: int) -> list[bytes]:
         """The audit path of the entry at `index` in the tree of `size`, leaf side first."""
         return [await self.hash_of(low, high) for low, high in inclusion_ranges(index, size)]

@@ -33,12 +33,16 @@ _LARGEST_KEY = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An event with what it stands in: a row of our own trail, or a message as it was received."""
+    """An event with what it stands in: a row of our own trail, or a message as it was received.
+
+    `message` is the text of our own.
+    """
 
     found: Found
     record: AuditRecord
     trace_id: str | None = None
     decision: str | None = None
+    message: str | None = None
     received: Received | None = None
 
     @property
@@ -126,6 +130,10 @@ class TrailBook:
         named = (patient_of(name) for each in kept if each is not None for name in each.record.patients)
         return [each for each in named if each is not None]
 
+    async def block(self, number: int) -> list[tuple[Received, AuditRecord]]:
+        """The messages of one block, each with its event."""
+        return [(each, self._record(each)) for each in await self.blocks.messages(number)]
+
     async def open(self, found: Sequence[Found]) -> list[Kept]:
         """What the events say, in their order; without those whose week was erased."""
         own = await self._own([each for each in found if each.trail == OWN])
@@ -141,7 +149,8 @@ class TrailBook:
             if row is None:
                 raise Defect("an event of our trail is found, and its row is gone")
             record = read_message(row.message.encode())
-            kept[each.id] = Kept(found=each, record=record, trace_id=row.trace_id, decision=row.decision)
+            told = {"trace_id": row.trace_id, "decision": row.decision, "message": row.message}
+            kept[each.id] = Kept(found=each, record=record, **told)
         return kept
 
     async def _others(self, found: Sequence[Found]) -> dict[int, Kept]:

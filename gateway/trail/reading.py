@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -25,13 +26,15 @@ class Page:
     place: tuple[int, int] | None
 
 
-async def read_page(book: TrailBook, scope: Scope, question: Question, tests: tuple[Test, ...]) -> Page:
+async def read_page(
+    book: TrailBook, scope: Scope, question: Question, tests: tuple[Test, ...], *, opened: int = OPENED
+) -> Page:
     """At most `limit` events that pass all tests and may be read, without what in them is about others."""
     allowed = _within(scope, question)
     if allowed is None:
         return Page((), None)
     shown: list[Kept] = []
-    most, place, rows, opened = question.limit, question.before, ROWS, OPENED
+    most, place, rows = question.limit, question.before, ROWS
     while True:
         wanted = min(_AT_ONCE, opened) if tests else min(most + 1 - len(shown), opened)
         scanned = await book.events.scan(replace(allowed, before=place, limit=wanted), rows)
@@ -43,6 +46,7 @@ async def read_page(book: TrailBook, scope: Scope, question: Question, tests: tu
         place, opened, rows = scanned.place, opened - len(scanned.found), rows - scanned.looked
         if place is None or opened <= 0 or rows <= 0:
             return Page(tuple(shown), place)
+        await asyncio.sleep(0)
 
 
 def readable(kept: Kept | None, scope: Scope) -> Kept | None:

@@ -80,6 +80,12 @@ def judged(message: Received, record: AuditRecord | None = None) -> Judged:
     return _timely(_read(message))
 
 
+def unjudged(message: Received) -> Judged:
+    """The message as one that nobody could read."""
+    kept = replace(message, fault="the message could not be read")
+    return Judged(kept, unreadable(kept), USE, INVALID)
+
+
 def form_of(raw: bytes, message_id: str | None) -> str:
     """Whether somebody meant to send an audit message."""
     if message_id in MESSAGE_IDS or _ROOT.search(raw, 0, _LOOKED_AT):
@@ -135,3 +141,20 @@ def _timely(found: Judged) -> Judged:
     fault = found.message.fault or "the time of the event is not plausible"
     message, record = replace(found.message, fault=fault), replace(found.record, at=found.message.at)
     return replace(found, message=message, record=record, flags=found.flags | INVALID)
+
+
+# --- who says it ---------------------------------------------------------------------------------
+
+
+def other_sender(found: Judged, own: frozenset[str], others: frozenset[str]) -> str | None:
+    """The name that a message claims and its sender does not have.
+
+    `own` are the names of the sender: of its enrolment, its certificate and its address. HOSTNAME must be one
+    of them, with its domain or without. AuditSourceID is chosen freely by systems: it must not be one of
+    `others`, the names of other enrolled nodes. All names are in lower case.
+    """
+    host = next((value for name, value in found.message.header if name == "hostname"), "")
+    if host and not {host.lower(), host.lower().partition(".")[0]} & own:
+        return host
+    source = found.record.source_id
+    return source if source.lower() in others - own else None

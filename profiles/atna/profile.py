@@ -6,6 +6,7 @@ from profiles.atna import (
     iti20_record_audit_event,
     iti20_record_audit_event_batch,
     iti81_retrieve_audit_event,
+    iti82_retrieve_syslog_event,
 )
 
 PROFILE = Profile(
@@ -15,6 +16,7 @@ PROFILE = Profile(
         iti20_record_audit_event.TRANSACTION,
         iti20_record_audit_event_batch.TRANSACTION,
         *iti81_retrieve_audit_event.TRANSACTIONS,
+        iti82_retrieve_syslog_event.TRANSACTION,
         fhir_journal.BY_URL,
         fhir_journal.BY_RESOURCE,
     ),

@@ -28,7 +28,9 @@ from gateway.bindings.addressing import WSA
 from gateway.cli.compose import Gateway
 from gateway.cli.compose import compose as make_gateway
 from gateway.cli.furnishing import furnish
+from gateway.cli.indexing import index_once
 from gateway.cli.init import create
+from gateway.cli.keeper import resume, seal_once
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare as prepare_installation
@@ -710,6 +712,22 @@ def feed_raw(house: House, path: str, resource: object = None, **headers: str) -
     return house.peer(replace(raw, headers=kept | headers), "tester")
 
 
+def trail_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """The auditor searches the trail, or reads an event that was found."""
+    path = transaction.binding.path
+    if "{id}" in path:
+        asyncio.run(found_again(house))
+        ((at, key),) = house._query("SELECT at, id FROM event LIMIT 1")
+        path = path.replace("{id}", f"{int(str(at)):x}-{int(str(key)):x}")
+    return acting(house, fhir(house, path, "date=ge2026-01-01"), "tester", "auditor")
+
+
+async def found_again(house: House) -> None:
+    """Seals and indexes what was told, as the keeper does."""
+    await seal_once(house.gateway, await resume(house.gateway))
+    await index_once(house.gateway)
+
+
 PERSON_IN_FHIR = ("ITI-78", "ITI-83", "ITI-93", "ITI-104", "ITI-119")
 DESK = ("IDV-1", "IDV-2", "IDV-3", "IDV-4")
 STORED = "2.25.4711"
@@ -779,6 +797,7 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         "ITI-108": lambda: ("fhir", any_consent_raw(house, transaction)),
         "ITI-94": lambda: ("fhir", subscription_raw(house, transaction)),
         **{code: lambda: ("soap", directory_raw(house, transaction)) for code in ("ITI-58", "ITI-59")},
+        **dict.fromkeys(("ITI-81", "ITI-82"), lambda: ("fhir", trail_raw(house, transaction))),
         **dict.fromkeys(("PRS-1", "PRS-2"), lambda: ("fhir", presence_raw(house, transaction))),
         **dict.fromkeys(("EMG-1", "EMG-2", "EMG-3"), lambda: ("fhir", emergency_raw(house, transaction))),
         "JRN-1": lambda: ("fhir", journal_raw(house, transaction)),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -243,6 +245,72 @@ def mandate(place: Place, holder: str, action: str) -> dict[str, Any]:
     ]
     given = permit(place.cx(holder))
     return {**given, "modifierExtension": [{"url": "urn:passerelle:directive", "extension": extension}]}
+
+
+async def syslog(place: Place, who: Who, query: str, accept: str = "application/json") -> Answer:
+    answer = await place.fhir(who, "GET", f"/syslogsearch?{query}", accept=accept)
+    if answer.headers["content-type"] == "application/json":
+        return replace(answer, told=json.loads(answer.told))
+    return answer
+
+
+def test_messages_are_found_by_the_fields_of_syslog(deciding: Place) -> None:
+    async def main() -> None:
+        place = deciding
+        await place.feed("SYSLOG")
+        await place.provide("SYSLOG", "Letter")
+        await indexed(place)
+        here = f"{SINCE}&msg=SYSLOG"
+        found = await syslog(place, AUDITOR, here)
+        assert (found.status, len(found.told)) == (200, 2)
+        first = found.told[0]
+        kept = place.rows("SELECT message FROM audit WHERE \"transaction\" = 'ITI-41' ORDER BY id DESC")[0][0]
+        assert first == {
+            "Pri": "85",
+            "Version": "1",
+            "Timestamp": first["Timestamp"],
+            "Hostname": "localhost",
+            "App-name": "passerelle",
+            "Msg-id": "IHE+RFC-3881",
+            "Msg": kept,
+        }
+        assert datetime.fromisoformat(first["Timestamp"]).tzinfo is not None
+        for more, expected in (
+            ("hostname=local&pri=8&version=1", 2),
+            ("app-name=nobody&app-name=passer", 2),
+            ("msg=ITI-41", 1),
+            ("msg-id=DICOM", 0),
+            ("procid=1", 0),
+            ("date=lt2026-01-02", 0),
+            ("unheard-of=1", 2),
+        ):
+            if more.startswith("msg="):
+                found = await syslog(place, AUDITOR, f"{SINCE}&{more}&msg-id=IHE")
+                assert all("ITI-41" in each["Msg"] for each in found.told)
+                continue
+            found = await syslog(place, AUDITOR, f"{here}&{more}")
+            # The searches name SYSLOG, too, and are found like all else.
+            told = [each for each in found.told if "ITI-82" not in each["Msg"]]
+            assert (found.status, len(told)) == (200, expected), more
+        nothing = await syslog(place, AUDITOR, f"{SINCE}&msg=nowhere-at-all")
+        assert (nothing.status, nothing.told) == (200, [])
+
+    asyncio.run(main())
+
+
+def test_a_syslog_search_is_refused_as_the_supplement_says(deciding: Place) -> None:
+    async def main() -> None:
+        place = deciding
+        assert (await syslog(place, AUDITOR, "msg=x")).status == 400
+        assert 'csd-code="110101"' in place.message()
+        assert (await syslog(place, AUDITOR, SINCE, accept="text/html")).status == 415
+        assert 'csd-code="110101"' in place.message()
+        assert "ITI-82" in place.message()
+        assert (
+            await syslog(place, replace(AUDITOR, role="physician", subject="dr.weber"), SINCE)
+        ).status == 403
+
+    asyncio.run(main())
 
 
 def test_others_may_not_read_it(deciding: Place) -> None:

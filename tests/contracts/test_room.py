@@ -146,12 +146,10 @@ def codes(work: Callable[[], object]) -> tuple[str, ...]:
     return failure.value.codes
 
 
-def fhir(site: Site) -> httpx.Response:
-    who = acting(site)
+def bearer(who: Acting, url: str) -> httpx.Response:
     with httpx.Client(verify=who.identity.context()) as http:
         token = base64.urlsafe_b64encode(who.assertion()).rstrip(b"=").decode()
-        headers = {"authorization": f"Bearer {token}"}
-        return http.get(f"{site.settings.server.public_url}/fhir/Patient?family=WEBER", headers=headers)
+        return http.get(url, headers={"authorization": f"Bearer {token}"})
 
 
 def counts(site: Site) -> list[tuple[object, ...]]:
@@ -192,7 +190,7 @@ def test_a_full_disk_turns_everything_away_until_there_is_room_again(site: Site)
     refused = feed(site, "ROOM-4")
     assert b"MSA|AR" in refused
     assert b"207" in refused
-    answer = fhir(site)
+    answer = bearer(who, f"{site.settings.server.public_url}/fhir/Patient?family=WEBER")
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert counts(site) == before

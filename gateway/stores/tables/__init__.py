@@ -52,6 +52,7 @@ from gateway.stores.tables.registry import (
 )
 from gateway.stores.tables.retention import erasure, retention_hold
 from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
+from gateway.stores.tables.system import system_block, system_event
 from gateway.stores.tables.tokens import authorization_code, issued_token
 from gateway.stores.tables.trail import (
     audit,
@@ -65,9 +66,11 @@ from gateway.stores.tables.trail import (
     outbox,
     seen_message,
 )
+from gateway.stores.tables.watch import alert, incident, incident_step, watch_state
 
 __all__ = [
     "METADATA",
+    "alert",
     "association",
     "audit",
     "audit_checkpoint",
@@ -95,6 +98,8 @@ __all__ = [
     "event_seen",
     "event_term",
     "folder",
+    "incident",
+    "incident_step",
     "issued_token",
     "meta",
     "operator_event",
@@ -122,6 +127,9 @@ __all__ = [
     "slot_key",
     "submission_set",
     "subscription",
+    "system_block",
+    "system_event",
     "visit",
     "visit_notice",
+    "watch_state",
 ]

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 from typer.testing import CliRunner
 
-from gateway.audit import checkpoint
+from gateway.audit.proof import Trusted, verify_proof
 from gateway.cli.main import app
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare, serving
-from gateway.crypto.keys import load_certificates
+from gateway.crypto.keys import fingerprint, load_certificates
 from gateway.errors import GatewayError
 
 MESSAGE = (
@@ -92,11 +92,10 @@ def test_the_machine_form_proves_itself(place: Place) -> None:
     }
     canonical = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
     assert sha256(canonical).hexdigest() == standing["leaf"]
-    certificate = load_settings(place.config).signing.certificate
-    (ours,) = load_certificates(certificate.read_bytes())[:1]
-    assert (
-        checkpoint.verify(standing["checkpoint"], ours.public_bytes(Encoding.DER)).size > standing["position"]
-    )
+    ours = load_certificates(load_settings(place.config).signing.certificate.read_bytes())
+    trusted = Trusted(signers=[fingerprint(each.public_bytes(Encoding.DER)) for each in ours])
+    proven = verify_proof(json.dumps(found["proof"]).encode(), trusted)
+    assert (proven.trace_id, proven.positions) == (trace, (standing["position"],))
 
 
 def test_it_says_who_decided_how_and_what_was_answered(place: Place) -> None:
@@ -110,6 +109,7 @@ def test_it_says_who_decided_how_and_what_was_answered(place: Place) -> None:
         "Request, SHA-256",
         "the signature holds for this row",
         "position ",
+        "every row is in the signed tree",
         "Audit messages",
     ):
         assert expected in text, expected

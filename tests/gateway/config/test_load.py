@@ -165,6 +165,7 @@ NOT_AT_DEFAULT = {
     "assertions.test_issuer_certificate",
     "assertions.issuers",
     "operators.trust",
+    "repository.udp_port",
     "operators.bind_password_file",
     "tokens.audiences",
     "tokens.identity_providers",
