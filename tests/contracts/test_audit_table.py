@@ -202,7 +202,10 @@ def test_every_transaction_leaves_what_its_table_says(
 def check_message(text: str, transaction: AnyTransaction, facts: Facts) -> None:
     found = read_message(text.encode())
     scheme = found.types[0].scheme
-    assert (found.event.code, found.types[0].code) == (facts.event, TYPES.get(transaction.code, transaction.code))
+    assert (found.event.code, found.types[0].code) == (
+        facts.event,
+        TYPES.get(transaction.code, transaction.code),
+    )
     assert scheme in {"IHE Transactions", "IHE"} or transaction.code.startswith((*NOT_OF_IHE, "FHIR"))
     assert found.action in facts.actions
     source, destination = (
