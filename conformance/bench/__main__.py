@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import audit
 import denied
 import identity
 import large
@@ -31,7 +32,7 @@ def arguments() -> argparse.Namespace:
     """The options of design: what, how many, how long."""
     parser = argparse.ArgumentParser(prog="passerelle bench run", description=__doc__)
     parser.add_argument(
-        "--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity, rights"
+        "--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity, rights, audit"
     )
     parser.add_argument("--entries", type=int, default=10_000, help="document entries in the registry")
     parser.add_argument("--workers", type=int, default=1, help="server processes")
@@ -80,6 +81,9 @@ def main() -> int:
                 )
             return 0
         patients = populate(settings, workshop.pattern, options.entries)
+        if options.only == "audit":
+            audit.show(settings, workshop, patients, options)
+            return 0
         kinds = options.only.split(",")
         if OF_PERSONS.intersection(kinds):
             workshop = replace(workshop, people=identity.populated(settings, options.identities))
