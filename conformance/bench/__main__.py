@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import arrivals
+import audit
 import denied
 import identity
 import large
@@ -35,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         default=",".join(KINDS),
-        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail",
+        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail, audit",
     )
     parser.add_argument(
         "--entries",
@@ -99,6 +100,9 @@ def main() -> int:
                 )
             return 0
         patients = populate(settings, workshop.pattern, options.entries)
+        if options.only == "audit":
+            audit.show(settings, workshop, patients, options)
+            return 0
         kinds = options.only.split(",")
         if OF_PERSONS.intersection(kinds):
             workshop = replace(workshop, people=identity.populated(settings, options.identities))
