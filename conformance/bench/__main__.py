@@ -16,6 +16,7 @@ import identity
 import large
 import rights
 import trail
+import watching
 from load import Load, Measured
 from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
@@ -35,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         default=",".join(KINDS),
-        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail",
+        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail, watch",
     )
     parser.add_argument(
         "--entries",
@@ -92,6 +93,9 @@ def main() -> int:
             return 0
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)
+        if options.only == "watch":
+            watching.run(settings, workshop.fed, options)
+            return 0
         if options.only == "large":
             with serving(config, workers=options.workers) as server:
                 large.show(

@@ -167,9 +167,10 @@ class Watcher:
         return replace(seen, kin=tuple(_known(kin)))
 
     async def _look(self, events: Sequence[Seen], reached: Reached) -> None:
-        unknown = self.watch.unknown(events)
+        concerns = self.watch.concerned(events)
+        unknown = self.watch.unknown(concerns)
         self.watch.remember(await self.alerts.memories(unknown), unknown)
-        raised = [each for seen in events for each in self.watch.look(seen)]
+        raised = [each for concern in concerns for each in self.watch.look(concern)]
         self.position, self.block = reached.row, reached.block
         now = self.gateway.engine.clock()
         late = millis(now - timedelta(hours=self.gateway.settings.watch.late_hours))

@@ -19,6 +19,7 @@ _SERIOUS = 8
 _READS = frozenset({"R", "E"})
 _SHOWN = frozenset({events.QUERY.code, events.EXPORT.code, events.RESTFUL.code})
 _PROFESSIONAL, _PATIENT = "professional", "patient"
+_REPORT = "3"
 _OID_URN = "urn:oid:"
 _NAME_LIMIT = 256
 
@@ -59,7 +60,10 @@ class Kin(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An event. `name` is its logical id, `at` milliseconds since 1970; `patients` are keyed digests."""
+    """An event. `name` is its logical id, `at` milliseconds since 1970; `patients` are keyed digests.
+
+    `missed` is the number of documents that were asked for in vain.
+    """
 
     name: str
     at: int
@@ -71,6 +75,7 @@ class Seen:
     refused: bool = False
     reads: bool = False
     emergency: bool = False
+    missed: int = 0
     patients: tuple[int, ...] = ()
     kin: tuple[Kin, ...] = ()
 
@@ -117,9 +122,17 @@ def seen_of(
         organisation=_organisation(who),
         refused=_refused(record, receipt, received=evidence is None),
         reads=record.action in _READS and record.event.code in _SHOWN,
+        missed=_missed(record),
         emergency=events.EMERGENCY_STARTED.code in kinds,
         patients=tuple(digest(f"patient|{each}" for each in record.patients)),
     )
+
+
+def _missed(record: AuditRecord) -> int:
+    """Documents of an event that failed; a retrieve that found some tells of the others in one of its own."""
+    if record.outcome < _SERIOUS or record.event.code not in _SHOWN:
+        return 0
+    return sum(each.role == _REPORT for each in record.entities)
 
 
 def _object(text: str | None) -> dict[str, Any]:

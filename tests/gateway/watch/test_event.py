@@ -113,6 +113,13 @@ def test_the_watch_does_not_watch_itself() -> None:
         assert seen_of(alert(kind), "name", digest, evidence=EVIDENCE) is None
 
 
+def test_documents_of_a_failed_retrieve_were_asked_for_in_vain() -> None:
+    asked = (*RECORD.entities, *[Entity(identifier=f"2.25.{each}", role="3") for each in range(3)])
+    retrieve = replace(RECORD, event=Code("110106", "DCM"), entities=asked)
+    assert look(replace(retrieve, outcome=8)).missed == 3
+    assert look(retrieve).missed == 0
+
+
 def test_an_emergency_is_known_by_its_type() -> None:
     types = (*RECORD.types, Code("110127", "DCM"))
     assert look(replace(RECORD, types=types)).emergency
