@@ -1,6 +1,6 @@
 """What the watch costs an event, and how far it is behind when the trail grows fast.
 
-In the process, on the database of an installation: rows are written, sealed, indexed, watched as a worker does.
+In the process, on the database of an installation: rows are written, sealed, indexed, watched as by a worker.
 """
 
 from __future__ import annotations

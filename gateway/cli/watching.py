@@ -198,18 +198,26 @@ def _known(found: Sequence[Kin | None]) -> Iterator[Kin]:
 async def watch(gateway: Gateway, handover: Handover) -> None:
     """Watches until cancelled. A failure is logged, and the watch begins again where it was last kept."""
     watcher: Watcher | None = None
+    log = gateway.engine.log
     while True:
         await handover.wait(REST_SECONDS)
         try:
             watcher = watcher or await resume(gateway)
-            while rows := handover.next():
-                await watcher.take(rows)
-            while await watcher.received():
-                await asyncio.sleep(0)
-            await watcher.rest()
+            await _round(watcher, handover)
         except GatewayError as error:
-            gateway.engine.log.warning("watch", error=type(error).__name__, detail=error.detail)
+            log.warning("watch", error=type(error).__name__, detail=error.detail)
             watcher = None
+        except Exception as error:
+            log.error("the watch has stopped", error=type(error).__name__)  # noqa: TRY400 - no traces there
+            raise
+
+
+async def _round(watcher: Watcher, handover: Handover) -> None:
+    while rows := handover.next():
+        await watcher.take(rows)
+    while await watcher.received():
+        await asyncio.sleep(0)
+    await watcher.rest()
 
 
 async def resume(gateway: Gateway) -> Watcher:

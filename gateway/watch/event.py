@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,6 +129,18 @@ def seen_of(
     )
 
 
+def _read_slowly(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Malformed("evidence or decision of the row is no JSON") from error
+
+
+def _name(text: str) -> str:
+    """A name that every database takes, whatever somebody wrote into a token or an event."""
+    return text[:_NAME_LIMIT].encode("utf-8", "replace").decode().replace("\x00", "?")
+
+
 def _missed(record: AuditRecord) -> int:
     """Documents of an event that failed; a retrieve that found some tells of the others in one of its own."""
     if record.outcome < _SERIOUS or record.event.code not in _SHOWN:
@@ -136,10 +149,11 @@ def _missed(record: AuditRecord) -> int:
 
 
 def _object(text: str | None) -> dict[str, Any]:
+    """A token may carry half a surrogate pair, which only the slower reader takes."""
     try:
         found = {} if text is None else orjson.loads(text)
-    except ValueError as error:
-        raise Malformed("evidence or decision of the row is no JSON") from error
+    except ValueError:
+        found = _read_slowly(text or "")
     if not isinstance(found, dict):
         raise Malformed("evidence or decision of the row is no JSON object")
     return found
@@ -166,12 +180,12 @@ def _node(proof: dict[str, Any], sender: str | None) -> str:
     """The node by its certificate. Of a connection that did not come about, the evidence names no more."""
     node = sender if sender is not None else proof.get("node", "")
     known = proof.get("node_certificate_sha256") is not None or sender is not None
-    return str(node) if known and node != "unknown" else ""
+    return _name(str(node)) if known and node != "unknown" else ""
 
 
 def _address(record: AuditRecord) -> str:
     found = next((each for each in record.agents if each.requestor and each.address), None)
-    return (found.address or "")[:_NAME_LIMIT] if found is not None else ""
+    return _name(found.address or "") if found is not None else ""
 
 
 def _person(record: AuditRecord, who: dict[str, Any], digest: Digest) -> Subject | None:
@@ -183,12 +197,12 @@ def _person(record: AuditRecord, who: dict[str, Any], digest: Digest) -> Subject
     if kind == _PATIENT or "^" in name:
         (hidden,) = digest([f"patient|{name}"])
         return Subject("patient", f"{hidden & 0xFFFFFFFFFFFFFFFF:016x}")
-    return Subject("person", name[:_NAME_LIMIT])
+    return Subject("person", _name(name))
 
 
 def _organisation(who: dict[str, Any]) -> str | None:
     named = who.get("organisation")
-    return None if named is None else str(named).removeprefix(_OID_URN)[:_NAME_LIMIT]
+    return None if named is None else _name(str(named).removeprefix(_OID_URN))
 
 
 def _refused(record: AuditRecord, receipt: dict[str, Any], *, received: bool) -> bool:

@@ -137,6 +137,15 @@ def test_of_what_another_system_told_the_sender_is_the_node_and_a_future_time_is
     assert look(evidence=None, decision=None).node == "", "over UDP nobody knows"
 
 
+def test_names_that_no_database_takes_are_made_harmless() -> None:
+    """Whoever writes half a surrogate pair or a zero into a token must not stay unseen by it."""
+    told = decision(False, organisation="2.999#").replace("#", "\\ud800")
+    seen = look(decision=told)
+    assert (seen.organisation, seen.refused) == ("2.999?", True)
+    agents = (Agent(user_id="dr\x00weber", requestor=True), *RECORD.agents[1:])
+    assert look(replace(RECORD, agents=agents)).person == Subject("person", "dr?weber")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "1"])
 def test_a_row_whose_decision_was_spoilt_is_no_event(text: str) -> None:
     with pytest.raises(Malformed):
