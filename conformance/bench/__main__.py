@@ -61,7 +61,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-ALONE = {"identity": identity.run, "rights": rights.run}
+ALONE = {"identity": identity.run, "rights": rights.run, "watch": watching.run}
 """Measured in this process, on the database alone."""
 
 
@@ -93,9 +93,6 @@ def main() -> int:
             return 0
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)
-        if options.only == "watch":
-            watching.run(settings, workshop.fed, options)
-            return 0
         if options.only == "large":
             with serving(config, workers=options.workers) as server:
                 large.show(

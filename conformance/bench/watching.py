@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import orjson
+from messages import Workshop
 
 from gateway.audit.objects import patient_object
 from gateway.audit.record import AuditFacts, Human, Participant, audit_message
@@ -21,6 +22,7 @@ from gateway.cli.compose import Gateway, compose
 from gateway.cli.indexing import index_once
 from gateway.cli.keeper import resume as resume_sealing
 from gateway.cli.keeper import seal_once
+from gateway.cli.started import serving
 from gateway.cli.watching import Handover, Noted, Watcher, resume
 from gateway.config import Settings
 from gateway.declare.events import EventAction, Outcome, query_event
@@ -32,7 +34,7 @@ from gateway.watch.event import seen_of
 from gateway.watch.watch import Watch, rules_of
 
 PEOPLE, ORGANISATIONS, PATIENTS = 7_000, 200, 700_000
-EVENTS, AT_ONCE = 6_000, 0.1
+EVENTS, AT_ONCE, FED = 6_000, 0.1, 40
 _EVENT = query_event("ITI-18", "Registry Stored Query")
 
 
@@ -81,8 +83,10 @@ class Country:
         )
 
 
-def run(settings: Settings, fed: Sequence[str], options: argparse.Namespace) -> None:
-    """Prints both figures."""
+def run(settings: Settings, options: argparse.Namespace) -> None:
+    """Feeds some patients through a running system, then prints the figures."""
+    with serving(settings.folder / "passerelle.toml"):
+        fed = Workshop.open(settings, FED, 1).fed
     asyncio.run(_run(settings, fed, options))
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from gateway.cli.compose import Gateway
+from gateway.cli.compose import Gateway, utc_now
 from gateway.cli.incidents import alert_store
 from gateway.cli.raising import Raising
 from gateway.errors import GatewayError
@@ -95,6 +95,7 @@ class Watcher:
     block: int
     kept_at: float
     forgot_at: float
+    settled: timedelta = SETTLED
 
     async def take(self, rows: Sequence[Noted]) -> None:
         """Looks at rows of our trail, in the order of the tree; those it knows already are left out."""
@@ -120,9 +121,10 @@ class Watcher:
 
     async def received(self) -> bool:
         """Looks at some of what other systems told; tells whether there may be more."""
-        engine = self.gateway.engine
-        trail, now = engine.services.access.trail, engine.clock()
-        blocks = await trail.blocks.between(USE, self.block, first_key(now - SETTLED), BLOCKS)
+        trail = self.gateway.engine.services.access.trail
+        # Numbers of blocks are made by the clock of the machine, whatever the trusted time is.
+        end = first_key(utc_now() - self.settled)
+        blocks = await trail.blocks.between(USE, self.block, end, BLOCKS)
         for number in blocks:
             messages = await trail.block(number)
             seen = [
