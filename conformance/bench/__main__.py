@@ -17,6 +17,7 @@ import identity
 import large
 import rights
 import trail
+import watching
 from load import Load, Measured
 from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
@@ -36,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         default=",".join(KINDS),
-        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail, audit",
+        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail, audit, watch",
     )
     parser.add_argument(
         "--entries",
@@ -61,7 +62,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-ALONE = {"identity": identity.run, "rights": rights.run}
+ALONE = {"identity": identity.run, "rights": rights.run, "watch": watching.run}
 """Measured in this process, on the database alone."""
 
 
