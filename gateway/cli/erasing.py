@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import takewhile
 
@@ -13,7 +13,7 @@ from gateway.cli.compose import Gateway
 from gateway.cli.trail import origin_of
 from gateway.errors import Malformed
 from gateway.pipeline.trailuse import tell_erased
-from gateway.record.events import AuditRecord
+from gateway.record.events import AuditRecord, patient_of
 from gateway.record.retention import HoldKind, Holds, Kept
 from gateway.stores.events import slot_of
 from gateway.stores.forwarding import ForwardingStore
@@ -48,7 +48,7 @@ class Eraser:
         """One part of the work, if it is time to look; tells whether there may be more."""
         if time.monotonic() < self._next:
             return False
-        holds = await self._store.holds()
+        holds = await self._widened(await self._store.holds())
         for part in (self._own, self._received, self._system, self._alerts):
             if await part(holds):
                 return True
@@ -56,6 +56,18 @@ class Eraser:
             return True
         self._since, self._next = 0, time.monotonic() + LOOK_SECONDS
         return False
+
+    async def _widened(self, holds: Holds) -> Holds:
+        """With every identifier that the persons who are held have now, in all domains and by merges."""
+        services = self.gateway.engine.services
+        found: set[str] = set()
+        for name in holds.patients:
+            patient = patient_of(name)
+            record = None if patient is None else await services.patients.find(patient)
+            held = await services.index.mpi.store.by_keys(record.keys if record is not None else ())
+            members = await services.index.mpi.store.members(each.identity.person for each in held)
+            found.update(str(each.identity.id) for each in (*held, *members))
+        return replace(holds, aliases=frozenset(found))
 
     async def _own(self, holds: Holds) -> bool:
         """Some rows of our trail; those that are held stay."""

@@ -56,15 +56,19 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Holds in force. `events` are ids of audit rows and events of incidents that are held by number."""
+    """Holds in force. `events` are ids of audit rows and events of incidents that are held by number.
+
+    `aliases` are further identifiers of the persons who are held.
+    """
 
     holds: tuple[Hold, ...]
     events: frozenset[int] = frozenset()
+    aliases: frozenset[str] = frozenset()
 
     @property
     def patients(self) -> frozenset[str]:
         """Identifiers of patients that are held."""
-        return frozenset(each.name for each in self.holds if each.kind is HoldKind.PATIENT)
+        return self.aliases.union(each.name for each in self.holds if each.kind is HoldKind.PATIENT)
 
     def holds_trace(self, trace_id: str) -> bool:
         """Whether an exchange is held by its trace."""
