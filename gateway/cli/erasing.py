@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import takewhile
@@ -13,7 +13,7 @@ from gateway.cli.compose import Gateway
 from gateway.cli.trail import origin_of
 from gateway.errors import Malformed
 from gateway.pipeline.trailuse import tell_erased
-from gateway.record.events import AuditRecord, patient_of
+from gateway.record.events import patient_of
 from gateway.record.retention import HoldKind, Holds, Kept
 from gateway.stores.events import slot_of
 from gateway.stores.forwarding import ForwardingStore
@@ -24,7 +24,7 @@ from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
 
 LOOK_SECONDS = 3_600.0
-BATCH = 500
+BATCH = 200
 _ALL = 1 << 62
 
 
@@ -79,13 +79,10 @@ class Eraser:
         if not found:
             return False
         part = list(takewhile(lambda each: each.slot == found[0].slot, found))
-        gone = [(each, record) for each in part for record in _unheld(each, holds)]
-        if gone:
-            work, rows = UnitOfWork(), [each for each, _ in gone]
-            events = [
-                (slot_of(millis(told.at)), millis(told.at), row.id) for row, told in gone if told is not None
-            ]
-            self._store.erase_own(work, rows, events)
+        rows = [each for each in part if not _held(each, holds)]
+        if rows:
+            work = UnitOfWork()
+            self._store.erase_own(work, rows)
             await self._record(work, Kept.OWN, rows, holds)
         self._since = part[-1].id + 1
         return True
@@ -195,18 +192,13 @@ def over_before(gateway: Gateway, kind: Kept) -> int | None:
     return slot_of(millis(gateway.engine.clock() - timedelta(days=days))) if days else None
 
 
-def _unheld(over: Over, holds: Holds) -> Iterator[AuditRecord | None]:
-    """What a row says, unless it is held; None for one that says nothing that can be read.
-
-    Such a row stays while any patient is held: it might be about that one.
-    """
+def _held(over: Over, holds: Holds) -> bool:
+    """Whether a row stays. One that cannot be read might be about any patient who is held."""
     if holds.holds_trace(over.trace_id) or holds.holds_time(over.at) or over.id in holds.events:
-        return
+        return True
+    if not holds.patients:
+        return False
     try:
-        record = read_message(over.message.encode())
+        return holds.holds_patients(read_message(over.message.encode()).patients)
     except Malformed:
-        if not holds.patients:
-            yield None
-        return
-    if not holds.holds_patients(record.patients):
-        yield record
+        return True

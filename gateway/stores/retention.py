@@ -202,18 +202,16 @@ class RetentionStore:
 
     # --- erasing ---
 
-    def erase_own(
-        self, work: UnitOfWork, over: Sequence[Over], events: Sequence[tuple[int, int, int]]
-    ) -> None:
-        """Notes the end of rows and of the events (slot, at, id) they are found by."""
+    def erase_own(self, work: UnitOfWork, over: Sequence[Over]) -> None:
+        """Notes the end of rows and of the events they are found by, whose times may differ by a millisecond."""
         gone = Outdated("somebody else erased a part of the trail meanwhile")
         work.write(
             delete(tables.audit).where(_AUDIT.id.in_([each.id for each in over])),
             expect=len(over),
             otherwise=gone,
         )
-        if events:
-            work.write(delete(tables.event).where(tuple_(_EVENT.slot, _EVENT.at, _EVENT.id).in_(events)))
+        events = [(at // SLOT_MS, at, each.id) for each in over for at in range(each.at - 1, each.at + 2)]
+        work.write(delete(tables.event).where(tuple_(_EVENT.slot, _EVENT.at, _EVENT.id).in_(events)))
 
     def erase_received(self, work: UnitOfWork, over: Sequence[Over]) -> None:
         """Notes the end of blocks."""

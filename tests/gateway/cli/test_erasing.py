@@ -107,7 +107,7 @@ def test_what_goes_without_a_record_is_missing(place: Place) -> None:
     place.now += timedelta(days=60)
     rows = place.run(place.store.own_over(0, slot_of(millis(place.now)), 1 << 62, 1, but="none"))
     work = UnitOfWork()
-    place.store.erase_own(work, rows, [])
+    place.store.erase_own(work, rows)
     place.run(place.gateway.engine.committer.commit(work))
     place.erase()
     report = place.verify()
