@@ -15,6 +15,7 @@ import denied
 import identity
 import large
 import rights
+import trail
 from load import Load, Measured
 from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
@@ -34,9 +35,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         default=",".join(KINDS),
-        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog",
+        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail",
     )
-    parser.add_argument("--entries", type=int, default=10_000, help="document entries in the registry")
+    parser.add_argument(
+        "--entries",
+        type=int,
+        default=10_000,
+        help="document entries in the registry; of --only trail, events",
+    )
     parser.add_argument("--workers", type=int, default=1, help="server processes")
     parser.add_argument("--clients", type=int, default=8, help="connections, in processes of their own")
     parser.add_argument("--seconds", type=float, default=8.0, help="measured time for each kind")
@@ -54,6 +60,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+ALONE = {"identity": identity.run, "rights": rights.run}
+"""Measured in this process, on the database alone."""
+
+
 def main() -> int:
     """Prepares a system, measures each kind, prints the table."""
     options = arguments()
@@ -65,11 +75,8 @@ def main() -> int:
             prepare(home, changes)
         settings = load_settings(config)
         upgrade(settings.database.url)
-        if options.only == "identity":
-            identity.run(settings, options)
-            return 0
-        if options.only == "rights":
-            rights.run(settings, options)
+        if alone := ALONE.get(options.only):
+            alone(settings, options)
             return 0
         if options.only == "syslog":
             with serving(config, workers=options.workers) as server:
@@ -79,6 +86,9 @@ def main() -> int:
         if options.only == "denied":
             with serving(config, workers=options.workers):
                 denied.run(config, options, Path(name))
+            return 0
+        if options.only == "trail":
+            trail.run(config, options)
             return 0
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)

@@ -176,7 +176,7 @@ def _cpu(pid: int) -> float:
     """CPU seconds of a server and its workers."""
     parent = psutil.Process(pid)
     times = [each.cpu_times() for each in (parent, *parent.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
+    return float(sum(each.user + each.system for each in times))
 
 
 def show(kept: Kept) -> None:

@@ -171,6 +171,17 @@ def dossier(
     print(f"{rows} audit rows of {trace} in {output}")
 
 
+@app.command()
+def reindex(config: ConfigFile = _DEFAULT) -> None:
+    """Let the server make its own trail findable again, from the first row on; after a loss of the index."""
+    from gateway.cli.indexing import index_again  # noqa: PLC0415
+
+    settings = load_settings(config)
+    with administering(settings, {"auditor", "security-officer"}, "audit reindex"):
+        asyncio.run(index_again(settings))
+    print("the server goes through the trail again; searches find all of it when it is done")
+
+
 def _utc(at: datetime | None) -> datetime | None:
     return None if at is None else at.replace(tzinfo=UTC)
 

@@ -25,7 +25,7 @@ from gateway.stores.database import Rows
 
 MOST_TOLD = 20
 """Findings of one look that are told one by one."""
-REST_SECONDS = 5.0
+REST_SECONDS = 2.0
 """How long the end of the trail is left alone once something was found there."""
 
 

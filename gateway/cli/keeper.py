@@ -12,7 +12,7 @@ import orjson
 from gateway.audit.rows import Block, StoredRow
 from gateway.audit.sealer import seal
 from gateway.cli.checking import Vigil
-from gateway.cli.compose import Gateway
+from gateway.cli.compose import Gateway, utc_now
 from gateway.cli.erasing import Eraser
 from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
@@ -20,8 +20,11 @@ from gateway.cli.watching import Handover
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
 from gateway.stores.database import Rows
+from gateway.stores.events import slot_of
 from gateway.stores.keys import first_key
+from gateway.stores.partitions import make_ahead
 from gateway.stores.proofs import ProofStore
+from gateway.stores.rows import millis
 from gateway.stores.tree import TreeStore
 from gateway.stores.work import UnitOfWork
 
@@ -52,6 +55,8 @@ async def keep(gateway: Gateway, handover: Handover) -> None:
     while True:
         await asyncio.sleep(SEAL_SECONDS)
         try:
+            if time.monotonic() - swept >= SWEEP_SECONDS:
+                await make_ahead(gateway.database, slot_of(millis(gateway.engine.clock())))
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
             await vigil.look(sealing.frontier, sealing.since)
@@ -91,7 +96,9 @@ async def seal_once(gateway: Gateway, sealing: Sealing) -> bool:
     now = engine.clock()
     origin = f"passerelle/{gateway.settings.environment}/{gateway.settings.domain.home_community_id}"
     leaves, tree, frontier = seal(rows, sealing.frontier, gateway.signer, origin, now)
-    since = min(rows[-1].id, first_key(now - LATEST_COMMIT)) if len(rows) < BATCH else sealing.since
+    # Ids are made by the clock of the machine, whatever the trusted time is.
+    made = first_key(utc_now() - LATEST_COMMIT)
+    since = min(rows[-1].id, made) if len(rows) < BATCH else sealing.since
     work = UnitOfWork()
     engine.journal.seal(work, [(leaf.position, leaf.audit_id, leaf.leaf) for leaf in leaves])
     engine.journal.checkpoint(work, tree.size, tree.root, tree.note, now)

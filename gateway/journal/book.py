@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.declare.services import Services
 from gateway.journal.grouping import grouped, stays_of
 from gateway.journal.looking import named, with_documents
-from gateway.journal.model import Journal
+from gateway.journal.model import Entry, Journal
 from gateway.journal.reading import read_entry
 from gateway.journal.words import codes
 from gateway.record.access import Scope
+from gateway.record.domain import IdentityDomain
 from gateway.record.people import PatientId
-from gateway.stores.events import SLOT_MS, Found, Question
+from gateway.stores.events import Found, Question
 from gateway.stores.rows import millis
-from gateway.trail.book import Kept, TrailBook
+from gateway.trail.book import TrailBook
 
 USUAL, MOST = 1_000, 5_000
 """Entries of one journal: usually, and at most."""
-_PAGE = 500
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_PAGE = 100
+"""So many events are read at once; then other requests of the worker have their turn."""
+_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""Other systems may have told an event with a clock that was wrong; it is shown all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +46,17 @@ async def read_journal(services: Services, scope: Scope, asked: Asked, now: date
     if not scope.grants:
         raise PermissionError("this scope does not allow to read the journal")
     keys, own = await _identifiers(services, scope, asked.patient)
-    since, until = asked.since or BEGINNING, asked.until or now
-    kept = await _events(services.access.trail, own, asked, millis(since), millis(until))
-    table = codes()
-    entries = [read_entry(each, own, table) for each in kept[: asked.most]]
+    since, until = asked.since or _FIRST, asked.until or _LAST
+    read = [each async for each in _events(services.access.trail, own, asked, millis(since), millis(until))]
+    last = read[asked.most - 1][0] if len(read) > asked.most else None
+    entries = [entry for _, entry in read[: asked.most]]
     entries = await named(entries, services.access.directory)
-    entries = await with_documents(entries, services.registry, scope, table)
+    entries = await with_documents(entries, services.registry, scope, codes())
     visits = [visit for _, visit in await services.visits.latest(keys)]
-    last = kept[asked.most - 1].found if len(kept) > asked.most else None
     return Journal(
         patient=asked.patient,
         since=since,
-        until=until,
+        until=asked.until or now,
         made=now,
         groups=grouped(entries, stays_of(visits, now)),
         own=own,
@@ -69,30 +72,32 @@ async def _identifiers(
     held = await store.by_keys(scope.patients)
     members = await store.members(each.identity.person for each in held)
     known = {each.identity.key: each.identity.id for each in (*held, *members)}
-    return sorted(known), frozenset(str(each) for each in (*known.values(), patient))
+    names = {patient, *known.values()}
+    return sorted(known), frozenset(_spelled(names, services.domain.identity_domains))
 
 
-async def _events(trail: TrailBook, own: frozenset[str], asked: Asked, since: int, until: int) -> list[Kept]:
-    """The events, one more than asked for if there are more."""
-    first = await trail.events.first_slot()
-    if first is None:
-        return []
-    terms = frozenset(f"patient|{each}" for each in own)
-    kept: list[Kept] = []
-    before = asked.before
-    while len(kept) <= asked.most:
-        question = Question(
-            since=max(since, first * SLOT_MS), until=until, terms=terms, before=before, limit=_PAGE
-        )
+def _spelled(names: Iterable[PatientId], domains: Mapping[str, IdentityDomain]) -> Iterator[str]:
+    """Identifiers as events write them: with the OID of the domain, or a URI that it has in FHIR."""
+    for each in names:
+        yield str(each)
+        for uri in domains[each.root].uris if each.root in domains else ():
+            yield str(PatientId(each.extension, uri))
+
+
+async def _events(
+    trail: TrailBook, own: frozenset[str], asked: Asked, since: int, until: int
+) -> AsyncIterator[tuple[Found, Entry]]:
+    """The events with their entries, one more than asked for if there are more."""
+    terms, table = frozenset(f"patient|{each}" for each in own), codes()
+    before, left = asked.before, asked.most + 1
+    while left > 0:
+        question = Question(since=since, until=until, terms=terms, before=before, limit=min(_PAGE, left))
         found = await trail.events.find(question)
-        opened = await trail.open(found)
-        # by its digest a term may be taken for another
-        kept += [each for each in opened if not terms.isdisjoint(each.record.terms())]
-        if len(found) < _PAGE:
-            break
-        before = _last(found)
-    return kept
-
-
-def _last(found: list[Found]) -> tuple[int, int]:
-    return found[-1].at, found[-1].id
+        for each in await trail.open(found):
+            # by its digest a term may be taken for another
+            if not terms.isdisjoint(each.record.terms()):
+                left -= 1
+                yield each.found, read_entry(each, own, table)
+        if len(found) < question.limit:
+            return
+        before = found[-1].at, found[-1].id

@@ -44,6 +44,14 @@ SLOT_MS = 7 * 86_400_000
 _EVENT, _TERM = tables.event.c, tables.event_term.c
 _INSERT_EVENT = insert(tables.event)
 _INSERT_TERM = insert(tables.event_term)
+_ADD_EVENT = text(
+    "INSERT INTO event (slot, at, id, trail, place, item, type, subtype, action, outcome, flags) VALUES "
+    "(:slot, :at, :id, :trail, :place, :item, :type, :subtype, :action, :outcome, :flags) "
+    "ON CONFLICT DO NOTHING"
+)
+_ADD_TERM = text(
+    "INSERT INTO event_term (slot, term, at, id) VALUES (:slot, :term, :at, :id) ON CONFLICT DO NOTHING"
+)
 _ONE = select(*_EVENT).where(
     _EVENT.slot == bindparam("slot"), _EVENT.at == bindparam("at"), _EVENT.id == bindparam("id")
 )
@@ -154,12 +162,13 @@ class EventStore:
         place: int,
         item: int = 0,
         flags: int = 0,
+        again: bool = False,
     ) -> None:
-        """Notes one event; `place` is its audit row or its block."""
+        """Notes one event; `place` is its audit row or its block. `again`: it may be noted already."""
         at = millis(record.at)
         where = {"slot": slot_of(at), "at": at, "id": key}
         work.write(
-            _INSERT_EVENT,
+            _ADD_EVENT if again else _INSERT_EVENT,
             {
                 **where,
                 "trail": trail,
@@ -174,7 +183,7 @@ class EventStore:
         )
         terms = [{**where, "term": each} for each in self.digests(record.terms())]
         if terms:
-            work.write(_INSERT_TERM, *terms)
+            work.write(_ADD_TERM if again else _INSERT_TERM, *terms)
 
     def digests(self, terms: Iterable[str]) -> list[int]:
         """What terms are stored as: keyed, so that the index tells no identifiers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, insert, select, text
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Outdated
 from gateway.stores import tables
 from gateway.stores.database import Database, Rows
 from gateway.stores.work import UnitOfWork
@@ -21,6 +21,8 @@ _KEEP = text(
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
 _BLOCK = tuple(each for each in tables.event_block.c if each.name != "body")
+_BEGIN = text("INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
+_MOVE = text("UPDATE meta SET value = :value WHERE name = :name AND value = :known")
 _INSERT_AUDIT = insert(tables.audit)
 _INSERT_SEEN = insert(tables.seen_message)
 _INSERT_LEAF = insert(tables.audit_leaf)
@@ -161,9 +163,18 @@ class Journal:
         rows = await self._database.fetch(select(tables.meta.c.value).where(tables.meta.c.name == _INDEXED))
         return int(rows[0].value) if rows else 0
 
-    def keep_indexed(self, work: UnitOfWork, position: int) -> None:
-        """Notes how far rows are findable, beside what they are found by."""
-        work.write(_KEEP, {"name": _INDEXED, "value": str(position)})
+    def keep_indexed(self, work: UnitOfWork, position: int, known: int | None = None) -> None:
+        """Notes how far rows are findable, beside what they are found by.
+
+        The commit raises Outdated when that is not what was `known` any more.
+        """
+        if known is None:
+            work.write(_KEEP, {"name": _INDEXED, "value": str(position)})
+            return
+        moved = Outdated("the trail is to be indexed from another place")
+        values = {"name": _INDEXED, "value": str(position), "known": str(known)}
+        work.write(_BEGIN, {"name": _INDEXED, "value": "0"})
+        work.write(_MOVE, values, otherwise=moved, expect=1)
 
     def seal(self, work: UnitOfWork, leaves: Sequence[tuple[int, int, bytes]]) -> None:
         """Notes leaves (position, audit id, hash)."""

@@ -165,7 +165,7 @@ def test_what_is_no_event_is_refused(feed: Feed, resource: Any, status: int) -> 
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", ["/AuditEvent"])
+@pytest.mark.parametrize("path", ["/AuditEvent", "/AuditEvent/1-1"])
 def test_what_was_told_is_not_changed(feed: Feed, method: str, path: str) -> None:
     raw = feed.words.feed_raw(feed.house, path)
     raw = replace(raw, method=method, body=b"" if method == "DELETE" else raw.body)

@@ -35,6 +35,7 @@ event = Table(
     Column("flags", SmallInteger, nullable=False),
     PrimaryKeyConstraint("slot", "at", "id"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (slot)",
     comment="One event; `place` is the audit row or the block it is in, `item` its number there.",
 )
 
@@ -47,6 +48,7 @@ event_term = Table(
     Column("id", BigInteger, nullable=False),
     PrimaryKeyConstraint("slot", "term", "at", "id"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (slot)",
     comment="What events are found by: patients, agents and objects, as keyed digests.",
 )
 

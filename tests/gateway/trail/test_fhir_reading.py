@@ -29,7 +29,9 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4
 OIDS = st.lists(st.integers(0, 99999), min_size=1, max_size=5).map(
     lambda each: "2.999." + ".".join(map(str, each))
 )
-PATIENTS = st.builds(PatientId, st.text("ABCxyz0189-_/&<> é", min_size=1, max_size=20), OIDS)
+PATIENTS = st.builds(
+    PatientId, st.text("ABCxyz0189-_/&<> é", min_size=1, max_size=20).filter(str.strip), OIDS
+)
 CODES = st.builds(Code, st.text("ABC123-", min_size=1, max_size=8), OIDS, TEXTS)
 
 

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("flags", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("slot", "at", "id"),
         sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (slot)",
         comment="One event; `place` is the audit row or the block it is in, `item` its number there.",
     )
     op.create_table(
@@ -35,8 +36,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("slot", "term", "at", "id"),
         sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (slot)",
         comment="What events are found by: patients, agents and objects, as keyed digests.",
     )
+    if op.get_bind().dialect.name == "postgresql":
+        for table in ("event", "event_term"):
+            op.execute(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT")
     op.create_table(
         "event_seen",
         sa.Column("slot", sa.Integer(), nullable=False),
