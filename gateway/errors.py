@@ -182,12 +182,20 @@ class Busy(GatewayError):
     """A resource that must be written cannot be written now; nothing was kept, try again."""
 
 
+class NoRoom(Busy):
+    """The audit trail has no room left: nothing is done that could not be audited (ITI TF-2 3.20)."""
+
+
 class Outdated(Busy):
     """What a request has read was changed before it could write; the same request may succeed at once."""
 
 
 class Defect(GatewayError):
     """A programming or configuration error; never says more than its trace id to the caller."""
+
+
+class KeyUnreadable(Defect):
+    """A key of the record does not open with the keys that we have; nothing is read or written without it."""
 
 
 @unique
@@ -284,6 +292,22 @@ class Refused(GatewayError):
         first = problems[0]
         super().__init__(first.context, location=first.location)
         self.problems = problems
+
+
+class StoreFull(Refused):
+    """A document did not fit on the disk while it came in; told in the words of the transaction."""
+
+    def __init__(self) -> None:
+        text = "the repository cannot store documents now; try again later"
+        super().__init__(Problem(Meaning.OUT_OF_RESOURCES, text))
+
+
+class PrivateKeySent(Refused):
+    """A document is a private key or a key store: its owner must count it as known to others."""
+
+    def __init__(self, location: str) -> None:
+        text = "the document is a private key or a key store, which is not stored; take the key out of use"
+        super().__init__(Problem(Meaning.GENERAL, text, location))
 
 
 class SettingsInvalid(GatewayError):

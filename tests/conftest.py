@@ -44,6 +44,7 @@ from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.rights.presence import PresenceDesk
 from gateway.stores.blobs import BlobStore
+from gateway.stores.blocks import BlockStore, SeenStore
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
@@ -68,7 +69,7 @@ from gateway.trail.book import TrailBook
 from profiles import PROFILES
 from tests.issuing import token_service
 
-pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating")
+pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating", "tests.tsa")
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ROOT = "2.999.1.1"
@@ -287,7 +288,13 @@ def access_over(
         emergencies=EmergencyStore(database, keys, new_key),
         visits=VisitNotices(database, new_key, VisitRules),
         tokens=token_service(database, keys),
-        trail=TrailBook(EventStore(database, keys), Journal(database, new_key)),
+        trail=TrailBook(
+            EventStore(database, keys),
+            Journal(database, new_key),
+            BlockStore(database, keys, new_key),
+            SeenStore(database),
+            new_key,
+        ),
     )
 
 

@@ -279,14 +279,16 @@ class Wire:
     def rows(self) -> list[tuple[str, int]]:
         return [
             (str(each[0]), int(str(each[1])))
-            for each in self.query("SELECT message, outcome FROM audit ORDER BY id")
+            for each in self.query(
+                """SELECT message, outcome FROM audit WHERE message NOT LIKE '%"watch-alert"%' ORDER BY id"""
+            )
         ]
 
     def state(self) -> str:
         """A digest of everything but the audit: all tables, and the names of the blobs."""
         running = hashlib.sha256()
         for (table,) in self.query("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name"):
-            if not str(table).startswith(("audit", "meta")):
+            if not str(table).startswith(("audit", "meta", "event", "watch", "alert")):
                 running.update(repr(self.query(f"SELECT * FROM {table}")).encode())  # noqa: S608
         blobs = sorted(str(path) for path in self.settings.content.directory.rglob("*") if path.is_file())
         running.update(repr(blobs).encode())

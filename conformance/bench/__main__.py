@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import arrivals
 import denied
 import identity
 import large
@@ -32,7 +33,9 @@ def arguments() -> argparse.Namespace:
     """The options of design: what, how many, how long."""
     parser = argparse.ArgumentParser(prog="passerelle bench run", description=__doc__)
     parser.add_argument(
-        "--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}; or large, identity, rights, trail"
+        "--only",
+        default=",".join(KINDS),
+        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail",
     )
     parser.add_argument(
         "--entries",
@@ -50,10 +53,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--patients", type=int, default=700_000, help="for --only rights")
     parser.add_argument("--directives", type=int, default=1_000_000, help="of consent, for --only rights")
     parser.add_argument("--samples", type=int, default=200, help="of each case, for --only denied")
+    parser.add_argument("--messages", type=int, default=50_000, help="in all, for --only syslog")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
     return parser.parse_args()
+
+
+ALONE = {"identity": identity.run, "rights": rights.run}
+"""Measured in this process, on the database alone."""
 
 
 def main() -> int:
@@ -67,12 +75,14 @@ def main() -> int:
             prepare(home, changes)
         settings = load_settings(config)
         upgrade(settings.database.url)
-        if options.only == "identity":
-            identity.run(settings, options)
+        if alone := ALONE.get(options.only):
+            alone(settings, options)
             return 0
-        if options.only == "rights":
-            rights.run(settings, options)
-            return 0
+        if options.only == "syslog":
+            with serving(config, workers=options.workers) as server:
+                kept = arrivals.measure(settings, server.pid, options.clients, options.messages)
+            arrivals.show(kept)
+            return 0 if kept.kept == kept.sent else 1
         if options.only == "denied":
             with serving(config, workers=options.workers):
                 denied.run(config, options, Path(name))

@@ -53,6 +53,17 @@ def read(note: str) -> Checkpoint:
     return _parse(_split(note)[0])
 
 
+def signed_text(note: str) -> str:
+    """What the signatures of a note are over, with its last newline."""
+    return _split(note)[0]
+
+
+def signature_of(line: str) -> tuple[str, bytes, bytes]:
+    """Key name, key id and signature of a line of a note, without its newline."""
+    name, blob = _signature(line)
+    return name, blob[:_KEY_ID_BYTES], blob[_KEY_ID_BYTES:]
+
+
 def verify(note: str, certificate: bytes) -> Checkpoint:
     """What a note says that the certificate's key (DER) signed; SignerRefused when it did not sign it."""
     text, lines = _split(note)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from gateway.audit.export import ExportedRow
 from gateway.audit.findings import Fault, Finding
-from gateway.audit.rows import StoredRow, leaf_of
+from gateway.audit.rows import AnyRow, leaf_of
 from gateway.crypto.merkle import Frontier
 
 SPAN_LIMIT = 2048
@@ -102,6 +102,6 @@ def _holder(lost: ExportedRow, bad: Sequence[ExportedRow]) -> int | None:
     return None
 
 
-def _gives(row: StoredRow, lost: ExportedRow) -> bool:
+def _gives(row: AnyRow, lost: ExportedRow) -> bool:
     times = {row.at, lost.row.at if lost.row is not None else row.at}
     return any(leaf_of(replace(row, id=lost.audit_id, at=at)) == lost.leaf for at in times)

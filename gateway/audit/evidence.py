@@ -12,6 +12,7 @@ from hashlib import sha256
 
 import orjson
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from gateway.crypto.keys import Scheme, Signer, fingerprint, usable_key, verify_with
 from gateway.errors import AlgorithmRefused, Defect, Malformed, SignerRefused
@@ -135,9 +136,11 @@ def read(record: bytes) -> Mapping[str, object]:
 def load_certificate(der: bytes) -> x509.Certificate:
     """The certificate; Malformed when the bytes are none."""
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError as error:
+        found = x509.load_der_x509_certificate(der)
+        found.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise Malformed("the signer's certificate cannot be read") from error
+    return found
 
 
 def instant(at: datetime) -> str:

@@ -15,6 +15,9 @@ class Fault(Enum):
     INSERTED = "inserted"
     SWAPPED = "swapped"
     CHECKPOINT = "checkpoint"
+    STAMP = "stamp"
+    COSIGNATURE = "cosignature"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,10 @@ class Report:
     """The result. `findings` stand in order of position; `bad_checkpoint` is the size of the first wrong one.
 
     `certificates` are the fingerprints (SHA-256, hex) of the signers that were believed: when no
-    trusted ones were given, whoever reads the report must compare them.
+    trusted ones were given, whoever reads the report must compare them. `sealed` entries from the position
+    `start` on were examined, `blocks` of them blocks; `outside` checkpoints that were given do not lie in the
+    part that was exported. `erased` entries are gone, by valid records of erasure. `stamps` and
+    `cosignatures` tell those that hold, a line each.
     """
 
     origin: str
@@ -48,6 +54,12 @@ class Report:
     certificates: tuple[str, ...]
     findings: tuple[Finding, ...]
     bad_checkpoint: int | None = None
+    start: int = 0
+    blocks: int = 0
+    outside: int = 0
+    erased: int = 0
+    stamps: tuple[str, ...] = ()
+    cosignatures: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -28,8 +28,8 @@ SUBMISSION_SET_NODE = Code(
     "submission set classificationNode",
 )
 UNKNOWN_OBJECT = Code("entryUUID", "IHE XDS Metadata", "registry object")
-DELETED = "14"
-"""ParticipantObjectDataLifeCycle: logical deletion (RFC 3881 5.5.3)."""
+DELETED, ERASED = "14", "15"
+"""ParticipantObjectDataLifeCycle: logical deletion, permanent erasure (RFC 3881 5.5.3)."""
 TRACE_ID = Code(
     "XrequestId", "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "X-Request-Id"
 )
@@ -126,11 +126,6 @@ def query_object(
     return AuditObject(identifier, transaction, _SYSTEM, _QUERY, query=query, details=details)
 
 
-def audit_log_object(uri: str) -> AuditObject:
-    """The trail that was read (DICOM PS3.15 A.5.3.2)."""
-    return AuditObject(uri, URI, _SYSTEM, _SECURITY_RESOURCE, name="Security Audit Log")
-
-
 def decision_object(reason: str, rule: str, policy_version: str) -> AuditObject:
     """The rights decision (110147) inside the event of its transaction, with the reason code."""
     details = (("reason", reason), ("rule", rule))
@@ -158,6 +153,13 @@ def alert_subject_object(identifier: str, description: str) -> AuditObject:
 def policy_object(version: str, details: Details = ()) -> AuditObject:
     """A version of the rights policy, with who proposed and who approved it."""
     return AuditObject(version, SECURITY_CONFIGURATION, _SYSTEM, _SECURITY_RESOURCE, details=details)
+
+
+def audit_log_object(uri: str, details: Details = (), *, life_cycle: str | None = None) -> AuditObject:
+    """The audit trail itself, by its address or the name of its log (DICOM PS3.15 A.5.3.2)."""
+    return AuditObject(
+        uri, URI, _SYSTEM, _SECURITY_RESOURCE, "Security Audit Log", details=details, life_cycle=life_cycle
+    )
 
 
 def left_out_object(objects: tuple[AuditObject, ...]) -> AuditObject:

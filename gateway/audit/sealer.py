@@ -1,4 +1,4 @@
-"""Seals stored audit rows: an entry each in the Merkle tree, a signed checkpoint a batch (RFC 6962)."""
+"""Seals stored audit rows and blocks: entries of the Merkle tree, a signed checkpoint a batch (RFC 6962)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from gateway.audit import checkpoint
-from gateway.audit.rows import StoredRow, leaf_of
+from gateway.audit.rows import Block, StoredRow, leaf_of
 from gateway.crypto.keys import Signer
 from gateway.crypto.merkle import Frontier
 from gateway.errors import Defect
@@ -16,7 +16,7 @@ from gateway.errors import Defect
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One row of the table `audit_leaf`; `position` counts from 0."""
+    """One row of the table `audit_leaf`; `position` counts from 0, `audit_id` is that of a row or a block."""
 
     position: int
     audit_id: int
@@ -34,7 +34,7 @@ class SealedTree:
 
 
 def seal(
-    rows: Sequence[StoredRow], frontier: Frontier, signer: Signer, origin: str, now: datetime
+    rows: Sequence[StoredRow | Block], frontier: Frontier, signer: Signer, origin: str, now: datetime
 ) -> tuple[tuple[Leaf, ...], SealedTree, Frontier]:
     """Append the rows, in their order, and sign the tree they give.
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+from gateway.bindings import fhirbatch
 from gateway.bindings.fhirrequest import JSON, XML
 from gateway.declare.bindings import Fhir
 from gateway.declare.transaction import AnyTransaction
@@ -68,10 +69,21 @@ def capability_statement(transactions: Iterable[AnyTransaction], base: str, at: 
                     "description": _SECURITY,
                 },
                 "resource": _resources(transactions, base),
+                **_of_system(transactions),
                 **_operations(transactions, base),
             }
         ],
     }
+
+
+def _of_system(transactions: Iterable[AnyTransaction]) -> dict[str, Any]:
+    """What the base itself takes: batches."""
+    found = [
+        {"code": "batch", "documentation": f"{each.code} {each.title} ({each.section})"}
+        for each in transactions
+        if isinstance(each.binding, Fhir) and each.binding.path == fhirbatch.BASE
+    ]
+    return {"interaction": found} if found else {}
 
 
 def _operations(transactions: Iterable[AnyTransaction], base: str) -> dict[str, Any]:

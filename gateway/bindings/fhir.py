@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from gateway.bindings import fhirfault, fhirtypes, fhirxml
+from gateway.bindings import fhirbatch, fhirfault, fhirtypes, fhirxml
 from gateway.bindings.fhirrequest import (
     ANY_JSON,
     ANY_XML,
@@ -119,6 +119,8 @@ class FhirForm:
 
     def _below_base(self, path: str) -> str:
         prefix = urlsplit(self.base).path
+        if path == prefix:
+            return fhirbatch.BASE
         if not path.startswith(f"{prefix}/"):
             raise TransactionUnknown("no FHIR service answers at this path", location="path")
         return path.removeprefix(prefix)
@@ -141,7 +143,7 @@ class FhirForm:
     def prove(self, envelope: Envelope, node: Node, now: datetime) -> Proven:  # noqa: ARG002 - all forms look alike
         """The request as it is, protected by TLS, its resource read; its token is an assertion or a JWS."""
         holds_resource = media_type_of(envelope.content_type) in _RESOURCES
-        body, resource = self._read(envelope) if holds_resource else (envelope.body, None)
+        body, resource, broken = self._read(envelope) if holds_resource else (envelope.body, None, {})
         assertion, token = bearer_token(envelope.authorization)
         return Proven(
             payload=FhirRequest(
@@ -152,6 +154,7 @@ class FhirForm:
                 base=self.base,
                 strict=envelope.strict,
                 resource=resource,
+                broken=broken,
                 if_match=envelope.if_match,
             ),
             assertion=assertion,
@@ -159,18 +162,31 @@ class FhirForm:
             digest=envelope.digest,
         )
 
-    def _read(self, envelope: Envelope) -> tuple[bytes, dict[str, Any] | None]:
-        """The body as JSON, and the resource in it."""
+    def _read(self, envelope: Envelope) -> tuple[bytes, dict[str, Any] | None, fhirbatch.Broken]:
+        """The body as JSON, the resource in it, and which entries of a batch are not valid."""
         if not envelope.body:
-            return b"", None
+            return b"", None, {}
         limits = self.limits
+        if envelope.path == fhirbatch.BASE:
+            return self._read_base(envelope)
         if media_type_of(envelope.content_type) in ANY_XML:
             resource = fhirxml.read(envelope.body, size=limits.fhir_bytes, depth=limits.fhir_depth)
             fhirtypes.check(resource)
-            return orjson.dumps(resource), resource
+            return orjson.dumps(resource), resource, {}
         resource = safejson.parse(envelope.body, limits.fhir_depth)
         fhirtypes.check(resource)
-        return envelope.body, resource
+        return envelope.body, resource, {}
+
+    def _read_base(self, envelope: Envelope) -> tuple[bytes, dict[str, Any], fhirbatch.Broken]:
+        """What came to the base: entries of a batch are checked each for itself."""
+        limits = self.limits
+        if media_type_of(envelope.content_type) in ANY_XML:
+            resource, broken = fhirbatch.read_xml(
+                envelope.body, size=limits.fhir_bytes, depth=limits.fhir_depth
+            )
+            return orjson.dumps(resource), resource, broken
+        resource = safejson.parse(envelope.body, limits.fhir_depth)
+        return envelope.body, resource, fhirbatch.check(resource)
 
     def seal(
         self,

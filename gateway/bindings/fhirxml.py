@@ -111,7 +111,11 @@ def read(data: bytes, *, size: int, depth: int, charset: str | None = None) -> d
 
     `size` in bytes, `depth` in nested elements. Types and cardinalities are left to `fhirtypes.check`.
     """
-    root = parse(data, XmlLimits(size=size, depth=depth), charset)
+    return document(parse(data, XmlLimits(size=size, depth=depth), charset))
+
+
+def document(root: etree._Element) -> dict[str, Any]:
+    """The resource that a document holds; SchemaInvalid as `read`."""
     name = _name(root, "")
     return _resource(root, resource_shape(name, ""), name, frozenset({_SCHEMA_LOCATION}))
 
@@ -179,13 +183,14 @@ def _value(child: etree._Element, element: Element, place: str) -> tuple[Any, di
     if str(child.tag).startswith(f"{{{_XHTML}}}"):
         raise SchemaInvalid(f"expected elements of the namespace {FHIR}", location=place)
     if element.type == RESOURCE:
-        return _inner(child, place), {}
+        return inner(child, place), {}
     if element.primitive:
         return _primitive(child, element, place)
     return _object(child, shapes()[element.type], place), {}
 
 
-def _inner(child: etree._Element, place: str) -> dict[str, Any]:
+def inner(child: etree._Element, place: str) -> dict[str, Any]:
+    """The resource inside an element; SchemaInvalid where it holds anything else."""
     inside = list(child.iterchildren(etree.Element))
     _check_bare(child, place)
     if len(inside) != 1 or child.attrib:

@@ -6,10 +6,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
+from types import MappingProxyType
 
 from gateway.declare.bindings import Attachment, Content, MimeType, Octets
 
 ROOT = "root.message@passerelle"
+_SHORT = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +26,24 @@ class PackageLimits:
 
 
 def mime_type(value: str) -> MimeType:
-    """A Content-Type header; a missing one is application/octet-stream."""
+    """A Content-Type header; a missing one is application/octet-stream.
+
+    What clients send with each request is remembered; a package has a boundary of its own each time.
+    """
+    return _read(value) if len(value) > _SHORT or "boundary" in value else _remembered(value)
+
+
+def _read(value: str) -> MimeType:
     message = Message()
     message["content-type"] = value or "application/octet-stream"
     parameters = message.get_params(failobj=[], unquote=True) or []
     return MimeType(
         type=parameters[0][0].lower() if parameters else "",
-        parameters={name.lower(): text for name, text in parameters[1:]},
+        parameters=MappingProxyType({name.lower(): text for name, text in parameters[1:]}),
     )
+
+
+_remembered = lru_cache(maxsize=256)(_read)
 
 
 def pack(root: bytes, attachments: Sequence[Attachment], action: str) -> tuple[str, list[bytes | Content]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from gateway.audit.alerts import security_alert
 from gateway.audit.record import AuditFacts, Participant
@@ -16,6 +17,23 @@ from gateway.transport.gate import Failure, Peer
 
 MOST_AT_ONCE = 100
 """Alarms being written at one time. Those above are counted, and told in one row when there is room."""
+
+
+async def raise_alert(gateway: Gateway, kind: Code, outcome: Outcome, description: str) -> None:
+    """Writes a security alert about this system itself, which nobody outside caused."""
+    engine, work = gateway.engine, UnitOfWork()
+    facts = security_alert(
+        kind,
+        at=engine.clock(),
+        outcome=outcome,
+        peer=replace(engine.here, is_requestor=True),
+        here=replace(engine.here, is_requestor=False),
+        audit_source=engine.audit_source,
+        description=description,
+        trace_id=engine.new_trace(),
+    )
+    tell_alone(facts, engine, work)
+    await engine.committer.commit(work)
 
 
 class Alarms:
@@ -36,6 +54,10 @@ class Alarms:
         """A peer that broke a limit or the framing."""
         self._later(events.PROTOCOL_ABUSE, Outcome.MINOR_FAILURE, peer.host, detail)
 
+    def impostor(self, peer: Peer, detail: str) -> None:
+        """A node that speaks in the name of another."""
+        self._later(events.NODE_AUTHENTICATION, Outcome.MINOR_FAILURE, peer.host, detail)
+
     async def tell(self, facts: AuditFacts) -> None:
         """Writes one audit entry durably."""
         work = UnitOfWork()
@@ -48,7 +70,7 @@ class Alarms:
             await asyncio.gather(*self._running, return_exceptions=True)
 
     def _later(self, kind: Code, outcome: Outcome, host: str, detail: str) -> None:
-        if len(self._running) >= MOST_AT_ONCE:
+        if len(self._running) >= MOST_AT_ONCE or self._gateway.engine.room.refusing:
             self._left_out += 1
             return
         engine = self._gateway.engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 
@@ -16,11 +16,22 @@ from gateway.bindings.soap import SoapForm
 from gateway.cli.forms import fhir_form, soap_form
 from gateway.cli.log import operator_log
 from gateway.cli.provider import Provider, provider
-from gateway.cli.services import Ground, directories_of, ground_of, outbox_of, policy_archive, services_of
+from gateway.cli.services import (
+    Ground,
+    directories_of,
+    ground_of,
+    outbox_of,
+    policy_archive,
+    services_of,
+    systems_of,
+)
+from gateway.cli.timekeeping import Timekeeper
 from gateway.cli.trust import Beliefs, issuers_of
 from gateway.config import Settings
+from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer, load_signer
 from gateway.declare.catalogue import Catalogue, build
+from gateway.declare.services import Services
 from gateway.directory.book import ProviderDirectory
 from gateway.errors import SettingsInvalid
 from gateway.identity.issuers import IssuerDirectory
@@ -38,8 +49,10 @@ from gateway.stores.database import Database
 from gateway.stores.directory import DirectoryStore
 from gateway.stores.journal import Journal
 from gateway.stores.revocations import RevocationStore, RevocationView
+from gateway.stores.room import Room
 from gateway.stores.threads import Beat, HeavyWork
 from gateway.stores.tokens import TokenStore
+from gateway.trail.systems import SystemBook
 
 _PROFILES = "profiles:PROFILES"
 
@@ -58,7 +71,10 @@ class Gateway:
     revocations: RevocationStore
     database: Database
     signer: Signer
+    keys: KeyTree
     provider: Provider
+    time: Timekeeper
+    systems: SystemBook
 
     async def close(self) -> None:
         """Writes what waits, gives the database back."""
@@ -84,6 +100,7 @@ def compose(
 ) -> Gateway:
     """A gateway for these settings. Opens the database; no socket is touched."""
     log = log or operator_log()
+    time = Timekeeper(settings.clock, clock, log)
     signer = load_signer(settings.signing.key, settings.signing.certificate)
     nodes = NodeDirectory(settings.nodes.directory, settings.environment, alert=_telling(log, "node refused"))
     revocations = RevocationList(settings.tls.crl, alert=_telling(log, "crl refused"))
@@ -91,7 +108,7 @@ def compose(
     ground = ground_of(settings)
     database, keys, new_key = ground.database, ground.keys, ground.new_key
     committer = GroupCommitter(database)
-    policies = _in_force(ground, signer, committer, clock, log, lambda: engine)
+    policies = _in_force(ground, signer, committer, time.now, log, lambda: engine)
     beliefs = Beliefs(settings, issuers.trusted, policies.current)
     revoked = RevocationStore(database, new_key)
     shut_out = RevocationView(revoked)
@@ -110,7 +127,7 @@ def compose(
         soap=soap,
         revoked=revocations.revoked,
     )
-    services = services_of(ground, policies, declared.consents, issuing.service, directory)
+    services = _signing(services_of(ground, policies, declared.consents, issuing.service, directory), signer)
     engine = Engine(
         stages=STAGES,
         catalogue=declared,
@@ -125,16 +142,18 @@ def compose(
         journal=Journal(database, new_key),
         outbox=outbox_of(ground),
         committer=committer,
+        room=Room(settings.limits.journal_refuse_percent),
         signer=signer,
         here=Participant(settings.server.public_url, settings.server.host, process_id=str(os.getpid())),
         audit_source=AuditSource("passerelle", settings.environment),
-        clock=clock,
+        clock=time.now,
         new_trace=lambda: secrets.token_hex(16),
         replay_seconds=settings.limits.timestamp_age_seconds + 2 * settings.limits.clock_skew_seconds,
         arrival_seconds=settings.limits.longest_request_seconds,
         heavy=HeavyWork(),
         beat=Beat(),
         log=log,
+        check_clock=time.check,
     )
     return Gateway(
         settings=settings,
@@ -147,13 +166,22 @@ def compose(
         revocations=revoked,
         database=database,
         signer=signer,
+        keys=keys,
         provider=issuing,
+        time=time,
+        systems=systems_of(ground),
     )
 
 
 def _telling(log: Log, event: str) -> Callable[[SettingsInvalid], None]:
     """Tells the operators of a file that is not taken."""
     return lambda problem: log.error(event, reason=problem.detail, at=problem.location)
+
+
+def _signing(services: Services, signer: Signer) -> Services:
+    """The same, with the key that signs what is given out of the trail."""
+    access = services.access
+    return replace(services, access=replace(access, trail=replace(access.trail, signer=signer)))
 
 
 def _in_force(

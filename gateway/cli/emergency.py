@@ -121,7 +121,7 @@ def show_figures(found: Sequence[Figures], *, as_json: bool) -> None:
 
 
 async def _figures(settings: Settings, days: int) -> list[Figures]:
-    from gateway.crypto.envelope import KeyTree, load_master_key  # noqa: PLC0415
+    from gateway.crypto.envelope import KeyTree  # noqa: PLC0415
     from gateway.rights.counting import figures  # noqa: PLC0415
     from gateway.stores.database import open_database  # noqa: PLC0415
     from gateway.stores.emergencies import EmergencyStore  # noqa: PLC0415
@@ -129,7 +129,7 @@ async def _figures(settings: Settings, days: int) -> list[Figures]:
 
     now, database = datetime.now(UTC), open_database(settings.database.url)
     try:
-        store = EmergencyStore(database, KeyTree(load_master_key(settings.content.master_key)), key_maker())
+        store = EmergencyStore(database, KeyTree.at(settings.content.master_key), key_maker())
         return figures(await store.counted(now - timedelta(days=days)), now)
     finally:
         await database.close()

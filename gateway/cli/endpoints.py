@@ -13,6 +13,8 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
     server, domain = settings.server, settings.domain
     told = {_name(path): f"{server.public_url}{path}" for path in catalogue().soap_ports()}
     host = server.public_url.removeprefix("https://").rpartition(":")[0] or server.host
+    udp = settings.repository.udp_port
+    told |= {} if udp is None else {"syslog-udp": f"{host}:{udp}"}
     return told | {
         "fhir": f"{server.public_url}/fhir",
         "token": f"{server.public_url}/oauth2/token",
@@ -20,6 +22,7 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
         "introspect": f"{server.public_url}/oauth2/introspect",
         "oauth_metadata": f"{server.public_url}/.well-known/oauth-authorization-server",
         "mllp": f"{host}:{server.mllp_port}",
+        "syslog": f"{host}:{settings.repository.syslog_port}",
         "admin": f"http://{server.admin_host}:{server.admin_port}",
         "environment": settings.environment,
         "patient_id_root": domain.affinity_oid,

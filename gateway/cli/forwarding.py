@@ -10,24 +10,26 @@ import ssl
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from prometheus_client import Gauge
 
-from gateway.audit.syslog import syslog_message
+from gateway.audit.alerts import security_alert
+from gateway.audit.record import Participant
 from gateway.cli.compose import Gateway
-from gateway.client.syslog import SyslogLine, connect
+from gateway.cli.handing import Handed, Way, open_way
 from gateway.config.trail import AuditDestination
+from gateway.declare.events import AUDIT_GIVEN_UP, Outcome
 from gateway.errors import GatewayError, Outdated
+from gateway.pipeline.telling import tell_alone
 from gateway.stores.forwarding import ForwardingStore, Sent
 from gateway.stores.work import UnitOfWork
 from gateway.transport.tls import client_context
 
-BATCH = 500
 LOOK_SECONDS = 0.5
-OWNED_SECONDS = 30.0
+OWNED_SECONDS = 10.0
+"""How long a receiver is left alone after the process that sent to it was killed."""
 
 _SENT = Gauge("passerelle_audit_sent", "Messages of the audit trail handed to a receiver.", ["destination"])
 
@@ -63,33 +65,60 @@ class Forwarder:
 
     async def _serve(self) -> None:
         """Sends until the connection breaks; what may have been lost with the one before goes first."""
-        line = await connect(self.destination.address, self._context())
+        way = await open_way(self.destination.address, self._context(), self.gateway.engine.here)
         self._handed.clear()
         again, at = self._state.sent, self._state.settled
         try:
             await self._keep(self._state)
-            self._tell(None)
             while True:
-                at = await self._batch(line, at, again)
+                at = await self._batch(way, at, again)
         finally:
-            await line.close()
+            await way.close()
 
-    async def _batch(self, line: SyslogLine, start: int, again: int) -> int:
-        """Sends what follows a position; gives the next one. Noted first, so that repetitions are marked."""
-        rows = await self.gateway.engine.journal.sealed_rows(start, BATCH)
+    async def _batch(self, way: Way, start: int, again: int) -> int:
+        """Sends what follows a position; gives the next one."""
+        rows = await self.gateway.engine.journal.sealed_rows(start, way.most)
         end = rows[-1].position + 1 if rows else start
-        settled = self._settled()
-        state = replace(self._state, settled=settled, sent=max(self._state.sent, end))
+        # Noted first where nothing is acknowledged, so that repetitions are marked.
+        sent = self._state.sent if way.acknowledges else max(self._state.sent, end)
+        state = replace(self._state, settled=self._settled(), sent=sent)
         if state != self._state or self._state.until - time.time() < OWNED_SECONDS / 2:
             await self._keep(state)
-        if not rows:
-            await line.send(())
+        handed = await way.hand(rows, again)
+        self._tell(None)
+        if handed is None:
             await asyncio.sleep(LOOK_SECONDS)
             return start
-        await line.send([self._message(row, again) for row in rows])
-        self._handed.append((time.monotonic(), end))
-        _SENT.labels(self.destination.name).set(end)
-        return end
+        if handed.arrived:
+            await self._arrived(handed)
+        else:
+            self._handed.append((time.monotonic(), handed.end))
+        _SENT.labels(self.destination.name).set(handed.end)
+        return handed.end
+
+    async def _arrived(self, handed: Handed) -> None:
+        """Notes what has arrived, and in the same step what never will: it is not tried any more."""
+        work = UnitOfWork()
+        if handed.given_up:
+            self._tell_given_up(handed, work)
+        end = handed.end
+        await self._keep(replace(self._state, settled=end, sent=max(self._state.sent, end)), work)
+
+    def _tell_given_up(self, handed: Handed, work: UnitOfWork) -> None:
+        listed = ", ".join(f"{position} (status {status})" for position, status in handed.given_up)
+        text = f"{self.destination.name} takes these events of the trail never, by position: {listed}"
+        engine, host = self.gateway.engine, urlsplit(self.destination.address).hostname or "unknown"
+        facts = security_alert(
+            AUDIT_GIVEN_UP,
+            at=engine.clock(),
+            outcome=Outcome.SERIOUS_FAILURE,
+            peer=Participant(self.destination.name, host),
+            here=engine.here,
+            audit_source=engine.audit_source,
+            description=text,
+        )
+        tell_alone(facts, engine, work)
+        engine.log.error("audit events given up", destination=self.destination.name, events=listed)
 
     def _settled(self) -> int:
         """All before this was handed over so long ago, on this connection, that it has arrived."""
@@ -99,20 +128,8 @@ class Forwarder:
             settled = max(settled, self._handed.popleft()[1])
         return settled
 
-    def _message(self, row: Any, again: int) -> bytes:
-        here = self.gateway.engine.here
-        return syslog_message(
-            row.message,
-            at=datetime.fromtimestamp(row.at / 1000, UTC),
-            outcome=row.outcome,
-            host=here.network_id,
-            process=here.process_id or "-",
-            position=row.position,
-            repeated=row.position < again,
-        )
-
-    async def _keep(self, state: Sent) -> None:
-        work = UnitOfWork()
+    async def _keep(self, state: Sent, work: UnitOfWork | None = None) -> None:
+        work = work or UnitOfWork()
         state = replace(state, owner=self.owner, until=time.time() + OWNED_SECONDS)
         known = self._store.write(work, self.destination.name, self._known, state)
         await self.gateway.engine.committer.commit(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.cli.compose import Gateway, compose
+from gateway.cli.watching import Handover, noted_row
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.stores.events import OWN
@@ -16,12 +17,12 @@ _AT_ONCE = 20
 """Rows read before others get their turn: a few milliseconds."""
 
 
-async def index_once(gateway: Gateway) -> bool:
-    """Indexes some sealed rows; tells whether there may be more."""
+async def index_once(gateway: Gateway, handover: Handover | None = None) -> bool:
+    """Indexes some sealed rows, hands them to the watch; tells whether there may be more."""
     journal, events = gateway.engine.journal, gateway.engine.services.access.trail.events
     start = await journal.indexed()
     rows = await journal.sealed_rows(start, BATCH)
-    work = UnitOfWork()
+    work, noted = UnitOfWork(), []
     for number, row in enumerate(rows):
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
@@ -33,9 +34,12 @@ async def index_once(gateway: Gateway) -> bool:
             gateway.engine.log.warning("audit row not indexed", row=row.audit_id, reason=error.detail)
             continue
         events.note(work, record, key=row.audit_id, trail=OWN, place=row.audit_id, again=True)
+        noted.append(noted_row(row, record))
     if rows:
         journal.keep_indexed(work, rows[-1].position + 1, start)
         await gateway.engine.committer.commit(work)
+        if handover is not None:
+            handover.give(noted)
     return len(rows) == BATCH
 
 

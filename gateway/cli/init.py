@@ -94,7 +94,7 @@ TEST_PARTNERS = (
         name="patient-portal",
         organisation="2.999.2.4",
         organisation_name="Test Patient Portal",
-        transactions=(*_READ, "ITI-41", "ITI-108", "PRS-1", "EMG-1", "ITI-81"),
+        transactions=(*_READ, "ITI-41", "ITI-108", "PRS-1", "EMG-1", "ITI-81", "JRN-1"),
         bearer_allowed=True,
     ),
     Partner(

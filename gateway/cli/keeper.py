@@ -9,17 +9,23 @@ from datetime import timedelta
 
 import orjson
 
-from gateway.audit.rows import StoredRow
+from gateway.audit.rows import Block, StoredRow
 from gateway.audit.sealer import seal
-from gateway.cli.compose import Gateway
+from gateway.cli.checking import Vigil
+from gateway.cli.compose import Gateway, utc_now
+from gateway.cli.erasing import Eraser
 from gateway.cli.indexing import index_once
 from gateway.cli.tending import forget, tend
+from gateway.cli.watching import Handover
 from gateway.crypto.merkle import Frontier
 from gateway.errors import GatewayError
+from gateway.stores.database import Rows
 from gateway.stores.events import slot_of
 from gateway.stores.keys import first_key
 from gateway.stores.partitions import make_ahead
+from gateway.stores.proofs import ProofStore
 from gateway.stores.rows import millis
+from gateway.stores.tree import TreeStore
 from gateway.stores.work import UnitOfWork
 
 SEAL_SECONDS = 1.0
@@ -38,9 +44,13 @@ class Sealing:
     since: int = 0
 
 
-async def keep(gateway: Gateway) -> None:
-    """Works until cancelled. A failure is logged and tried again; it never stops the service."""
-    sealing = await resume(gateway)
+async def keep(gateway: Gateway, handover: Handover) -> None:
+    """Works until cancelled; what was indexed goes to the watch.
+
+    A failure is logged and tried again; it never stops the service.
+    """
+    await _note_signer(gateway)
+    sealing, vigil, eraser = await resume(gateway), Vigil(gateway), Eraser(gateway)
     swept = time.monotonic() - SWEEP_SECONDS
     while True:
         await asyncio.sleep(SEAL_SECONDS)
@@ -49,10 +59,12 @@ async def keep(gateway: Gateway) -> None:
                 await make_ahead(gateway.database, slot_of(millis(gateway.engine.clock())))
             while await seal_once(gateway, sealing):
                 await asyncio.sleep(0)
-            while await index_once(gateway):
+            await vigil.look(sealing.frontier, sealing.since)
+            while await _tile_once(gateway) or await index_once(gateway, handover):
                 await asyncio.sleep(0)
             await _forget(gateway)
             await tend(gateway)
+            await eraser.step()
             if time.monotonic() - swept >= SWEEP_SECONDS:
                 swept = time.monotonic()
                 await gateway.engine.services.repository.sweep(time.time() - ORPHAN_AGE.total_seconds())
@@ -75,14 +87,18 @@ async def resume(gateway: Gateway) -> Sealing:
 async def seal_once(gateway: Gateway, sealing: Sealing) -> bool:
     """Seals one batch; tells whether there may be more."""
     engine = gateway.engine
-    found = await engine.journal.unsealed(sealing.since, BATCH)
-    if not found:
+    rows = _in_order(
+        await engine.journal.unsealed(sealing.since, BATCH),
+        await engine.journal.unsealed_blocks(sealing.since, BATCH),
+    )
+    if not rows:
         return False
-    rows = [StoredRow(**row._mapping) for row in found]  # noqa: SLF001 - the public name of a row's columns
     now = engine.clock()
     origin = f"passerelle/{gateway.settings.environment}/{gateway.settings.domain.home_community_id}"
     leaves, tree, frontier = seal(rows, sealing.frontier, gateway.signer, origin, now)
-    since = min(rows[-1].id, first_key(now - LATEST_COMMIT)) if len(rows) < BATCH else sealing.since
+    # Ids are made by the clock of the machine, whatever the trusted time is.
+    made = first_key(utc_now() - LATEST_COMMIT)
+    since = min(rows[-1].id, made) if len(rows) < BATCH else sealing.since
     work = UnitOfWork()
     engine.journal.seal(work, [(leaf.position, leaf.audit_id, leaf.leaf) for leaf in leaves])
     engine.journal.checkpoint(work, tree.size, tree.root, tree.note, now)
@@ -91,6 +107,30 @@ async def seal_once(gateway: Gateway, sealing: Sealing) -> bool:
     await engine.committer.commit(work)
     sealing.frontier, sealing.since = frontier, since
     return len(rows) == BATCH
+
+
+def _in_order(rows: Rows, blocks: Rows) -> list[StoredRow | Block]:
+    """The first of audit rows and blocks by their ids, as many as a batch takes."""
+    found: list[StoredRow | Block] = [StoredRow(**row._mapping) for row in rows]  # noqa: SLF001 - public name
+    found += [Block(**block._mapping) for block in blocks]  # noqa: SLF001 - as above
+    return sorted(found, key=lambda each: each.id)[:BATCH]
+
+
+async def _tile_once(gateway: Gateway) -> bool:
+    """Keeps roots of subtrees that became full; tells whether there may be more."""
+    work = UnitOfWork()
+    more = await TreeStore(gateway.database).tile(work)
+    if work.steps:
+        await gateway.engine.committer.commit(work)
+    return more
+
+
+async def _note_signer(gateway: Gateway) -> None:
+    """Who signs the trail from now on is kept with it, for the time when the certificate is another."""
+    work = UnitOfWork()
+    now = gateway.engine.clock()
+    if await ProofStore(gateway.database).note_signer(work, gateway.signer.certificate, now):
+        await gateway.engine.committer.commit(work)
 
 
 async def _forget(gateway: Gateway) -> None:

@@ -9,20 +9,26 @@ from typing import Annotated
 import typer
 
 from gateway.cli import (
+    alerts,
     audit,
     calls,
     directory,
     emergency,
     identity,
+    incident,
     issued,
+    journal,
+    keys,
     matching,
     media,
     nodes,
     operator,
     policy,
     programs,
+    retention,
     revoke,
     rights,
+    traces,
 )
 from gateway.errors import GatewayError
 
@@ -43,12 +49,20 @@ app.add_typer(
 app.add_typer(emergency.app, name="emergency", help="Emergency accesses: review, figures.")
 app.add_typer(rights.app, name="rights", help="What patients decided: show, set, end, export.")
 app.add_typer(media.app, name="media", help="Document sets on portable media (XDM): import, export, check.")
+app.add_typer(keys.app, name="keys", help="The master key: rotate, resume, retire.")
 app.add_typer(audit.app, name="audit", help="The audit trail: verify, export, show one exchange.")
+app.add_typer(retention.app, name="retention", help="What is over is erased, unless it is held.")
+app.add_typer(alerts.app, name="alerts", help="What the watch found in the trail: list, show, dismiss.")
+app.add_typer(
+    incident.app, name="incident", help="Incidents: open, work on, contain, close; who was touched."
+)
 app.add_typer(policy.app, name="policy", help="Who may do what: check, compare, explain, change, replay.")
 app.add_typer(matching.app, name="matching", help="The matching of patients: train, try, measure.")
 app.add_typer(programs.conformance, name="conformance", help="Black-box tests of a running system.")
 app.add_typer(programs.bench, name="bench", help="Measured load on a system of its own.")
+app.command()(traces.traces)
 calls.register(app)
+journal.register(app)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="passerelle.toml of the installation.")]
 _DEFAULT = Path("passerelle.toml")

@@ -10,18 +10,27 @@ from prometheus_client import REGISTRY, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.cli.compose import Gateway
+from gateway.cli.guarding import Guard
+from gateway.errors import Busy
 from gateway.stores.database import scalar
 
 
-def operations_app(gateway: Gateway) -> Callable[[Any, Any, Any], Awaitable[None]]:
+def operations_app(gateway: Gateway, guard: Guard) -> Callable[[Any, Any, Any], Awaitable[None]]:
     """An ASGI application for /health, /ready and /metrics."""
 
     async def ready() -> tuple[int, bytes]:
         try:
             await scalar(gateway.database, "SELECT 1")
-        except SQLAlchemyError:
+        except (Busy, SQLAlchemyError):
             return 503, orjson.dumps({"ready": False, "reason": "the database does not answer"})
-        return 200, orjson.dumps({"ready": True, "environment": gateway.settings.environment})
+        if not gateway.time.right:
+            return 503, orjson.dumps({"ready": False, "reason": "the clock is wrong"})
+        if gateway.engine.room.refusing:
+            reason = "the audit trail has no room; requests are turned away"
+            return 503, orjson.dumps({"ready": False, "reason": reason})
+        told = {"ready": True, "environment": gateway.settings.environment}
+        warnings = sorted(guard.warnings.values())
+        return 200, orjson.dumps({**told, "warnings": warnings} if warnings else told)
 
     async def app(scope: Mapping[str, Any], _receive: object, send: Callable[[Any], Awaitable[None]]) -> None:
         status, body, kind = 404, b"{}", b"application/json"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from gateway.config import OperatorRole, Settings
-from gateway.crypto.envelope import KeyTree, load_master_key
+from gateway.crypto.envelope import KeyTree
 from gateway.errors import OperatorRefused
 from gateway.identity.operators import REFUSED, OperatorDesk, Trail
 from gateway.stores.database import Database, open_database
@@ -19,7 +19,7 @@ from gateway.stores.operators import OperatorStore
 
 def operator_store(settings: Settings, database: Database) -> OperatorStore:
     """What is kept of the operators of this environment."""
-    keys = KeyTree(load_master_key(settings.content.master_key))
+    keys = KeyTree.at(settings.content.master_key)
     return OperatorStore(database, keys, key_maker(), settings.environment)
 
 

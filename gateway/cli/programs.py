@@ -25,11 +25,6 @@ def _conformance() -> None:
     """Keeps `run` a command of its own."""
 
 
-@bench.callback()
-def _bench() -> None:
-    """Keeps `run` a command of its own."""
-
-
 def folder() -> Path:
     """The black-box programs, in a checkout or in the wheel."""
     package = Path(__file__).parents[1]
@@ -86,6 +81,13 @@ def _options(home: Path) -> list[str]:
 def run_bench(context: typer.Context) -> None:
     """Measure a system started for it (--only, --entries, --workers, --clients, --seconds, --json)."""
     command = [sys.executable, str(folder() / "bench"), *context.args]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own program
+
+
+@bench.command("crash", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_crashes(context: typer.Context) -> None:
+    """Kill servers under load and check that nothing is lost (--points, --seconds, --database, --json)."""
+    command = [sys.executable, str(folder() / "crash"), *context.args]
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own program
 
 

@@ -42,6 +42,9 @@ async def lift(settings: Settings, kind: RevokedKind, name: str, reason: str, ac
     async with _opened(settings) as (gateway, store):
         if not (await store.active(now)).holds(kind, bare(name), now):
             raise SettingsInvalid(f"{kind.value} {name} is not revoked")
+        if under := await store.holding(kind, name):
+            text = f"{kind.value} {name} is revoked under incident {under[0]}; lift it by passerelle incident"
+            raise SettingsInvalid(text)
         work = UnitOfWork()
         store.lift(work, kind, name, actor, now)
         await _commit(gateway, work, f"revocation of {kind.value} {name} lifted: {reason}", actor, now)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.cli.provider import scheme_of
 from gateway.config import Settings, load_affinity
-from gateway.crypto.envelope import KeyTree, load_master_key
+from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import Signer, load_certificates
 from gateway.declare.services import Access, Services
 from gateway.directory.book import ProviderDirectory
@@ -27,7 +27,9 @@ from gateway.record.people import Code
 from gateway.rights.book import RightsBook
 from gateway.rights.documents import ConsentDocuments, ConsentReader, Known
 from gateway.rights.presence import PresenceDesk
+from gateway.stores import tables
 from gateway.stores.blobs import BlobStore
+from gateway.stores.blocks import BlockStore, SeenStore
 from gateway.stores.consents import ConsentStore
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.database import Database, open_database
@@ -45,10 +47,12 @@ from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.subscriptions import SubscriptionStore
+from gateway.stores.system import SystemStore
 from gateway.stores.visit_notices import VisitNotices
 from gateway.stores.visits import VisitStore
 from gateway.tokens.service import TokenService
 from gateway.trail.book import TrailBook
+from gateway.trail.systems import SystemBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,7 @@ def ground_of(settings: Settings) -> Ground:
     return Ground(
         settings=settings,
         database=open_database(settings.database.url),
-        keys=KeyTree(load_master_key(settings.content.master_key)),
+        keys=KeyTree.at(settings.content.master_key),
         new_key=key_maker(),
         blobs=BlobStore(settings.content.directory),
     )
@@ -119,6 +123,25 @@ def services_of(
     )
 
 
+def trail_of(ground: Ground) -> TrailBook:
+    """The trail: our own exchanges, and what other systems sent."""
+    database, keys, new_key = ground.database, ground.keys, ground.new_key
+    return TrailBook(
+        EventStore(database, keys),
+        Journal(database, new_key),
+        BlockStore(database, keys, new_key),
+        SeenStore(database),
+        new_key,
+    )
+
+
+def systems_of(ground: Ground) -> SystemBook:
+    """What systems say of themselves."""
+    database, keys, new_key = ground.database, ground.keys, ground.new_key
+    blocks = BlockStore(database, keys, new_key, tables.system_block)
+    return SystemBook(SystemStore(database), blocks, new_key)
+
+
 def _access(
     ground: Ground,
     policies: PolicyInForce,
@@ -133,7 +156,7 @@ def _access(
         rights=book,
         directory=directory,
         tokens=tokens,
-        trail=TrailBook(EventStore(database, keys), Journal(database, new_key)),
+        trail=trail_of(ground),
         documents=ConsentDocuments(book, registry, consents, lambda: _known(policies.current())),
         presence=PresenceDesk(
             PresenceStore(database, keys, new_key),

@@ -34,13 +34,14 @@ def prepare(home: Path, changes: Mapping[str, str] | None = None) -> Path:
     `changes` are further lines by `section.key`, values in TOML.
     """
     create(home, "integration")
-    https, admin, mllp = free_ports(3)
+    https, admin, mllp, syslog = free_ports(4)
     config = home / "passerelle.toml"
     text = config.read_text(encoding="utf-8")
     values = {
         "server.port": str(https),
         "server.admin_port": str(admin),
         "server.mllp_port": str(mllp),
+        "repository.syslog_port": str(syslog),
         "server.public_url": f'"https://localhost:{https}"',
         "assertions.audience": f'["https://localhost:{https}"]',
         **(changes or {}),

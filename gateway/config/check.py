@@ -54,6 +54,7 @@ def check(settings: Settings, *, now: datetime | None = None) -> list[Finding]:
         lambda: _master_key(settings),
         lambda: _issuers(settings, at),
         lambda: _switches(settings),
+        lambda: _proofs(settings),
         lambda: _operators(settings),
         lambda: _database(settings),
         lambda: _folders(settings),
@@ -178,12 +179,16 @@ def _master_key(settings: Settings) -> Findings:
     if open_to_others(path):
         yield _error(location, "the key file is open to group or others; expected mode 0600")
     try:
-        size = len(base64.b64decode(path.read_bytes().strip(), validate=True))
+        # One key, or after a rotation a line for each with its version before it, and the base of others.
+        lines = [line.split() for line in path.read_bytes().splitlines() if line.strip()]
+        keys = [line[-1] for line in lines if line[0] != b"base"]
+        sizes = [len(base64.b64decode(key, validate=True)) for key in keys]
     except binascii.Error:
         yield _error(location, "is not base64")
         return
-    if size != MASTER_KEY_BYTES:
-        yield _error(location, f"has {size} bytes; expected {MASTER_KEY_BYTES}")
+    if not sizes or any(size != MASTER_KEY_BYTES for size in sizes):
+        told = sizes[0] if sizes else 0
+        yield _error(location, f"has {told} bytes; expected {MASTER_KEY_BYTES}")
 
 
 def _issuers(settings: Settings, at: datetime) -> Findings:
@@ -238,6 +243,22 @@ def _switches(settings: Settings) -> Findings:
             for name in named
         )
     yield from (_warning(name, "is below today's recommendation") for name, on in doubtful.items() if on)
+
+
+def _proofs(settings: Settings) -> Findings:
+    """Stamps need somebody whom they are believed; outside integration the clock is compared with others."""
+    stamps, clock = settings.stamps, settings.clock
+    if stamps.url is not None and stamps.trust is None:
+        yield _error("stamps.trust", "is missing; expected the authorities of the time stamps")
+    elif stamps.trust is not None:
+        try:
+            x509.load_pem_x509_certificates(stamps.trust.read_bytes())
+        except (OSError, ValueError):
+            yield _error(f"stamps.trust: {stamps.trust}", "holds no certificates in PEM")
+    if clock.alert_offset_seconds > clock.most_offset_seconds:
+        yield _error("clock.alert_offset_seconds", "is above most_offset_seconds")
+    if settings.environment != "integration" and not clock.servers:
+        yield _warning("clock.servers", "none given: nobody notices when the clock of this machine is wrong")
 
 
 def _operators(settings: Settings) -> Findings:

@@ -53,9 +53,13 @@ def _notice(value: str) -> str:
 
 
 def _repository(value: str) -> str:
-    """An audit record repository: syslog over TLS, or over UDP where the net is safe in itself."""
+    """An audit record repository: FHIR, syslog over TLS, or over UDP where the net is safe in itself."""
+    if value.startswith("https:"):
+        return _callback(value)
     if _SYSLOG.fullmatch(value) is None:
-        raise ValueError("expected tls://host:port, or udp://host:port, and nothing behind it")
+        raise ValueError(
+            "expected tls://host:port or udp://host:port and nothing behind it, or https://host:port/path"
+        )
     return _with_port(value)
 
 
@@ -79,9 +83,19 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 CallbackAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_callback)]
 NoticeAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_notice)]
 RepositoryAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_repository)]
+WebAddress = Annotated[
+    str, StringConstraints(max_length=512, pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$")
+]
+WitnessKey = Annotated[
+    str, StringConstraints(max_length=512, pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$")
+]  # C2SP signed-note: name, key id, type 4 and an Ed25519 key
+TimeServer = Annotated[
+    str, StringConstraints(max_length=255, pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$")
+]
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Flag = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=0, le=65535, strict=True)]
 Count = Annotated[int, Field(gt=0, strict=True)]
+Days = Annotated[int, Field(ge=0, strict=True)]
 Percent = Annotated[int, Field(gt=0, le=100, strict=True)]
 Seconds = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]

@@ -8,19 +8,16 @@ key is wrapped: octets can be sealed before it is known whose they are.
 
 from __future__ import annotations
 
-import base64
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from gateway.errors import Defect, SettingsInvalid
+from gateway.crypto.keyring import KeyRing, read_ring
+from gateway.errors import Defect, KeyUnreadable, SettingsInvalid
 
 CHUNK = 64 * 1024
 """Octets of plain text in a chunk; a sealed chunk is 16 octets longer."""
@@ -31,33 +28,76 @@ _NONCE = 12
 
 
 class KeyTree:
-    """The top of the tree. `version` says which master key wrapped a record key."""
+    """The top of the tree. A file of keys is read again when it changes: keys are replaced while we serve."""
 
     def __init__(self, master: bytes, version: int = 1) -> None:
-        if len(master) != _KEY_SIZE:
-            raise SettingsInvalid(f"the master key has {len(master)} octets, expected {_KEY_SIZE}")
-        self._master = master
-        self.version = version
+        self._ring = KeyRing.of(master, version)
+        self._path: Path | None = None
+        self._seen = 0
+
+    @classmethod
+    def at(cls, path: Path) -> KeyTree:
+        """Of a file; SettingsInvalid says what is wrong with it."""
+        seen = path.stat().st_mtime_ns if path.exists() else 0
+        ring = read_ring(path)
+        tree = cls(ring.masters[0][1], ring.version)
+        tree._ring, tree._path, tree._seen = ring, path, seen
+        return tree
+
+    @property
+    def version(self) -> int:
+        """Of the key that wraps now."""
+        return self._ring.version
 
     def derived(self, purpose: bytes) -> bytes:
         """A key for one purpose, the same whenever it is asked for (RFC 5869)."""
-        return HKDF(hashes.SHA256(), _KEY_SIZE, salt=None, info=b"passerelle|" + purpose).derive(self._master)
+        return self._ring.derived(b"passerelle|" + purpose)
 
     def new_record_key(self) -> tuple[bytes, bytes]:
         """A fresh record key: plain, and wrapped by the master key."""
-        return _fresh(self._master)
+        return _fresh(self._ring.masters[0][1])
 
     def record_key(self, wrapped: bytes) -> bytes:
-        """A record key from its wrapped form; Defect when the master key does not fit."""
-        return _unwrap(self._master, wrapped)
+        """A record key from its wrapped form; KeyUnreadable when no master key that we have fits."""
+        found = self._opened(wrapped)
+        if found is None and self.refresh():
+            found = self._opened(wrapped)
+        if found is None:
+            raise KeyUnreadable("a wrapped key does not open: it was wrapped by another key")
+        return found
 
+    def opens(self, wrapped: bytes) -> bool:
+        """Whether one of the master keys fits."""
+        return self._opened(wrapped) is not None
 
-def load_master_key(path: Path) -> bytes:
-    """The master key from a file of base64, readable by its owner only."""
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        text = "the master key file is readable by others; expected mode 0600"
-        raise SettingsInvalid(text, location=path.name)
-    return base64.b64decode(path.read_bytes(), validate=False)
+    def rewrapped(self, wrapped: bytes) -> bytes | None:
+        """The same key wrapped by the newest master key; None where it is already."""
+        newest = self._ring.masters[0][1]
+        if _unwrapped(newest, wrapped) is not None:
+            return None
+        return aes_key_wrap(newest, self.record_key(wrapped))
+
+    def refresh(self) -> bool:
+        """Reads the file again where it changed; tells whether. One of other keys altogether counts not."""
+        if self._path is None:
+            return False
+        try:
+            seen = self._path.stat().st_mtime_ns
+            if seen == self._seen:
+                return False
+            ring, self._seen = read_ring(self._path), seen
+        except (OSError, SettingsInvalid):
+            return False
+        if not set(ring.masters) & set(self._ring.masters):
+            return False
+        self._ring = ring
+        return True
+
+    def _opened(self, wrapped: bytes) -> bytes | None:
+        for _, master in self._ring.masters:
+            if (found := _unwrapped(master, wrapped)) is not None:
+                return found
+        return None
 
 
 def new_document_key() -> bytes:
@@ -155,8 +195,8 @@ def _fresh(parent: bytes) -> tuple[bytes, bytes]:
     return key, aes_key_wrap(parent, key)
 
 
-def _unwrap(parent: bytes, wrapped: bytes) -> bytes:
+def _unwrapped(parent: bytes, wrapped: bytes) -> bytes | None:
     try:
         return aes_key_unwrap(parent, wrapped)
-    except InvalidUnwrap as error:
-        raise Defect("a wrapped key does not open: it was wrapped by another key") from error
+    except InvalidUnwrap:
+        return None

@@ -32,11 +32,23 @@ class NamedKey:
 
 def thumbprint(key: PublicKey) -> str:
     """The SHA-256 thumbprint of a key in base64url (RFC 7638)."""
+    return str(_imported(key).thumbprint())
+
+
+def public_jwk(key: PublicKey) -> dict[str, str]:
+    """The required members of a public key and no others."""
+    told = _imported(key).as_dict(private=False)
+    return {name: str(told[name]) for name in ("kty", "crv", "x", "y", "n", "e") if name in told}
+
+
+def _imported(key: PublicKey) -> ECKey | RSAKey | OKPKey:
     for kind in _KINDS.values():
         try:
-            return str(kind.import_key(key).thumbprint())  # type: ignore[arg-type]
+            found = kind.import_key(key)  # type: ignore[arg-type]
+            found.thumbprint()
         except (ValueError, TypeError, AttributeError, JoseError):
             continue
+        return found
     raise AlgorithmRefused("kind of key not allowed; expected ECDSA, RSA or Ed25519")
 
 

@@ -48,12 +48,7 @@ class Frontier:
     @property
     def root(self) -> bytes:
         """The tree hash of all entries so far."""
-        if not self.roots:
-            return EMPTY_ROOT
-        root = self.roots[-1]
-        for left in reversed(self.roots[:-1]):
-            root = node_hash(left, root)
-        return root
+        return folded(self.roots) if self.roots else EMPTY_ROOT
 
 
 def tree_hash(entries: Sequence[bytes]) -> bytes:
@@ -64,40 +59,75 @@ def tree_hash(entries: Sequence[bytes]) -> bytes:
 # --- proofs --------------------------------------------------------------------------------------
 
 
-def inclusion_proof(entries: Sequence[bytes], index: int) -> list[bytes]:
-    """The audit path of the entry at `index` (from 0), leaf side first (RFC 6962 section 2.1.1)."""
-    if not 0 <= index < len(entries):
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """The stretches of the list whose tree hashes are the audit path of `index`, leaf side first."""
+    if not 0 <= index < size:
         raise Defect("the index lies outside the list")
-    path: list[bytes] = []
-    low, high = 0, len(entries)
+    ranges: list[tuple[int, int]] = []
+    low, high = 0, size
     while high - low > 1:
         middle = low + _split(high - low)
         if index < middle:
-            path.append(tree_hash(entries[middle:high]))
+            ranges.append((middle, high))
             high = middle
         else:
-            path.append(tree_hash(entries[low:middle]))
+            ranges.append((low, middle))
             low = middle
-    return path[::-1]
+    return ranges[::-1]
+
+
+def consistency_ranges(old_size: int, size: int) -> list[tuple[int, int]]:
+    """The stretches of the list whose tree hashes are the consistency proof of `old_size`, in its order."""
+    if not 0 < old_size <= size:
+        raise Defect("the old size must lie between 1 and the size of the list")
+    ranges: list[tuple[int, int]] = []
+    low, high, old, whole = 0, size, old_size, True
+    while old != high - low:
+        split = _split(high - low)
+        if old <= split:
+            ranges.append((low + split, high))
+            high = low + split
+        else:
+            ranges.append((low, low + split))
+            low, old, whole = low + split, old - split, False
+    if not whole:
+        ranges.append((low, high))
+    return ranges[::-1]
+
+
+def full_ranges(low: int, high: int) -> list[tuple[int, int]]:
+    """The full subtrees, largest first, that a stretch of the list falls into; `low` begins the largest."""
+    ranges = []
+    while low < high:
+        width = 1 << ((high - low).bit_length() - 1)
+        ranges.append((low, low + width))
+        low += width
+    return ranges
+
+
+def folded(roots: Sequence[bytes]) -> bytes:
+    """The tree hash of a stretch from the roots of its full subtrees, largest first; not of none."""
+    root = roots[-1]
+    for left in reversed(roots[:-1]):
+        root = node_hash(left, root)
+    return root
+
+
+def full_root(hashes: Sequence[bytes]) -> bytes:
+    """The root over a power of two of hashes of nodes of one level."""
+    while len(hashes) > 1:
+        hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
+    return hashes[0]
+
+
+def inclusion_proof(entries: Sequence[bytes], index: int) -> list[bytes]:
+    """The audit path of the entry at `index` (from 0), leaf side first (RFC 6962 section 2.1.1)."""
+    return [tree_hash(entries[low:high]) for low, high in inclusion_ranges(index, len(entries))]
 
 
 def consistency_proof(entries: Sequence[bytes], old_size: int) -> list[bytes]:
     """Nodes that show the first `old_size` entries unchanged in the list (RFC 6962 section 2.1.2)."""
-    if not 0 < old_size <= len(entries):
-        raise Defect("the old size must lie between 1 and the size of the list")
-    path: list[bytes] = []
-    low, high, old, whole = 0, len(entries), old_size, True
-    while old != high - low:
-        split = _split(high - low)
-        if old <= split:
-            path.append(tree_hash(entries[low + split : high]))
-            high = low + split
-        else:
-            path.append(tree_hash(entries[low : low + split]))
-            low, old, whole = low + split, old - split, False
-    if not whole:
-        path.append(tree_hash(entries[low:high]))
-    return path[::-1]
+    return [tree_hash(entries[low:high]) for low, high in consistency_ranges(old_size, len(entries))]
 
 
 def verify_inclusion(entry: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> None:

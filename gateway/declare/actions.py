@@ -33,6 +33,7 @@ _FACTS: Mapping[str, _Facts] = MappingProxyType(
         "patient:feed": _Facts("tell, change or merge identities (ITI-8, 30, 44, 93, 104)", True, False),
         "patient:query": _Facts("cross-reference or search identities (ITI-9, 21, 45, 47, 78)", False, False),
         "patient:link": _Facts("decide who is whom: review, undo a merge, see history", True, False),
+        "journal:read": _Facts("read who used a patient's record", False, True),
         "audit:record": _Facts("send audit records (ITI-20)", True, False),
         "audit:read": _Facts("read audit records (ITI-81, 82)", False, False),
         "directory:read": _Facts("search the directory of professionals (ITI-58)", False, False),
@@ -62,6 +63,7 @@ class Action(Enum):
     PATIENT_FEED = "patient:feed"
     PATIENT_QUERY = "patient:query"
     PATIENT_LINK = "patient:link"
+    JOURNAL_READ = "journal:read"
     AUDIT_RECORD = "audit:record"
     AUDIT_READ = "audit:read"
     DIRECTORY_READ = "directory:read"
@@ -77,6 +79,16 @@ class Action(Enum):
     def silent(self) -> bool:
         """What a refusal of it would tell of a patient is not told: it goes on with nothing in its scope."""
         return not self.writes or self is Action.PRESENCE_REDEEM
+
+    @property
+    def of_login(self) -> bool:
+        """Asks for what shows who somebody is: the directory was asked already, and there is no role yet."""
+        return self is Action.TOKEN_ISSUE
+
+    @property
+    def of_systems(self) -> bool:
+        """What systems tell for themselves: no person has to stand behind it."""
+        return self is Action.AUDIT_RECORD
 
     @property
     def entrusted(self) -> bool:

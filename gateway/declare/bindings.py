@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from lxml import etree
 
-from gateway.errors import Problem
+from gateway.errors import Problem, SchemaInvalid
 from gateway.stores import content as contents
 
 
@@ -144,6 +144,8 @@ class FhirRequest:
     base: str
     strict: bool = False
     resource: Mapping[str, Any] | None = None
+    broken: Mapping[int, SchemaInvalid] = field(default_factory=dict)
+    """What is wrong with resources in a batch, by the place of the entry."""
     if_match: str = ""
     """The version that the caller has seen, as its ETag (RFC 9110 13.1.1)."""
 

@@ -84,7 +84,18 @@ PROTOCOL_ABUSE = Code("protocol-abuse", "2.999.1.2", "Resource or Protocol Abuse
 REPLY_DELIVERED = Code("reply-delivered", "2.999.1.2", "Asynchronous Reply Delivered")
 REPLY_GIVEN_UP = Code("reply-given-up", "2.999.1.2", "Asynchronous Reply Given Up")
 NOTIFICATION_GIVEN_UP = Code("notification-given-up", "2.999.1.2", "Notification Given Up")
+DOSSIER_MADE = Code("dossier-made", "2.999.1.2", "Dossier of an Exchange Made")
+TRAIL_ERASED = Code("trail-erased", "2.999.1.2", "Trail Erased after Retention")
+HOLD_CHANGED = Code("hold-changed", "2.999.1.2", "Legal Hold Changed")
+AUDIT_GIVEN_UP = Code("audit-given-up", "2.999.1.2", "Audit Event Not Taken by a Receiver")
+AUDIT_FILLING = Code("audit-filling", "2.999.1.2", "Audit Trail Nearly Full")
+AUDIT_DELAYED = Code("audit-delayed", "2.999.1.2", "Audit Trail Not Delivered")
+CERTIFICATE_EXPIRING = Code("certificate-expiring", "2.999.1.2", "Certificate Nearly Expired")
+CONTENT_UNREADABLE = Code("content-unreadable", "2.999.1.2", "Stored Content Not Readable")
+PRIVATE_KEY_SENT = Code("private-key-sent", "2.999.1.2", "Private Key Received")
 EMERGENCIES_EXCEEDED = Code("emergencies-exceeded", "2.999.1.2", "Too Many Emergency Accesses")
+WATCH_ALERT = Code("watch-alert", "2.999.1.2", "Alert of the Watch")
+INCIDENT_STEP = Code("incident-step", "2.999.1.2", "Handling of an Incident")
 
 # --- RoleIDCode ----------------------------------------------------------------------------------
 

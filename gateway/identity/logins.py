@@ -17,14 +17,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from gateway.config.certificates import environments_of
+from gateway.crypto import jws
 from gateway.crypto.keys import check_strength, fingerprint
 from gateway.declare.bindings import OauthRequest, Proven
 from gateway.errors import AlgorithmRefused, NodeRefused, SignerRefused, TokenInvalid, TokenMissing
 from gateway.identity.saml.login import Login, LoginReader
 from gateway.identity.systems import system_principal
 from gateway.record.people import Node, Principal, SubjectKind
-from gateway.tokens import jws
 from gateway.tokens.assertion import X509_AUTHENTICATED
+from gateway.tokens.jws import certificate_of, thumbprint_claim
 from gateway.tokens.people import Professional, Professionals
 
 AUTHORIZATION_CODE = "authorization_code"
@@ -126,12 +127,12 @@ class Logins:
             raise TokenInvalid("a private key came with the token; it must be replaced", location="jwk")
         chain, named = read.header.get("x5c"), read.header.get("x5t#S256")
         if isinstance(chain, list) and chain:
-            certificate = jws.certificate_of(chain[0])
+            certificate = certificate_of(chain[0])
             der = certificate.public_bytes(Encoding.DER)
         else:
             der = await self._known(named)
             certificate = x509.load_der_x509_certificate(der)
-        if named is not None and named != jws.thumbprint_claim(der):
+        if named is not None and named != thumbprint_claim(der):
             raise SignerRefused("x5t#S256 is not that of the certificate", location="x5t#S256")
         return certificate, await self._holder(der, now)
 

@@ -37,9 +37,7 @@ async def decide(
     A refused read gets an empty scope, so that its answer does not tell a denied record from an absent one.
     """
     policy = await engine.policies.in_force()
-    # Who asks for a token was found in the directory already, and has no role or organisation yet.
-    login = action is Action.TOKEN_ISSUE
-    standing = ASSUMED if login else await engine.directories.standing(principal, at)
+    standing = ASSUMED if action.of_login else await engine.directories.standing(principal, at)
     if not concerns_record(principal, action):
         question = Question(principal=principal, action=action, at=at, standing=standing)
         return _without_record(question, policy)

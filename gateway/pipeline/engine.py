@@ -22,6 +22,7 @@ from gateway.record.revoked import Revoked
 from gateway.stores.committer import GroupCommitter
 from gateway.stores.journal import Journal
 from gateway.stores.outbox import Outbox
+from gateway.stores.room import Room
 from gateway.stores.threads import Beat, HeavyWork
 
 
@@ -129,6 +130,10 @@ class Stage(Protocol):
         ...
 
 
+def _believed() -> None:
+    """A clock that nobody compares."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """Immutable; the same for every request of a worker."""
@@ -146,6 +151,7 @@ class Engine:
     journal: Journal
     outbox: Outbox
     committer: GroupCommitter
+    room: Room
     signer: Signer
     here: Participant
     audit_source: AuditSource
@@ -157,3 +163,5 @@ class Engine:
     heavy: HeavyWork
     beat: Beat
     log: Log
+    check_clock: Callable[[], None] = _believed
+    """Busy while the clock is too wrong for new work."""

@@ -11,7 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from gateway.declare.bindings import Raw, Sealed
-from gateway.errors import Busy, Defect, Denied, GatewayError, Meaning, Outdated, Problem, Refused
+from gateway.errors import (
+    Busy,
+    Defect,
+    Denied,
+    GatewayError,
+    KeyUnreadable,
+    Meaning,
+    NoRoom,
+    Outdated,
+    Problem,
+    Refused,
+    StoreFull,
+)
 from gateway.pipeline.emergencies import settle_refused
 from gateway.pipeline.engine import Engine, Stage
 from gateway.pipeline.exchange import Exchange, WireForm
@@ -81,12 +93,20 @@ async def _repeat(x: Exchange, engine: Engine, repeated: Repeated) -> Sealed:
 
 
 async def _refuse(x: Exchange, engine: Engine, error: Exception) -> Sealed:
-    """Drops the work, writes the refusal's audit entry, and only then answers."""
+    """Drops the work, writes the refusal's audit entry, and only then answers.
+
+    Without room in the trail nothing is written any more: what is refused then is counted, and told by number
+    when the recording starts again.
+    """
     if x.work.on_rollback:
         await in_thread(x.work.rolled_back)
     if not isinstance(error, GatewayError):
         _report(x, engine, error)
         error = Defect("internal error; the operators find it by the trace id")
+    if engine.room.refusing:
+        engine.room.turn_away()
+        engine.log.warning("refused, no room for the audit", trace=x.trace_id, node=_node(x))
+        return _answer(x, error, None)
     to = reply_address(x, error, fault=not _in_words_of_profile(x, error))
     return await _close(x, engine, error, _answer(x, error, to), to)
 
@@ -125,7 +145,9 @@ def _refusal(x: Exchange, problems: tuple[Problem, ...]) -> Any:
 
 
 def _in_words_of_profile(x: Exchange, error: Exception) -> bool:
-    known = x.known("transaction") is not None and x.known("principal") is not None
+    known = x.known("transaction") is not None
+    # A full disk is told before it is known who asks: the signature covers what did not fit.
+    known = known and (x.known("principal") is not None or isinstance(error, StoreFull))
     return known and bool(_problems(error, x))
 
 
@@ -136,6 +158,11 @@ def _problems(error: Exception, x: Exchange) -> tuple[Problem, ...]:
             problems = error.problems
         case Denied():
             problems = (Problem(Meaning.NOT_PERMITTED, error.detail),)
+        case NoRoom() if x.form.answers_again:
+            # Table 0357 of HL7 v2 knows a locked record, which this is not.
+            problems = (Problem(Meaning.OUT_OF_RESOURCES, error.detail),)
+        case KeyUnreadable() if x.form.signs_messages:
+            problems = (Problem(Meaning.GENERAL, "what is stored cannot be read; the operators know it"),)
         case Busy():
             problems = (Problem(Meaning.BUSY, error.detail),)
         case _:

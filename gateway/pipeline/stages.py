@@ -134,13 +134,14 @@ def _proved(x: Exchange, engine: Engine) -> Principal | None:
 
 
 def _needs_person(x: Exchange) -> bool:
-    """Who asks for a token proves who it is in another way."""
-    carried = x.form.carries_assertions and not x.transaction.logs_in
-    return carried and x.node.must_assert and not x.transaction.action.of_server
+    """Who asks for a token proves who it is in another way; audit records are told by systems."""
+    action, carried = x.transaction.action, x.form.carries_assertions and not x.transaction.logs_in
+    return carried and x.node.must_assert and not (action.of_server or action.of_systems)
 
 
 async def decode_request(x: Exchange, engine: Engine) -> None:
-    """Schema and the profile's rules; only what was proven is read."""
+    """Schema and the profile's rules; only what was proven is read, and nothing without room to audit it."""
+    engine.room.check()
     request = x.transaction.codec.decode(x.proven.payload, engine.services.domain)
     x.request = request
     x.target = x.transaction.target(request)
@@ -148,6 +149,7 @@ async def decode_request(x: Exchange, engine: Engine) -> None:
 
 async def authorize(x: Exchange, engine: Engine) -> None:
     """The rights decision, for what the token was granted; what it permits becomes the scope of the call."""
+    engine.check_clock()
     check_scopes(x.principal, x.transaction)
     verdict = await decide(x.principal, x.transaction.action, x.target, engine, x.begun)
     x.verdict = verdict

@@ -22,6 +22,7 @@ from gateway.errors import (
     Denied,
     GatewayError,
     KeyNotHeld,
+    KeyUnreadable,
     Malformed,
     Meaning,
     MediaTypeUnsupported,
@@ -29,6 +30,7 @@ from gateway.errors import (
     NodeNotPermitted,
     NodeRefused,
     OtherPatient,
+    PrivateKeySent,
     Refused,
     ReplyAddressRefused,
     SecurityHeaderInvalid,
@@ -94,6 +96,8 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     if failed:
         told = list(_partial_facts(facts, failed))
     to = x.proven.reply_to
+    damaged = [each.context for each in x.result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
+    told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
     return tuple(_append(x, engine, x.work, each, x.verdict, reply, to) for each in told)
 
 
@@ -102,7 +106,15 @@ def tell_failure(
 ) -> int:
     """Notes the one audit row of an exchange that was refused; an alert beside it for a foreign address."""
     if isinstance(error, ReplyAddressRefused):
-        _append(x, engine, work, _address_facts(x, engine, error), None, reply, to)
+        # Somebody asked us to call an address that is not listed (server-side request forgery).
+        text = f"{error.detail}: {error.address}"
+        _append(x, engine, work, _alert(x, engine, events.MESSAGE_SECURITY, text), None, reply, to)
+    if isinstance(error, PrivateKeySent):
+        facts = _alert(x, engine, events.PRIVATE_KEY_SENT, error.detail)
+        _append(x, engine, work, facts, None, reply, to)
+    if isinstance(error, KeyUnreadable) or Meaning.UNREADABLE_DOCUMENT in _meanings(error):
+        facts = _alert(x, engine, events.CONTENT_UNREADABLE, _described(error))
+        _append(x, engine, work, facts, None, reply, to)
     return _append(x, engine, work, _failure_facts(x, engine, error), x.known("verdict"), reply, to)
 
 
@@ -225,16 +237,16 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
     return replace(facts, description=_described(error), trace_id=x.trace_id)
 
 
-def _address_facts(x: Exchange, engine: Engine, error: ReplyAddressRefused) -> AuditFacts:
-    """Somebody asked us to call an address that is not listed (server-side request forgery)."""
+def _alert(x: Exchange, engine: Engine, kind: Code, text: str) -> AuditFacts:
+    """What stands beside the event of the exchange itself."""
     return security_alert(
-        events.MESSAGE_SECURITY,
+        kind,
         at=x.at,
         outcome=Outcome.SERIOUS_FAILURE,
         peer=_peer(x, requestor=True),
         here=engine.here,
         audit_source=engine.audit_source,
-        description=f"{error.detail}: {error.address}",
+        description=text,
         trace_id=x.trace_id,
     )
 

@@ -101,7 +101,7 @@ def _refused(policy: Policy, path: list[str], reason: str) -> Decision:
 
 def _rules(case: Case) -> tuple[_Rule, ...]:
     """The rules that apply. Systems and what concerns no single record need no patient's decision."""
-    if case.action is Action.TOKEN_ISSUE:
+    if case.action.of_login:
         # What the holder of a token may do is asked when it is used; who has no role yet has no profile.
         return _LOGIN
     kind = case.principal.kind

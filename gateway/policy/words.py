@@ -28,6 +28,7 @@ DOES: Mapping[Action, str] = MappingProxyType(
         Action.PATIENT_LINK: "decide who is whom",
         Action.DIRECTORY_READ: "look professionals up",
         Action.DIRECTORY_WRITE: "change the directory of professionals",
+        Action.JOURNAL_READ: "read who used a patient's record",
         Action.AUDIT_RECORD: "send audit records",
         Action.AUDIT_READ: "read audit records",
         Action.PRESENCE_REDEEM: "show by a code that the patient is present",

@@ -18,6 +18,7 @@ TRANSACTIONS = "IHE Transactions"
 FHIR_TRANSACTIONS = "urn:ihe:event-type-code"
 _DICOM = frozenset({"DCM", "http://dicom.nema.org/resources/ontology/DCM", "urn:oid:1.2.840.10008.2.16.4"})
 _SYSTEM_ROLES = frozenset({"110150", "110151", "110152", "110153", "110154", "110155"})
+_OID_URN = "urn:oid:"
 _CX_PARTS = 4
 _AUTHORITY_PARTS = 3
 
@@ -111,7 +112,7 @@ class AuditRecord:
     def terms(self) -> Iterator[str]:
         """What it is found by beside its time: patients, agents and objects, each with its kind in front."""
         seen = {f"agent|{each.user_id}" for each in self.agents if each.user_id}
-        for entity in self.entities:
+        for entity in (each for each in self.entities if each.identifier):
             seen.add(f"entity|{patient_name(entity) if entity.is_patient else entity.identifier}")
             if entity.is_patient:
                 seen.add(f"patient|{patient_name(entity)}")
@@ -131,11 +132,18 @@ def patient_name(entity: Entity) -> str:
         return str(PatientId(entity.identifier, entity.domain.removeprefix("urn:oid:")))
     parts = entity.identifier.split("^")
     if len(parts) < _CX_PARTS:
-        return entity.identifier
+        return _of_uri(entity.identifier)
     authority = parts[_CX_PARTS - 1].split("&")
     if len(authority) < _AUTHORITY_PARTS:
         return entity.identifier
     return str(PatientId(parts[0], authority[1]))
+
+
+def _of_uri(identifier: str) -> str:
+    """`urn:oid:…|value`, as FHIR clients ask for patients and some write them in audit messages."""
+    system, bar, value = identifier.partition("|")
+    oid = system.removeprefix(_OID_URN)
+    return str(PatientId(value, oid)) if bar and value and oid != system else identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

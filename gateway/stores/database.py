@@ -38,7 +38,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from gateway.errors import Busy, GatewayError
+from gateway.stores.outage import LOST, outages, refusal
 from gateway.stores.prepared import Preparer
 from gateway.stores.work import Check, UnitOfWork, Values, Write
 
@@ -56,7 +56,7 @@ class Database(Protocol):
     """What the stores need of a database."""
 
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
-        """All rows of a query, outside any transaction."""
+        """All rows of a query, outside any transaction; Busy while the database is away."""
         ...
 
     async def fetch_within(self, query: Executable, values: Values, seconds: float) -> Rows | None:
@@ -164,11 +164,6 @@ def _write_journal(connection: Connection, units: Sequence[UnitOfWork]) -> None:
             raise clash from None
 
 
-def _as_refusal(error: DBAPIError) -> GatewayError:
-    """A lost connection, a full disk or a lost race: nothing was kept, the caller may try again."""
-    return Busy(f"the database did not take the change ({type(error.orig).__name__})")
-
-
 class SqliteDatabase:
     """SQLite in WAL mode with memory-mapped reads; durable at each commit (synchronous=FULL)."""
 
@@ -186,13 +181,15 @@ class SqliteDatabase:
 
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
         """All rows of a query. One with values is one that comes often, and is prepared."""
-        if values is None or not isinstance(query, Select):
-            return self._connection.execute(query, values).fetchall()
-        return self._preparer.prepare(query, values).run(self._driver, values)
+        with outages():
+            if values is None or not isinstance(query, Select):
+                return self._connection.execute(query, values).fetchall()
+            return self._preparer.prepare(query, values).run(self._driver, values)
 
     async def fetch_within(self, query: Executable, values: Values, seconds: float) -> Rows | None:
         """In a thread with a connection of its own: only a query that comes rarely may take long."""
-        return await asyncio.to_thread(self._fetch_within, query, values, seconds)
+        with outages():
+            return await asyncio.to_thread(self._fetch_within, query, values, seconds)
 
     def _fetch_within(self, query: Executable, values: Values, seconds: float) -> Rows | None:
         engine, until = _sqlite_engine(self._url), time.monotonic() + seconds
@@ -217,7 +214,7 @@ class SqliteDatabase:
             with self._turn(), self._write.connect() as connection, connection.begin():
                 _write_all(connection, units, partial(self._check, connection))
         except (OperationalError, IntegrityError) as error:
-            raise _as_refusal(error) from error
+            raise refusal(error) from error
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -293,13 +290,16 @@ class PostgresDatabase:
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
         """All rows of a query. One with values is one that comes often, and is prepared."""
         if values is None or not isinstance(query, Select):
-            async with self._reads.connect() as connection:
-                return (await connection.execute(query, values)).fetchall()
+            with outages():
+                async with self._reads.connect() as connection:
+                    return (await connection.execute(query, values)).fetchall()
         prepared = self._preparer.prepare(query, values)
         try:
             readers = self._readers or await self._open_readers()
             rows = await readers.fetch(prepared.text, *prepared.given(values))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except LOST as error:
+            raise refusal(error) from error
+        except asyncpg.PostgresError as error:
             raise OperationalError(prepared.text, None, error) from error
         return [prepared.row(row) for row in rows]
 
@@ -322,15 +322,16 @@ class PostgresDatabase:
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == _QUERY_CANCELLED:
                 return None
-            raise
+            with outages():
+                raise
 
     async def apply(self, units: Sequence[UnitOfWork]) -> None:
         """One transaction."""
         try:
             async with self._engine.begin() as connection:
                 await connection.run_sync(_write_all, units)
-        except DBAPIError as error:
-            raise _as_refusal(error) from error
+        except (DBAPIError, *LOST) as error:
+            raise refusal(error) from error
 
     async def close(self) -> None:
         """Closes the pools."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    text,
     true,
     update,
 )
@@ -141,6 +142,15 @@ def _who() -> Any:
 
 
 _WHO = _who()
+_WHO_KEPT = 8_192
+
+_TURN = select(tables.meta.c.value).where(tables.meta.c.name == bindparam("called"))
+_TURNED = text(
+    "INSERT INTO meta (name, value) VALUES (:name, '1')"
+    " ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS VARCHAR(20))"
+)
+"""Counts the changes, so that what was read can be kept until there is one. All writers meet here."""
+_CHANGES = "directory-changes"
 
 
 def _places() -> Any:
@@ -191,6 +201,7 @@ class DirectoryStore:
     def __init__(self, database: Database, new_key: Callable[[], int]) -> None:
         self._database = database
         self.new_key = new_key
+        self._who: dict[tuple[str, ...], tuple[str, Sequence[Any]]] = {}
 
     async def named(self, names: Sequence[str]) -> dict[str, Entry]:
         """Entries by the distinguished name in the form in which it is compared."""
@@ -245,8 +256,21 @@ class DirectoryStore:
         return [(row.entry_key, row.kind, row.dn) for row in rows]
 
     async def who(self, names: Sequence[str], organisation: str) -> Sequence[Any]:
-        """Professionals by name: value, key, active, standing (JSON), member of the organisation."""
-        return await self._database.fetch(_WHO, {"names": list(names), "organisation": organisation})
+        """Professionals by name: value, key, active, standing (JSON), member of the organisation.
+
+        Every request asks: the answer is kept as long as nothing in the directory changes, in any process.
+        """
+        turn = await self._database.fetch(_TURN, {"called": _CHANGES})
+        changes = turn[0].value if turn else ""
+        asked = (organisation, *names)
+        kept = self._who.get(asked)
+        if kept is not None and kept[0] == changes:
+            return kept[1]
+        rows = await self._database.fetch(_WHO, {"names": list(names), "organisation": organisation})
+        if len(self._who) >= _WHO_KEPT:
+            self._who.clear()
+        self._who[asked] = (changes, rows)
+        return rows
 
     async def places(self, key: int) -> list[Entry]:
         """The active organisations an entry belongs to: its own, and those above them."""
@@ -315,6 +339,7 @@ class DirectoryStore:
             "trace_id": trail.trace_id,
         }
         work.write(_ADD_CHANGE, row)
+        work.write(_TURNED, {"name": _CHANGES})
 
     @staticmethod
     def _values(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -38,8 +38,9 @@ from gateway.stores.database import Database, PostgresDatabase
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 
-OWN, USE = 0, 1
-"""Trails: our own exchanges, and the use of the record as other systems told it."""
+OWN, USE, SYSTEM = 0, 1, 2
+"""Trails: our own exchanges, the use of the record as other systems told it, and what systems say of
+themselves (which is not found here, but in the system store)."""
 
 INVALID, OTHER_SENDER = 1, 2
 """Flags: no valid audit message; the message names another sender than the certificate."""
@@ -58,6 +59,12 @@ _ADD_TERM = text(
 )
 _ONE = select(*_EVENT).where(
     _EVENT.slot == bindparam("slot"), _EVENT.at == bindparam("at"), _EVENT.id == bindparam("id")
+)
+_AT_PLACE = select(*_EVENT).where(
+    _EVENT.slot == bindparam("slot"),
+    _EVENT.at == bindparam("at"),
+    _EVENT.place == bindparam("place"),
+    _EVENT.item == bindparam("item"),
 )
 _TYPE, _SUBTYPE = 32, 64
 _LARGEST = 2**63 - 1
@@ -183,9 +190,10 @@ class EventStore:
             },
         )
         terms = [{**where, "term": each} for each in self.digests(record.terms())]
-        work.write(_ADD_TERM if again else _INSERT_TERM, *terms)
+        if terms:
+            work.write(_ADD_TERM if again else _INSERT_TERM, *terms)
 
-    def digests(self, terms: Iterator[str] | frozenset[str]) -> list[int]:
+    def digests(self, terms: Iterable[str]) -> list[int]:
         """What terms are stored as: keyed, so that the index tells no identifiers."""
         return sorted({self._digest(each) for each in terms})
 
@@ -227,6 +235,13 @@ class EventStore:
     async def one(self, at: int, key: int) -> Found | None:
         """The event of this time and key."""
         rows = await self._database.fetch(_ONE, {"slot": slot_of(at), "at": at, "id": key})
+        return Found(*tuple(rows[0])) if rows else None
+
+    async def placed(self, at: int, place: int, item: int) -> Found | None:
+        """The event of this time that stands in a place."""
+        rows = await self._database.fetch(
+            _AT_PLACE, {"slot": slot_of(at), "at": at, "place": place, "item": item}
+        )
         return Found(*tuple(rows[0])) if rows else None
 
     def pointer(self, place: tuple[int, int], about: bytes) -> str:

@@ -20,6 +20,7 @@ _KEEP = text(
     "INSERT INTO meta (name, value) VALUES (:name, :value)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+_BLOCK = tuple(each for each in tables.event_block.c if each.name != "body")
 _BEGIN = text("INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
 _MOVE = text("UPDATE meta SET value = :value WHERE name = :name AND value = :known")
 _INSERT_AUDIT = insert(tables.audit)
@@ -104,6 +105,20 @@ class Journal:
         """Notes the removal of messages whose window is over."""
         work.write(delete(tables.seen_message).where(tables.seen_message.c.expires_at < _ms(now)))
 
+    async def left_out(self, first: int, until: int) -> bool:
+        """Whether a row or a block with an id from `first` up to before `until` has no leaf."""
+        leaf = tables.audit_leaf
+        for table in (tables.audit, tables.event_block):
+            query = (
+                select(table.c.id)
+                .outerjoin(leaf, leaf.c.audit_id == table.c.id)
+                .where(table.c.id >= first, table.c.id < until, leaf.c.audit_id.is_(None))
+                .limit(1)
+            )
+            if await self._database.fetch(query):
+                return True
+        return False
+
     async def unsealed(self, since: int, limit: int) -> Rows:
         """Audit rows with an id from `since` on that no leaf covers yet, oldest first."""
         leaf = tables.audit_leaf
@@ -115,6 +130,24 @@ class Journal:
             .limit(limit)
         )
         return await self._database.fetch(query)
+
+    async def unsealed_blocks(self, since: int, limit: int) -> Rows:
+        """Blocks with an id from `since` on that no leaf covers yet, oldest first, without their bodies."""
+        leaf = tables.audit_leaf
+        query = (
+            select(*_BLOCK)
+            .outerjoin(leaf, leaf.c.audit_id == tables.event_block.c.id)
+            .where(tables.event_block.c.id >= since, leaf.c.audit_id.is_(None))
+            .order_by(tables.event_block.c.id)
+            .limit(limit)
+        )
+        return await self._database.fetch(query)
+
+    async def blocks(self, keys: Sequence[int]) -> Rows:
+        """Blocks by their ids, without their bodies."""
+        if not keys:
+            return ()
+        return await self._database.fetch(select(*_BLOCK).where(tables.event_block.c.id.in_(keys)))
 
     async def frontier(self) -> str | None:
         """The frontier of the sealed tree as it was written with the last seal."""
@@ -164,11 +197,30 @@ class Journal:
         )
         return await self._database.fetch(query)
 
-    async def checkpoints(self) -> Rows:
-        """All checkpoints, oldest first."""
-        return await self._database.fetch(
-            select(tables.audit_checkpoint).order_by(tables.audit_checkpoint.c.size)
-        )
+    async def checkpoints(self, since: int = 0, limit: int | None = None) -> Rows:
+        """Checkpoints of a size from `since` on, oldest first."""
+        tree = tables.audit_checkpoint
+        query = select(tree).where(tree.c.size >= since).order_by(tree.c.size).limit(limit)
+        return await self._database.fetch(query)
+
+    async def checkpoint_before(
+        self, *, size: int | None = None, at: datetime | None = None
+    ) -> Row[Any] | None:
+        """The newest checkpoint of at most a size, made before a moment."""
+        tree = tables.audit_checkpoint
+        query = select(tree).order_by(tree.c.size.desc()).limit(1)
+        if size is not None:
+            query = query.where(tree.c.size <= size)
+        if at is not None:
+            query = query.where(tree.c.at < _ms(at))
+        rows = await self._database.fetch(query)
+        return rows[0] if rows else None
+
+    async def places(self, keys: Sequence[int]) -> dict[int, int]:
+        """The positions in the tree of rows or blocks, by their ids."""
+        leaf = tables.audit_leaf.c
+        rows = await self._database.fetch(select(leaf.audit_id, leaf.position).where(leaf.audit_id.in_(keys)))
+        return {row.audit_id: row.position for row in rows}
 
     async def decided(self, since: int, limit: int) -> Rows:
         """Decision receipts of audit rows with an id from `since` on, oldest first."""

@@ -8,7 +8,7 @@ from asyncpg import PostgresError
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import SettingsInvalid
+from gateway.errors import Busy, SettingsInvalid
 from gateway.stores import tables
 from gateway.stores.database import Database, open_database
 from gateway.stores.migrate import upgrade
@@ -34,7 +34,7 @@ async def _checked(url: str, environment: str) -> None:
     database = open_database(url)
     try:
         rows = await database.fetch(_MARKED)
-    except (DBAPIError, PostgresError, OSError):
+    except (Busy, DBAPIError, PostgresError, OSError):
         return
     finally:
         await database.close()
@@ -56,7 +56,7 @@ async def check_environment(database: Database, environment: str) -> None:
     """SettingsInvalid unless the database is marked as of this environment, or not marked yet."""
     try:
         rows = await database.fetch(_MARKED)
-    except DBAPIError as error:
+    except (Busy, DBAPIError) as error:
         raise SettingsInvalid("the database is not ready; run passerelle init or serve first") from error
     _compare([row.value for row in rows], environment)
 

@@ -14,7 +14,8 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from gateway.crypto import envelope
-from gateway.errors import Busy, Defect, Meaning, Problem, Refused
+from gateway.crypto.giveaway import is_private_key
+from gateway.errors import Busy, Defect, Meaning, PrivateKeySent, Problem, Refused
 from gateway.record.access import Scope
 from gateway.stores import reads, tables
 from gateway.stores.blobs import BlobStore
@@ -117,10 +118,13 @@ class RepositoryStore:
     ) -> Measured:
         """Makes a document durable; the blob is discarded if the unit of work fails.
 
-        A spooled document becomes the stored one as it is. `measured` saves measuring again.
+        What is a private key is refused before anything is written (PrivateKeySent). A spooled document
+        becomes the stored one as it is. `measured` saves measuring again.
         """
         if patient_key not in scope.grants:
             raise PermissionError("this scope does not allow storing for the patient")
+        if is_private_key(next(content.chunks(), b"")):
+            raise PrivateKeySent(unique_id)
         record_key = await self._record_key(patient_key)
         name = content.name if _adoptable(content) else self._blobs.new_name()
         work.on_rollback.append(lambda: self._blobs.discard(name))

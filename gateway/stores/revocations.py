@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
@@ -23,11 +24,11 @@ _ACTIVE = select(_T.c.kind, _T.c.name, _T.c.until).where(
 )
 _LISTED = select(_T).order_by(_T.c.key)
 _INSERT = insert(_T)
-_LIFT = (
-    update(_T)
-    .where(_STANDING, _T.c.kind == bindparam("of_kind"), _T.c.name == bindparam("of_name"))
-    .values(lifted_at=bindparam("of_end"), lifted_by=bindparam("of_actor"))
-)
+_OF_NAME = _STANDING & (_T.c.kind == bindparam("of_kind")) & (_T.c.name == bindparam("of_name"))
+_LIFTED: dict[str, Any] = {"lifted_at": bindparam("of_end"), "lifted_by": bindparam("of_actor")}
+_LIFT = update(_T).where(_OF_NAME).values(_LIFTED)
+_LIFT_UNDER = update(_T).where(_OF_NAME, _T.c.incident == bindparam("of_incident")).values(_LIFTED)
+_UNDER = select(_T.c.incident).where(_OF_NAME, _T.c.incident.is_not(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Revocation:
     reason: str
     lifted_at: datetime | None = None
     lifted_by: str | None = None
+    incident: int | None = None
 
 
 class RevocationStore:
@@ -61,13 +63,31 @@ class RevocationStore:
             "until": None if revocation.until is None else _ms(revocation.until),
             "actor": revocation.actor,
             "reason": revocation.reason,
+            "incident": revocation.incident,
         }
         work.write(_INSERT, row)
 
-    def lift(self, work: UnitOfWork, kind: RevokedKind, name: str, actor: str, at: datetime) -> None:
-        """Notes the end of every revocation of a name."""
+    def lift(
+        self,
+        work: UnitOfWork,
+        kind: RevokedKind,
+        name: str,
+        actor: str,
+        at: datetime,
+        *,
+        incident: int | None = None,
+    ) -> None:
+        """Notes the end of every revocation of a name, or of those under one incident."""
         values = {"of_kind": kind.value, "of_name": bare(name), "of_end": _ms(at), "of_actor": actor}
-        work.write(_LIFT, values)
+        if incident is None:
+            work.write(_LIFT, values)
+        else:
+            work.write(_LIFT_UNDER, values | {"of_incident": incident})
+
+    async def holding(self, kind: RevokedKind, name: str) -> list[int]:
+        """Numbers of the incidents under which a name is revoked."""
+        rows = await self._database.fetch(_UNDER, {"of_kind": kind.value, "of_name": bare(name)})
+        return sorted({row.incident for row in rows})
 
     async def listed(self) -> Sequence[Revocation]:
         """Everything that was ever revoked, oldest first."""
@@ -119,6 +139,7 @@ def _revocation(row: object) -> Revocation:
         reason=told["reason"],
         lifted_at=_time(told["lifted_at"]),
         lifted_by=told["lifted_by"],
+        incident=told["incident"],
     )
 
 

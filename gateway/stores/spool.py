@@ -11,11 +11,12 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 
 from gateway.crypto import envelope
-from gateway.errors import Busy, Defect
+from gateway.errors import Busy, Defect, StoreFull
 from gateway.stores.blobs import BlobStore
 from gateway.stores.content import Measured, Meter
 
@@ -80,8 +81,25 @@ class Spooled:
             self._path.unlink(missing_ok=True)
 
 
+class Lost:
+    """A document that did not fit on the disk: whoever wants its octets is told so."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def chunks(self) -> Iterator[bytes]:
+        """StoreFull, in place of octets."""
+        raise StoreFull
+
+    def discard(self) -> None:
+        """Nothing is there."""
+
+
 class Spool:
-    """A document that is coming in. Every method may be called from any thread, one at a time."""
+    """A document that is coming in. Every method may be called from any thread, one at a time.
+
+    Where the disk is full the rest is counted and dropped, so that the message can be answered.
+    """
 
     def __init__(self, blobs: BlobStore, room: Room) -> None:
         self._name = blobs.new_name()
@@ -90,38 +108,51 @@ class Spool:
         self._key = envelope.new_document_key()
         self._sealer = envelope.Sealer(self._key, self._name.encode())
         self._meter = Meter()
-        self._held = self._unflushed = 0
+        self._held = self._unflushed = self._dropped = 0
+        self._file: BinaryIO | None = None
         try:
             self._file = self._path.open("xb")
-        except OSError as error:
-            raise _full() from error
+        except OSError:
+            self._lose()
 
     def write(self, data: bytes | memoryview) -> None:
-        """More octets; Busy when there is no room for them."""
+        """More octets; Busy when too many documents are coming in."""
+        if self._file is None:
+            self._dropped += len(data)
+            return
         self._room.take(len(data))
         self._held += len(data)
         self._meter.update(data)
         try:
             for chunk in self._sealer.seal(data):
                 self._file.write(chunk)
-            self._keep_up(len(data))
-        except OSError as error:
-            raise _full() from error
+            self._keep_up(self._file, len(data))
+        except OSError:
+            self._lose()
 
-    def _keep_up(self, octets: int) -> None:
+    def _keep_up(self, file: BinaryIO, octets: int) -> None:
         self._unflushed += octets
         if self._unflushed >= _FLUSH:
             self._unflushed = 0
-            self._file.flush()
-            os.fdatasync(self._file.fileno())
+            file.flush()
+            os.fdatasync(file.fileno())
 
-    def finish(self) -> Spooled:
-        """The whole document."""
+    def _lose(self) -> None:
+        """What came so far takes no room any more, neither here nor on the disk."""
+        self._dropped = self._meter.measured.size
+        self.discard()
+        self._file = None
+
+    def finish(self) -> Spooled | Lost:
+        """The whole document, or that it is lost."""
         try:
-            self._file.write(self._sealer.last())
-            self._file.close()
-        except OSError as error:
-            raise _full() from error
+            if self._file is not None:
+                self._file.write(self._sealer.last())
+                self._file.close()
+        except OSError:
+            self._lose()
+        if self._file is None:
+            return Lost(self._dropped)
         spooled = Spooled(self._name, self._key, self._path, self._meter.measured, self._room)
         self._held = 0
         return spooled
@@ -130,10 +161,12 @@ class Spool:
         """Removes what came so far."""
         self._room.give_back(self._held)
         self._held = 0
-        self._path.unlink(missing_ok=True)
         # On a full disk the rest cannot be written; nobody wants it any more.
         with contextlib.suppress(OSError):
-            self._file.close()
+            self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if self._file is not None:
+                self._file.close()
 
 
 class Spools:
@@ -144,9 +177,5 @@ class Spools:
         self._room = Room(most)
 
     def open(self) -> Spool:
-        """An empty spool; Busy when the store cannot be written."""
+        """An empty spool."""
         return Spool(self._blobs, self._room)
-
-
-def _full() -> Busy:
-    return Busy("the repository cannot store documents now; try again later")

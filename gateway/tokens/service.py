@@ -12,6 +12,8 @@ from typing import Any, Final
 import orjson
 from cryptography import x509
 
+from gateway.crypto import jws
+from gateway.crypto.jwk import thumbprint
 from gateway.crypto.keys import PublicKey, Signer, usable_key
 from gateway.errors import (
     AlgorithmRefused,
@@ -26,9 +28,10 @@ from gateway.record.people import Node
 from gateway.record.revoked import RevokedKind, bare
 from gateway.stores.tokens import Issued, TokenStore
 from gateway.stores.work import UnitOfWork
-from gateway.tokens import access_token, jws
+from gateway.tokens import access_token
 from gateway.tokens.asked import Asked, refused_scope
 from gateway.tokens.assertion import Contents, new_id, write_assertion
+from gateway.tokens.jws import jwk_of
 from gateway.tokens.people import Clients, Professional, Professionals, Revocations
 from gateway.tokens.subject import Person, Vocabulary, granted, person_of
 
@@ -320,7 +323,7 @@ class TokenService:
 
     def key_set(self) -> dict[str, Any]:
         """Our public keys (RFC 7517)."""
-        return {"keys": [jws.jwk_of(each) for each in self._certificates]}
+        return {"keys": [jwk_of(each) for each in self._certificates]}
 
     @property
     def _certificates(self) -> tuple[bytes, ...]:
@@ -334,7 +337,7 @@ def _key(certificate: bytes) -> PublicKey:
 
 @cache
 def _key_id(certificate: bytes) -> str:
-    return jws.key_id(_key(certificate))
+    return thumbprint(_key(certificate))
 
 
 def refused_code() -> GatewayError:

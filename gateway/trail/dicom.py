@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from gateway.crypto.safexml import XmlLimits, parse, text_of
+from lxml import etree
+from lxml.etree import _Element
+
+from gateway.crypto.safexml import XmlLimits, parse
 from gateway.errors import Malformed
 from gateway.record.events import Agent, AuditRecord, Entity
 from gateway.record.people import Code
 
-if TYPE_CHECKING:
-    from lxml.etree import _Element
-
 LIMITS = XmlLimits(size=1024 * 1024, depth=16, attributes=32, elements=20_000, namespaces=32)
 """Bounds of one message; the frame it came in has a bound of its own."""
 
+_Parts = dict[str, list[_Element]]
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _OUTCOMES = frozenset({"0", "4", "8", "12"})
 
 
@@ -33,11 +34,13 @@ def read_message(data: bytes) -> AuditRecord:
 
 def record_of(root: _Element) -> AuditRecord:
     """The event of an AuditMessage element."""
-    if _name(root) != "AuditMessage":
+    if _name(root.tag) != "AuditMessage":
         raise Malformed("no AuditMessage element")
-    head = _child(root, "EventIdentification")
-    source = _child(root, "AuditSourceIdentification")
-    event = next(_codes(head, "EventID"), None) if head is not None else None
+    parts = _parts(root)
+    head = next(iter(parts.get("EventIdentification", ())), None)
+    source = next(iter(parts.get("AuditSourceIdentification", ())), None)
+    told = _parts(head) if head is not None else {}
+    event = next(_codes(told, "EventID"), None)
     if head is None or event is None:
         raise Malformed("the audit message does not say what happened: EventIdentification, EventID")
     outcome = head.get("EventOutcomeIndicator", "")
@@ -48,48 +51,62 @@ def record_of(root: _Element) -> AuditRecord:
         at=_instant(head.get("EventDateTime", "")),
         outcome=int(outcome),
         action=head.get("EventActionCode"),
-        types=tuple(_codes(head, "EventTypeCode")),
-        purposes=tuple(_codes(head, "PurposeOfUse")),
-        description=_text(head, "EventOutcomeDescription"),
-        agents=tuple(_agent(each) for each in _children(root, "ActiveParticipant")),
+        types=tuple(_codes(told, "EventTypeCode")),
+        purposes=tuple(_codes(told, "PurposeOfUse")),
+        description=_text(told, "EventOutcomeDescription"),
+        agents=tuple([_agent(each) for each in parts.get("ActiveParticipant", ())]),
         source_id=source.get("AuditSourceID", "") if source is not None else "",
         source_site=source.get("AuditEnterpriseSiteID") if source is not None else None,
         source_types=tuple(_source_types(source)),
-        entities=tuple(_entity(each) for each in _children(root, "ParticipantObjectIdentification")),
+        entities=tuple([_entity(each) for each in parts.get("ParticipantObjectIdentification", ())]),
     )
 
 
 def _agent(element: _Element) -> Agent:
-    media = _child(element, "MediaIdentifier")
+    told, get = _parts(element), element.get
+    media = next(iter(told.get("MediaIdentifier", ())), None)
     return Agent(
-        user_id=element.get("UserID", ""),
-        alternative_id=element.get("AlternativeUserID"),
-        name=element.get("UserName"),
-        requestor=element.get("UserIsRequestor", "").strip() in {"true", "1"},
-        roles=tuple(_codes(element, "RoleIDCode")),
-        address=element.get("NetworkAccessPointID"),
-        address_type=element.get("NetworkAccessPointTypeCode"),
-        media=next(_codes(media, "MediaType"), None) if media is not None else None,
+        user_id=get("UserID", ""),
+        alternative_id=get("AlternativeUserID"),
+        name=get("UserName"),
+        requestor=get("UserIsRequestor", "").strip() in {"true", "1"},
+        roles=tuple(_codes(told, "RoleIDCode")),
+        address=get("NetworkAccessPointID"),
+        address_type=get("NetworkAccessPointTypeCode"),
+        media=next(_codes(_parts(media), "MediaType"), None) if media is not None else None,
     )
 
 
 def _entity(element: _Element) -> Entity:
+    told, get = _parts(element), element.get
     return Entity(
-        identifier=element.get("ParticipantObjectID", ""),
-        id_type=next(_codes(element, "ParticipantObjectIDTypeCode"), None),
-        type_code=element.get("ParticipantObjectTypeCode"),
-        role=element.get("ParticipantObjectTypeCodeRole"),
-        life_cycle=element.get("ParticipantObjectDataLifeCycle"),
-        sensitivity=element.get("ParticipantObjectSensitivity"),
-        name=_text(element, "ParticipantObjectName"),
-        query=_text(element, "ParticipantObjectQuery"),
-        details=tuple(_details(element)),
+        identifier=get("ParticipantObjectID", ""),
+        id_type=next(_codes(told, "ParticipantObjectIDTypeCode"), None),
+        type_code=get("ParticipantObjectTypeCode"),
+        role=get("ParticipantObjectTypeCodeRole"),
+        life_cycle=get("ParticipantObjectDataLifeCycle"),
+        sensitivity=get("ParticipantObjectSensitivity"),
+        name=_text(told, "ParticipantObjectName"),
+        query=_query(told),
+        details=tuple(_details(told)),
     )
 
 
-def _details(element: _Element) -> Iterator[tuple[str, str]]:
+def _query(told: _Parts) -> str | None:
+    """In base64; a query that stands there in clear, as text or XML, is put into it."""
+    text = _text(told, "ParticipantObjectQuery")
+    if text is None:
+        return None
+    try:
+        b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b64encode(text.encode()).decode()
+    return text
+
+
+def _details(told: _Parts) -> Iterator[tuple[str, str]]:
     """Type and value; a value that is no base64 of text is kept as it stands."""
-    for each in _children(element, "ParticipantObjectDetail"):
+    for each in told.get("ParticipantObjectDetail", ()):
         value = each.get("value", "")
         try:
             yield each.get("type", ""), b64decode(value, validate=True).decode("utf-8")
@@ -100,35 +117,40 @@ def _details(element: _Element) -> Iterator[tuple[str, str]]:
 def _source_types(source: _Element | None) -> Iterator[str]:
     if source is None:
         return
-    for each in _children(source, "AuditSourceTypeCode"):
+    for each in _parts(source).get("AuditSourceTypeCode", ()):
         yield each.get("csd-code") or each.get("code") or ""
 
 
-def _codes(element: _Element, tag: str) -> Iterator[Code]:
+def _codes(told: _Parts, tag: str) -> Iterator[Code]:
     """Coded values: csd-code, or code as RFC 3881 wrote it; the text that came with it as its name."""
-    for each in _children(element, tag):
+    for each in told.get(tag, ()):
         code = each.get("csd-code") or each.get("code")
         if code:
             name = each.get("displayName") or each.get("originalText") or ""
             yield Code(code, each.get("codeSystemName", ""), name)
 
 
-def _children(element: _Element, tag: str) -> Iterator[_Element]:
-    return (each for each in element if _name(each) == tag)
+def _text(told: _Parts, tag: str) -> str | None:
+    """All that stands in an element, markup too, as text."""
+    if tag not in told:
+        return None
+    element = told[tag][0]
+    found = element.text or ""
+    if len(element):
+        found += "".join(etree.tostring(each, encoding="unicode") for each in element)
+    return found.strip()
 
 
-def _child(element: _Element, tag: str) -> _Element | None:
-    return next(_children(element, tag), None)
+def _parts(element: _Element) -> _Parts:
+    """Its children by their names, in one pass."""
+    found: _Parts = {}
+    for each in element:
+        found.setdefault(_name(each.tag), []).append(each)
+    return found
 
 
-def _text(element: _Element, tag: str) -> str | None:
-    found = _child(element, tag)
-    return None if found is None else text_of(found).strip()
-
-
-def _name(element: _Element) -> str:
+def _name(tag: object) -> str:
     """Without namespace, which the schema has none of; nothing for comments."""
-    tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
@@ -137,4 +159,6 @@ def _instant(text: str) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise Malformed("EventDateTime is no date and time") from error
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise Malformed("EventDateTime lies outside of what can be kept")
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

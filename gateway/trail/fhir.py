@@ -6,11 +6,14 @@ told by the query, as the resource demands.
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode, b64encode
 from datetime import UTC
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
-from gateway.record.events import TRANSACTIONS, Agent, AuditRecord, Entity, patient_name
+from gateway.record.events import FHIR_TRANSACTIONS, TRANSACTIONS, Agent, AuditRecord, Entity, patient_name
 from gateway.record.people import Code
 
 Json = dict[str, Any]
@@ -20,7 +23,9 @@ OBJECT_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 SOURCE_TYPE = "http://terminology.hl7.org/CodeSystem/security-source-type"
 LIFE_CYCLE = "http://terminology.hl7.org/CodeSystem/dicom-audit-lifecycle"
-_SYSTEMS = MappingProxyType({"DCM": DCM, TRANSACTIONS: "urn:ihe:event-type-code"})
+_SYSTEMS = MappingProxyType({"DCM": DCM, TRANSACTIONS: FHIR_TRANSACTIONS})
+_IN_URIS = ":/?#[]@!$&'()*+,;=%-._~"
+"""What stays in the name of a scheme; all else, such as blanks, a URI has no room for."""
 _CX_PARTS = 4
 
 
@@ -45,18 +50,20 @@ def audit_event(record: AuditRecord, logical_id: str) -> Json:
 
 def coding(code: Code) -> Json:
     """A coded value; OIDs become URIs, and schemes that FHIR has names for are called by them."""
-    return _filled({"system": system_of(code.scheme), "code": code.code, "display": code.display})
+    return _filled(
+        {"system": system_of(code.scheme), "code": " ".join(code.code.split()), "display": code.display}
+    )
 
 
 def system_of(scheme: str) -> str:
     """The URI of a coding scheme."""
     if scheme in _SYSTEMS:
         return _SYSTEMS[scheme]
-    return f"urn:oid:{scheme}" if scheme[:1].isdigit() else scheme
+    return f"urn:oid:{scheme}" if scheme[:1].isdigit() else quote(scheme, safe=_IN_URIS)
 
 
 def _instant(record: AuditRecord) -> str:
-    return record.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return record.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _agent(agent: Agent) -> Json:
@@ -68,7 +75,7 @@ def _agent(agent: Agent) -> Json:
         {
             "type": {"coding": [coding(first)]} if first is not None else None,
             "role": [{"coding": [coding(each)]} for each in others],
-            "who": {"identifier": _filled({"system": agent.domain, "value": agent.user_id})},
+            "who": _reference(_filled({"system": agent.domain, "value": agent.user_id})),
             "altId": agent.alternative_id,
             "name": agent.name,
             "requestor": agent.requestor,
@@ -89,12 +96,13 @@ def _entity(entity: Entity) -> Json:
     details = [_filled({"type": kind, "valueString": value}) for kind, value in entity.details]
     return _filled(
         {
-            "what": {"identifier": identifier(entity)},
+            "what": _reference(identifier(entity)),
             "type": _plain(ENTITY_TYPE, entity.type_code),
             "role": _plain(OBJECT_ROLE, entity.role),
             "lifecycle": _plain(LIFE_CYCLE, entity.life_cycle),
-            "name": entity.name if entity.query is None else None,
-            "query": entity.query,
+            "securityLabel": [{"display": entity.sensitivity}] if entity.sensitivity else None,
+            "name": entity.name if not entity.query else None,
+            "query": _base64(entity.query) if entity.query else None,
             "detail": [each for each in details if {"type", "valueString"} <= each.keys()],
         }
     )
@@ -111,10 +119,28 @@ def identifier(entity: Entity) -> Json:
     return _filled({"type": kind, "system": system, "value": value})
 
 
+def _reference(identifier: Json) -> Json | None:
+    """A reference by identifier, where there is one."""
+    return {"identifier": identifier} if "value" in identifier else None
+
+
+def _base64(query: str) -> str:
+    """A query as the message has it; one that is not in base64, as some write it, is encoded."""
+    try:
+        b64decode("".join(query.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b64encode(query.encode()).decode()
+    return query
+
+
 def _plain(system: str, code: str | None) -> Json | None:
     return {"system": system, "code": code} if code else None
 
 
 def _filled(element: Json) -> Json:
     """Without what is empty, which FHIR forbids."""
-    return {name: value for name, value in element.items() if value not in (None, "", [], {})}
+    return {name: value for name, value in element.items() if not _is_empty(value)}
+
+
+def _is_empty(value: Any) -> bool:
+    return not value.strip() if isinstance(value, str) else value is None or value in ([], {})

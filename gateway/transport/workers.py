@@ -1,13 +1,15 @@
-"""Processes that share the listening sockets: forked once, stopped together, never restarted here."""
+"""Processes that share the listening sockets: forked, replaced when they die, stopped together."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
@@ -16,6 +18,7 @@ ORPHAN_CHECK_SECONDS = 1.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 AWAITED = (*STOP_SIGNALS, signal.SIGCHLD)
 FAILED = 1
+STEADY_SECONDS = 5.0
 
 _SUPERVISOR: ContextVar[int | None] = ContextVar("supervisor", default=None)
 
@@ -26,11 +29,12 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def run_workers(count: int, work: Callable[[int], None]) -> int:
+def run_workers(count: int, work: Callable[[int], None], steady: float = STEADY_SECONDS) -> int:
     """Run work(0) … work(count - 1), each in a process of its own; one alone runs in this process.
 
-    Ends when all have ended; SIGTERM and SIGINT are passed on. A worker that dies is not replaced: the
-    others go on, and the result tells the service manager. Returns 0, or 1 if any worker failed.
+    Ends when all have ended; SIGTERM and SIGINT are passed on. A worker that dies after `steady` seconds is
+    replaced: one of them seals the audit trail and sends it on. One that dies sooner would die again; then
+    all are stopped, and the result, 1, tells the service manager. Returns 0 when all ended as they were told.
     Must be called before threads or event loops exist.
     """
     if count == 1:
@@ -40,25 +44,54 @@ def run_workers(count: int, work: Callable[[int], None]) -> int:
     # Signals wait until they are asked for: none may come between a look and the wait that follows it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     try:
-        return _watch({_fork(work, index, parent) for index in range(count)})
+        crew = _Crew(lambda index: _fork(work, index, parent), steady)
+        for index in range(count):
+            crew.start(index)
+        return crew.watch()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _watch(workers: set[int]) -> int:
-    """Pass signals on until the last worker has ended."""
-    result = 0
-    while workers:
-        number = signal.sigwait(AWAITED)
-        if number in STOP_SIGNALS:
-            for worker in workers:
-                os.kill(worker, number)
-        for worker in list(workers):
-            ended, status = os.waitpid(worker, os.WNOHANG)
-            if ended:
-                workers.discard(worker)
-                result = result or min(1, abs(os.waitstatus_to_exitcode(status)))
-    return result
+@dataclass(slots=True)
+class _Crew:
+    """The workers by process number: which one it is, and since when it runs."""
+
+    fork: Callable[[int], int]
+    steady: float
+    _running: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _stopping: bool = False
+    _result: int = 0
+
+    def start(self, index: int) -> None:
+        """One more process."""
+        self._running[self.fork(index)] = (index, time.monotonic())
+
+    def watch(self) -> int:
+        """Pass signals on, replace who dies, until the last worker has ended."""
+        while self._running:
+            number = signal.sigwait(AWAITED)
+            if number in STOP_SIGNALS:
+                self._stop(number)
+            for process in list(self._running):
+                ended, status = os.waitpid(process, os.WNOHANG)
+                if ended:
+                    self._ended(process, os.waitstatus_to_exitcode(status))
+        return self._result
+
+    def _ended(self, process: int, code: int) -> None:
+        index, since = self._running.pop(process)
+        if self._stopping or code == 0:
+            self._result = self._result or min(1, abs(code))
+        elif time.monotonic() - since >= self.steady:
+            self.start(index)
+        else:
+            self._result = FAILED
+            self._stop(signal.SIGTERM)
+
+    def _stop(self, number: int) -> None:
+        self._stopping = True
+        for process in self._running:
+            os.kill(process, number)
 
 
 def _fork(work: Callable[[int], None], index: int, parent: int) -> int:

@@ -49,6 +49,7 @@ from gateway.pipeline.exchange import WireForm
 from gateway.pipeline.run import run
 from gateway.record.people import Code
 from gateway.stores.migrate import upgrade
+from tests import feeding as fed
 from tests.asking import BACK, HART_KEY, assertion_asked, enter, oauth
 from tests.deciding import Place
 from tests.issuing import HART
@@ -105,10 +106,13 @@ class House:
         return int(self._query("SELECT count(*) FROM audit")[0][0])
 
     def state(self) -> str:
-        """A digest of everything but audit and policy: all tables, and the names of the blobs."""
+        """A digest of everything but audit and policy: all tables, and the names of the blobs.
+
+        The key of a week of received events is made before the first of them, and stays.
+        """
         running = hashlib.sha256()
         for (table,) in self._query("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name"):
-            if not table.startswith(("audit", "policy")):
+            if not table.startswith(("audit", "policy", "slot_key")):
                 running.update(repr(self._query(f"SELECT * FROM {table}")).encode())  # noqa: S608
         blobs = sorted(str(path) for path in self.settings.content.directory.rglob("*") if path.is_file())
         running.update(repr(blobs).encode())
@@ -686,6 +690,28 @@ def emergency_raw(house: House, transaction: AnyTransaction) -> Raw:
     return acting(house, raw, "tester", "data-protection-officer")
 
 
+def journal_raw(house: House, transaction: AnyTransaction) -> Raw:
+    """The patient reads the own journal."""
+    root = house.settings.domain.affinity_oid
+    query = f"patient=urn:oid:{root}%7C{PATIENT}"
+    identifier = {"name": "patient", "valueIdentifier": {"system": f"urn:oid:{root}", "value": PATIENT}}
+    method, body = transaction.binding.method, parameters([identifier])
+    if method == "GET":
+        raw = resource_raw(house, method, "/AuditEvent/$journal", query, None)
+    else:
+        raw = resource_raw(house, method, "/AuditEvent/$journal", "", body)
+    return acting(house, raw, "tester", "patient", f"{PATIENT}^^^&{root}&ISO")
+
+
+def feed_raw(house: House, path: str, resource: object = None, **headers: str) -> Raw:
+    """Audit events of the tester, which speaks for itself: one at /AuditEvent, a batch at the base."""
+    told = resource if resource is not None else fed.audit_event()
+    told = fed.batch(told) if resource is None and path == "/" else told
+    raw = resource_raw(house, "POST", "" if path == "/" else path, "", told)
+    kept = {name: value for name, value in raw.headers.items() if name != "authorization"}
+    return house.peer(replace(raw, headers=kept | headers), "tester")
+
+
 def trail_raw(house: House, transaction: AnyTransaction) -> Raw:
     """The auditor searches the trail, or reads an event that was found."""
     path = transaction.binding.path
@@ -774,6 +800,8 @@ def message(house: House, transaction: AnyTransaction) -> tuple[str, Raw]:
         **dict.fromkeys(("ITI-81", "ITI-82"), lambda: ("fhir", trail_raw(house, transaction))),
         **dict.fromkeys(("PRS-1", "PRS-2"), lambda: ("fhir", presence_raw(house, transaction))),
         **dict.fromkeys(("EMG-1", "EMG-2", "EMG-3"), lambda: ("fhir", emergency_raw(house, transaction))),
+        "JRN-1": lambda: ("fhir", journal_raw(house, transaction)),
+        "ITI-20": lambda: ("fhir", feed_raw(house, transaction.binding.path)),
         "ITI-40": lambda: ("trust", assertion_asked(house)),
         **dict.fromkeys(("ITI-71", "ITI-102", "ITI-103"), lambda: oauth(house, transaction)),
     }
@@ -1293,6 +1321,7 @@ def words() -> SimpleNamespace:
     """Expected answers and audit rows in the words of the cases, and the helpers of this file."""
     return SimpleNamespace(
         sender=sender,
+        feed_raw=feed_raw,
         wsse=lambda name: sender(f"wsse:{name}"),
         wsa=lambda name: sender(f"wsa:{name}"),
         bare=lambda status: (status, "", None),

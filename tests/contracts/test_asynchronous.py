@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import sqlite3
 import time
@@ -15,7 +16,9 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from typer.testing import CliRunner
 
+from gateway.cli.main import app
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.started import free_ports, prepare, serving
@@ -240,6 +243,26 @@ def test_a_query_is_answered_later(place: Place) -> None:
             assert f'"reply_to":"{place.url()}"' in evidence
 
     run(main)
+
+
+def test_the_dossier_of_an_exchange_answered_later_has_question_and_delivery(place: Place) -> None:
+    async def main() -> str:
+        async with at(place) as partner, place.listener() as listener:
+            await partner.feed("LATER-D")
+            before = len(place.audit())
+            await listener.reply(await partner.query("LATER-D"))
+        await place.delivered()
+        return str(place.rows("SELECT trace_id FROM audit ORDER BY id")[before][0])
+
+    trace, output = asyncio.run(main()), place.config.parent / "dossier.json"
+    arguments = ["audit", "dossier", trace, "-o", str(output), "--config", str(place.config)]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    rows = json.loads(output.read_text())["rows"]
+    assert ["ITI-18" in rows[0]["row"]["message"], "reply-delivered" in rows[1]["row"]["message"]] == [
+        True
+    ] * 2
+    assert {each["evidence"]["reply_to"] for each in rows} == {place.url()}
+    assert [each["evidence_fault"] for each in rows] == [None, None]
 
 
 def test_a_document_is_provided_and_retrieved_later(place: Place) -> None:

@@ -14,10 +14,11 @@ import orjson
 import pytest
 
 from gateway.config import load_node
+from gateway.crypto import jws
 from gateway.crypto.keys import Signer
 from gateway.declare.bindings import Raw
 from gateway.record.people import Code
-from gateway.tokens import jws
+from gateway.tokens.jws import certificate_of, jwk_of, thumbprint_claim
 from tests.asking import BACK, HART_KEY, authorize_raw, enter, oauth_raw, told_to_client
 from tests.issuing import CLINIC, HART, HOSPITAL, NURSE, PHYSICIAN, person_signer
 
@@ -67,7 +68,7 @@ def signed(signer: Signer = HART_KEY, *, header: dict[str, Any] | None = None, *
         "jti": str(uuid.uuid4()),
         **changes,
     }
-    certificate = jws.jwk_of(signer.certificate)["x5c"]
+    certificate = jwk_of(signer.certificate)["x5c"]
     head = (
         {"alg": jws.algorithm_of(signer.key.public_key()), "x5c": certificate} if header is None else header
     )
@@ -88,7 +89,7 @@ def test_a_system_gets_a_token_for_itself(house: House) -> None:
     assert said["aud"] == "https://localhost:8443"
     assert said["exp"] - said["iat"] == 300
     peer = house.partner("tester", "physician").identity.signer.certificate
-    assert said["cnf"] == {"x5t#S256": jws.thumbprint_claim(peer)}
+    assert said["cnf"] == {"x5t#S256": thumbprint_claim(peer)}
     assert "subject_role" not in said["extensions"]["ihe_iua"]
     assert told(house) == ("110114", "ITI-71", 0)
 
@@ -99,7 +100,7 @@ def test_our_key_verifies_the_token(house: House) -> None:
     (key,) = keys["keys"]
     read = jws.read(answer["access_token"])
     assert (read.header["typ"], read.header["kid"], read.header["alg"]) == ("at+jwt", key["kid"], "ES256")
-    certificate = jws.certificate_of(key["x5c"][0])
+    certificate = certificate_of(key["x5c"][0])
     jws.verify(read, certificate.public_key())
     assert "d" not in key
 
@@ -185,9 +186,9 @@ def test_a_professional_gets_a_token_by_the_own_key(house: House) -> None:
 
 
 def test_the_certificate_can_be_named_by_its_thumbprint(house: House) -> None:
-    header = {"alg": "ES256", "x5t#S256": jws.thumbprint_claim(HART_KEY.certificate)}
+    header = {"alg": "ES256", "x5t#S256": thumbprint_claim(HART_KEY.certificate)}
     assert by_jwt(house, signed(header=header))[0] == 200
-    unknown = {"alg": "ES256", "x5t#S256": jws.thumbprint_claim(b"another")}
+    unknown = {"alg": "ES256", "x5t#S256": thumbprint_claim(b"another")}
     refused(by_jwt(house, signed(header=unknown)), 400, "invalid_grant")
 
 
@@ -231,7 +232,7 @@ def test_claims_that_do_not_hold(house: House, changes: dict[str, Any]) -> None:
 def test_a_foreign_key_is_nobody(house: House) -> None:
     stranger = person_signer("stranger")
     refused(by_jwt(house, signed(stranger)), 400, "invalid_grant")
-    borrowed = {"alg": "ES256", "x5c": jws.jwk_of(HART_KEY.certificate)["x5c"]}
+    borrowed = {"alg": "ES256", "x5c": jwk_of(HART_KEY.certificate)["x5c"]}
     refused(by_jwt(house, signed(stranger, header=borrowed)), 400, "invalid_grant")
 
 
@@ -249,7 +250,7 @@ def test_a_foreign_key_is_nobody(house: House) -> None:
     ids=str,
 )
 def test_other_algorithms(house: House, header: dict[str, Any]) -> None:
-    told = signed(header={**header, "x5c": jws.jwk_of(HART_KEY.certificate)["x5c"]})
+    told = signed(header={**header, "x5c": jwk_of(HART_KEY.certificate)["x5c"]})
     refused(by_jwt(house, told), 400, "invalid_grant")
 
 
@@ -328,7 +329,7 @@ def test_a_person_logs_in_by_certificate(house: House) -> None:
     said = claims(answer)
     assert (said["sub"], said["client_id"]) == ("dr.hart", "tester")
     peer = house.partner("tester", "physician").identity.signer.certificate
-    assert said["cnf"] == {"x5t#S256": jws.thumbprint_claim(peer)}
+    assert said["cnf"] == {"x5t#S256": thumbprint_claim(peer)}
 
 
 def test_a_code_is_used_once(house: House) -> None:

@@ -22,8 +22,9 @@ from lxml import etree
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare, serving
 from gateway.client.soap import SoapClient
+from gateway.crypto import jws
 from gateway.crypto.keys import Signer, load_signer
-from gateway.tokens import jws
+from gateway.tokens.jws import thumbprint_claim
 from tests.asking import asked_body
 
 BACK = "https://localhost:9/back"
@@ -87,7 +88,7 @@ def signed(server: Server, uid: str = "dr.weber", signer: Signer | None = None) 
         "exp": at + 60,
         "jti": str(uuid.uuid4()),
     }
-    header = {"alg": "ES256", "x5t#S256": jws.thumbprint_claim(signer.certificate)}
+    header = {"alg": "ES256", "x5t#S256": thumbprint_claim(signer.certificate)}
     text = f"{jws.encoded(orjson.dumps(header))}.{jws.encoded(orjson.dumps(claims))}"
     return f"{text}.{jws.encoded(signer.sign(text.encode()))}"
 

@@ -28,6 +28,7 @@ _MEANINGS: tuple[tuple[type[GatewayError], Meaning, str | None], ...] = (
     (errors.TooComplex, Meaning.DATA_TYPE, None),
     (errors.Malformed, Meaning.NOT_SUPPORTED, None),
     (errors.SignatureBroken, Meaning.DUPLICATE_KEY, "a message with this MSH-10 was received before"),
+    (errors.NoRoom, Meaning.OUT_OF_RESOURCES, None),
     (errors.Busy, Meaning.BUSY, None),
     (errors.NodeNotPermitted, Meaning.NOT_PERMITTED, "this system is not enrolled for the transaction"),
     (errors.Denied, Meaning.NOT_PERMITTED, None),

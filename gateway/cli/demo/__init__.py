@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from gateway.cli.demo import decisions, refusals, scenes
+from gateway.cli.demo import decisions, refusals, scenes, traces
 from gateway.cli.demo.actors import Actor, Cast
 from gateway.cli.demo.keep import how_to_use
 from gateway.cli.demo.papers import read_papers
@@ -94,10 +94,22 @@ PLAY: tuple[_Part, ...] = (
         ),
     ),
     (
+        "Who looked",
+        (
+            (
+                "Another system of the hospital tells that somebody opened a document in it",
+                traces.told_by_another,
+            ),
+            ("Léonie Thilges (patient) reads who looked, in Luxembourgish", traces.reads_journal),
+            ("Léonie Thilges (patient) takes her journal away as a signed file", traces.takes_journal_away),
+        ),
+    ),
+    (
         "What the auditor finds",
         (
             ("The auditor verifies the whole trail, without the server", refusals.verified_trail),
             ("The auditor verifies a copy in which one row was changed", refusals.forged_trail),
+            ("The auditor has the dossier of a refused access written", traces.writes_dossier),
         ),
     ),
 )
@@ -186,4 +198,5 @@ async def _cast(home: Path, settings: Settings) -> AsyncIterator[Cast]:
             pharmacist=await enter("pharmacy", "pharmacist"),
             patient=await enter("patient-portal", "patient"),
             clinic=await enter("clinic", "nurse"),
+            auditor=await enter("privacy-desk", "auditor"),
         )

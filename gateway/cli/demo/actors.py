@@ -120,11 +120,12 @@ class Cast:
     pharmacist: Actor
     patient: Actor
     clinic: Actor
+    auditor: Actor
 
     @property
     def actors(self) -> tuple[Actor, ...]:
         """All of them."""
-        return self.hospital, self.laboratory, self.pharmacist, self.patient, self.clinic
+        return self.hospital, self.laboratory, self.pharmacist, self.patient, self.clinic, self.auditor
 
 
 def server_certificates(settings: Settings) -> Sequence[bytes]:

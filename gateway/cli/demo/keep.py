@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.cli.demo.refusals import CHANGED
+from gateway.cli.demo.traces import DOSSIER, JOURNAL
 from gateway.config import Settings
 
 
@@ -28,6 +29,7 @@ def how_to_use(config: Path, settings: Settings) -> tuple[str, ...]:
         f"  {command.format('node block pharmacy')}",
         f"  {command.format('audit verify')}",
         f"  {_command()} audit verify {home / CHANGED}",
+        f"  The patient's journal is {home / JOURNAL}, the auditor's dossier {home / DOSSIER}",
         f"  curl {pharmacy} {url}/fhir/metadata",
         "",
         f"The folder stays when the server stops; {command.format('serve')} starts it again.",

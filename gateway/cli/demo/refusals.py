@@ -8,6 +8,7 @@ import time
 from base64 import b64decode
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -189,6 +190,12 @@ async def forged_trail(cast: Cast) -> Notes:
     first = report.first
     expect(first is not None and first.audit_id == forged["audit_id"], f"the first fault found is: {first}")
     return (f"found: {first}",)
+
+
+def refused_trace(home: Path) -> str:
+    """The trace id of the refused access, from the trail that was exported."""
+    rows = (_row(line) for line in (home / EXPORT).read_bytes().splitlines())
+    return next(str(row["trace_id"]) for row in rows if _is_refused_retrieve(row))
 
 
 def _is_refused_retrieve(row: dict[str, Any]) -> bool:

@@ -5,28 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import MappingProxyType
 
 from gateway.crypto.jwk import NamedKey
-from gateway.crypto.keys import Scheme
 
 CodeKey = tuple[str, str]
 """Code and coding scheme (without "urn:oid:"): what makes two codes equal."""
-
-ALGORITHMS: Mapping[str, tuple[Scheme, str]] = MappingProxyType(
-    {
-        "ES256": (Scheme.ECDSA_SHA256, "secp256r1"),
-        "ES384": (Scheme.ECDSA_SHA384, "secp384r1"),
-        "ES512": (Scheme.ECDSA_SHA512, "secp521r1"),
-        "PS256": (Scheme.RSA_PSS_SHA256, ""),
-        "PS384": (Scheme.RSA_PSS_SHA384, ""),
-        "PS512": (Scheme.RSA_PSS_SHA512, ""),
-        "RS256": (Scheme.RSA_PKCS1_SHA256, ""),
-        "EdDSA": (Scheme.ED25519, ""),
-        "Ed25519": (Scheme.ED25519, ""),
-    }
-)
-"""Every algorithm there can be (RFC 7518, RFC 9864), all asymmetric; with the curve that ECDSA demands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from datetime import datetime
 from hashlib import sha256
 from threading import Lock
 
+from gateway.crypto.jws import Jws, read
 from gateway.errors import KeyNotHeld, SignerRefused, TokenInvalid
 from gateway.identity.jwt.claims import Period, bound_to, period_of, principal_of, required
-from gateway.identity.jwt.compact import Compact, check_signature, read_compact
+from gateway.identity.jwt.compact import check_signature
 from gateway.identity.jwt.policy import TokenIssuer, TokenPolicy
 from gateway.record.people import Principal
 
@@ -67,7 +68,7 @@ class TokenReader:
         return statement.principal
 
     def _verified(self, token: str, digest: bytes, policy: TokenPolicy) -> _Statement:
-        found = read_compact(token)
+        found = read(token)
         issuer = policy.issuers.get(required(found.claims, "iss"))
         if issuer is None:
             raise SignerRefused("the issuer is not one that is trusted here", location="iss")
@@ -80,7 +81,7 @@ class TokenReader:
         bearer = issuer.bearer and not key_bound
         return _Statement(policy, principal, period, bound_to(found.claims), bearer)
 
-    def _check_signature(self, token: Compact, issuer: TokenIssuer) -> None:
+    def _check_signature(self, token: Jws, issuer: TokenIssuer) -> None:
         """By the key that the header names; where it comes from is told by configuration alone."""
         kid = token.header.get("kid")
         key = issuer.keys.get(kid) if isinstance(kid, str) else None
@@ -104,7 +105,7 @@ class TokenReader:
                 self._statements.popitem(last=False)
 
 
-def _check_type(token: Compact, issuer: TokenIssuer) -> None:
+def _check_type(token: Jws, issuer: TokenIssuer) -> None:
     """An access token, not an ID or refresh token (RFC 9068 section 4, RFC 8725 3.11)."""
     told = token.header.get("typ", "JWT")
     name = told.lower().removeprefix("application/") if isinstance(told, str) else ""

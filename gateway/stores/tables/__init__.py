@@ -50,23 +50,35 @@ from gateway.stores.tables.registry import (
     record_key,
     submission_set,
 )
+from gateway.stores.tables.retention import erasure, retention_hold
 from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
+from gateway.stores.tables.system import system_block, system_event
 from gateway.stores.tables.tokens import authorization_code, issued_token
 from gateway.stores.tables.trail import (
     audit,
     audit_checkpoint,
+    audit_cosignature,
     audit_leaf,
+    audit_node,
+    audit_signer,
+    audit_stamp,
     meta,
     outbox,
     seen_message,
 )
+from gateway.stores.tables.watch import alert, incident, incident_step, watch_state
 
 __all__ = [
     "METADATA",
+    "alert",
     "association",
     "audit",
     "audit_checkpoint",
+    "audit_cosignature",
     "audit_leaf",
+    "audit_node",
+    "audit_signer",
+    "audit_stamp",
     "authorization_code",
     "claim",
     "consent",
@@ -80,11 +92,14 @@ __all__ = [
     "emergency_use",
     "entry",
     "entry_value",
+    "erasure",
     "event",
     "event_block",
     "event_seen",
     "event_term",
     "folder",
+    "incident",
+    "incident_step",
     "issued_token",
     "meta",
     "operator_event",
@@ -105,12 +120,16 @@ __all__ = [
     "presence_code",
     "presence_miss",
     "record_key",
+    "retention_hold",
     "revocation",
     "rights_version",
     "seen_message",
     "slot_key",
     "submission_set",
     "subscription",
+    "system_block",
+    "system_event",
     "visit",
     "visit_notice",
+    "watch_state",
 ]

@@ -64,6 +64,7 @@ revocation = Table(
     Column("reason", Text, nullable=False),
     Column("lifted_at", BigInteger),
     Column("lifted_by", Text),
+    Column("incident", BigInteger),
     Index("revocation_name", "kind", "name"),
     comment="Persons, nodes, organisations, issuers and tokens that are shut out, whatever else says.",
 )

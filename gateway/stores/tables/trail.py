@@ -64,6 +64,48 @@ audit_checkpoint = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+audit_node = Table(
+    "audit_node",
+    METADATA,
+    Column("level", SmallInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    PrimaryKeyConstraint("level", "number"),
+    sqlite_with_rowid=False,
+    comment="Roots of full subtrees of 2^level leaves, so that a proof in a large tree reads few rows.",
+)
+
+audit_stamp = Table(
+    "audit_stamp",
+    METADATA,
+    Column("size", BigInteger, nullable=False),
+    Column("tsa", String(512), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("size", "tsa"),
+    comment="Time stamps (RFC 3161) over the checkpoint of a size; `at` is the time it tells.",
+)
+
+audit_cosignature = Table(
+    "audit_cosignature",
+    METADATA,
+    Column("size", BigInteger, nullable=False),
+    Column("witness", String(256), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("line", Text, nullable=False),
+    PrimaryKeyConstraint("size", "witness"),
+    comment="Cosignatures of witnesses (C2SP tlog-cosignature) over the checkpoint of a size.",
+)
+
+audit_signer = Table(
+    "audit_signer",
+    METADATA,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+    comment="Every certificate that ever signed this trail, kept for whoever verifies it later.",
+)
+
 _A_REPLY = text("about IS NULL")
 outbox = Table(
     "outbox",

@@ -159,8 +159,34 @@ def as_prod(folder: Path) -> Settings:
     text = (folder / "passerelle.toml").read_text()
     text = text.replace('environment = "integration"', 'environment = "prod"')
     text = re.sub(r"^(.* # integration only)$", r"# \1", text, flags=re.MULTILINE)
+    text = text.replace("# servers = []", 'servers = ["ntp.example", "[::1]:1123"]')
     (folder / "passerelle.toml").write_text(text)
     return settings_of(folder)
+
+
+def test_a_clock_that_nobody_checks_is_told_in_prod(folder: Path) -> None:
+    settings = as_prod(folder)
+    unchecked = replace(settings, clock=replace(settings.clock, servers=()))
+    assert [str(each).partition(": nobody")[0] for each in found(unchecked)] == [
+        "warning: clock.servers: none given"
+    ]
+
+
+def test_stamps_need_authorities_that_can_be_read(folder: Path) -> None:
+    settings = settings_of(folder)
+    asking = replace(settings.stamps, url="http://tsa.example/")
+    assert any("stamps.trust" in each for each in errors(replace(settings, stamps=asking)))
+    (folder / "tsa.pem").write_text("none")
+    unread = replace(asking, trust=folder / "tsa.pem")
+    assert any("no certificates" in each for each in errors(replace(settings, stamps=unread)))
+    trusting = replace(asking, trust=folder / "pki/trust.pem")
+    assert errors(replace(settings, stamps=trusting)) == errors(settings)
+
+
+def test_the_two_limits_of_the_clock_stand_in_their_order(folder: Path) -> None:
+    settings = settings_of(folder)
+    crossed = replace(settings.clock, alert_offset_seconds=2.0, most_offset_seconds=1.0)
+    assert any("alert_offset_seconds" in each for each in errors(replace(settings, clock=crossed)))
 
 
 def test_prod_with_its_own_files_is_fine(folder: Path) -> None:

@@ -154,6 +154,9 @@ def test_shipped_example_shows_every_key_with_its_default(tmp_path: Path) -> Non
 NOT_AT_DEFAULT = {
     "tls.crl",
     "signing.previous",
+    "stamps.url",
+    "stamps.trust",
+    "stamps.policy",
     "assertions.decryption_key",
     "policy.directory",
     "domain.patient_roots",
@@ -162,6 +165,7 @@ NOT_AT_DEFAULT = {
     "assertions.test_issuer_certificate",
     "assertions.issuers",
     "operators.trust",
+    "repository.udp_port",
     "operators.bind_password_file",
     "tokens.audiences",
     "tokens.identity_providers",

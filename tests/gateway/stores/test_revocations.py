@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -95,3 +96,16 @@ def test_all_who_ask_at_once_get_the_fresh_reading(store: RevocationStore, add: 
     found = run(all_of_them())
     assert all(each is found[0] for each in found)
     assert found[0].holds(PERSON, "dr-1", NOW)
+
+
+def test_what_an_incident_revoked_is_known_by_it_and_lifted_by_it_alone(
+    store: RevocationStore, add: Any, run: Any, record: Any
+) -> None:
+    add(replace(revocation("urn:oid:2.999.2.1"), incident=4), revocation("2.999.2.1"))
+    assert run(store.holding(PERSON, "2.999.2.1")) == [4]
+    work = UnitOfWork()
+    store.lift(work, PERSON, "urn:oid:2.999.2.1", "bob", NOW, incident=4)
+    record.commit(work)
+    assert run(store.holding(PERSON, "2.999.2.1")) == []
+    assert [each.incident for each in run(store.listed()) if each.lifted_at is None] == [None]
+    assert run(store.active(NOW)).holds(PERSON, "2.999.2.1", NOW)

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from gateway.crypto.envelope import CHUNK
-from gateway.errors import Busy, Defect
+from gateway.errors import Busy, Defect, StoreFull
 from gateway.stores.blobs import BlobStore
 from gateway.stores.content import Measured
 from gateway.stores.spool import Room, Spool, Spooled, Spools
@@ -121,15 +121,24 @@ def largest_file(octets: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_busy_and_leaves_nothing(blobs: BlobStore, tmp_path: Path) -> None:
-    spool = Spools(blobs, 1 << 30).open()
-    with largest_file(2 * CHUNK), pytest.raises(Busy, match="cannot store"):
-        spooled(spool)
-    spool.discard()
+def test_on_a_full_disk_a_document_is_lost_and_leaves_nothing(blobs: BlobStore, tmp_path: Path) -> None:
+    spools = Spools(blobs, 1 << 20)
+    spool = spools.open()
+    with largest_file(2 * CHUNK):
+        document = spooled(spool)
+        spool.write(b"more")
     assert incoming(tmp_path) == []
+    assert document.size == len(DATA)
+    with pytest.raises(StoreFull, match="cannot store"):
+        document.chunks()
+    document.discard()
+    room = spools.open()
+    room.write(bytes((1 << 20) - 1))
+    room.discard()
 
 
-def test_a_store_that_is_gone_is_busy(blobs: BlobStore, tmp_path: Path) -> None:
+def test_a_store_that_is_gone_loses_documents(blobs: BlobStore, tmp_path: Path) -> None:
     (tmp_path / "incoming").rmdir()
-    with pytest.raises(Busy):
-        Spools(blobs, 1 << 20).open()
+    document = spooled(Spools(blobs, 1 << 20).open())
+    with pytest.raises(StoreFull):
+        document.chunks()

@@ -69,6 +69,7 @@ from gateway.stores.registry import RegistryStore
 from gateway.stores.repository import RepositoryStore
 from gateway.stores.reviews import ReviewStore
 from gateway.stores.revocations import RevocationStore, RevocationView
+from gateway.stores.room import Room
 from gateway.stores.subscriptions import SubscriptionStore
 from gateway.stores.tables import METADATA
 from gateway.stores.threads import Beat, HeavyWork
@@ -320,6 +321,7 @@ def _engine(
         ),
         journal=Journal(database, new_key),
         outbox=Outbox(database, keys, new_key, largest=1, waiting=1, keep=timedelta(hours=1)),
+        room=Room(98.0),
         committer=committer,
         signer=signer,
         here=Participant("https://localhost:8443", "localhost"),

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
+from gateway.crypto.jws import LONGEST, read
 from gateway.errors import TokenInvalid
-from gateway.identity.jwt.compact import LONGEST, read_compact
 
 
 def b64(data: bytes) -> str:
@@ -20,7 +20,7 @@ def token(claims: bytes = b"{}", header: bytes = b"{}", signature: str = "eA") -
 
 def test_the_parts() -> None:
     claims = b'{"a":1}'
-    found = read_compact(token(claims))
+    found = read(token(claims))
     assert (found.header, found.claims, found.signature) == ({}, {"a": 1}, b"x")
     assert found.signed == f"{b64(b'{}')}.{b64(claims)}".encode()
 
@@ -48,4 +48,4 @@ def test_the_parts() -> None:
 )
 def test_what_is_refused(text: str) -> None:
     with pytest.raises(TokenInvalid):
-        read_compact(text)
+        read(text)

@@ -1,0 +1,161 @@
+"""The eraser: what is over by the settings goes, in bounded steps, each with its signed record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import takewhile
+
+from gateway.audit.erasure import TRANSACTION, erasure_of
+from gateway.cli.compose import Gateway
+from gateway.cli.trail import origin_of
+from gateway.errors import Malformed
+from gateway.pipeline.trailuse import tell_erased
+from gateway.record.events import AuditRecord
+from gateway.record.retention import HoldKind, Holds, Kept
+from gateway.stores.events import slot_of
+from gateway.stores.forwarding import ForwardingStore
+from gateway.stores.keys import key_maker
+from gateway.stores.retention import Erased, Over, RetentionStore
+from gateway.stores.rows import millis
+from gateway.stores.work import UnitOfWork
+from gateway.trail.dicom import read_message
+
+LOOK_SECONDS = 3_600.0
+BATCH = 500
+_ALL = 1 << 62
+
+
+@dataclass(slots=True)
+class Eraser:
+    """Looks once an hour; while there is something to erase, each step takes a part of it.
+
+    A step that loses a race (Outdated) changed nothing; the next one looks again.
+    """
+
+    gateway: Gateway
+    _next: float = 0.0
+    _since: int = 0
+    _swept: int | None = None
+    _store: RetentionStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._store = RetentionStore(self.gateway.database, key_maker())
+
+    async def step(self) -> bool:
+        """One part of the work, if it is time to look; tells whether there may be more."""
+        if time.monotonic() < self._next:
+            return False
+        holds = await self._store.holds()
+        if await self._own(holds) or await self._received(holds) or await self._sweep():
+            return True
+        self._since, self._next = 0, time.monotonic() + LOOK_SECONDS
+        return False
+
+    async def _own(self, holds: Holds) -> bool:
+        """Some rows of our trail; those that are held stay."""
+        slot = over_before(self.gateway, Kept.OWN)
+        if slot is None:
+            return False
+        before = await self._handed_over()
+        found = await self._store.own_over(self._since, slot, before, BATCH, but=TRANSACTION)
+        if not found:
+            return False
+        part = list(takewhile(lambda each: each.slot == found[0].slot, found))
+        gone = [(each, record) for each in part for record in _unheld(each, holds)]
+        if gone:
+            work, rows = UnitOfWork(), [each for each, _ in gone]
+            events = [
+                (slot_of(millis(told.at)), millis(told.at), row.id) for row, told in gone if told is not None
+            ]
+            self._store.erase_own(work, rows, events)
+            await self._record(work, Kept.OWN, rows, holds)
+        self._since = part[-1].id + 1
+        return True
+
+    async def _handed_over(self) -> int:
+        """The position before which every receiver of our trail has it."""
+        store, names = ForwardingStore(self.gateway.database), self.gateway.settings.audit.destinations
+        return min([(await store.read(each.name))[0].settled for each in names], default=_ALL)
+
+    async def _received(self, holds: Holds) -> bool:
+        """Some blocks of one week; with the last one, the key of the week."""
+        slot = over_before(self.gateway, Kept.RECEIVED)
+        for week in [] if slot is None else await self._store.received_slots(slot):
+            held = await self._held_blocks(week, holds)
+            found = await self._store.received_over(week, held, BATCH)
+            if not found:
+                continue
+            work = UnitOfWork()
+            self._store.erase_received(work, found)
+            if await self._store.blocks_left(week) == len(found):
+                self._store.destroy_key(work, week)
+            await self._record(work, Kept.RECEIVED, found, holds)
+            return True
+        return False
+
+    async def _held_blocks(self, week: int, holds: Holds) -> list[int]:
+        events = self.gateway.engine.services.access.trail.events
+        terms = events.digests(frozenset(f"patient|{each}" for each in holds.patients))
+        found = await self._store.blocks_with(week, terms)
+        for each in holds.holds:
+            if each.kind is HoldKind.INCIDENT:
+                found += await self._store.blocks_between(week, each.since, each.until)
+        return sorted(set(found))
+
+    async def _record(self, work: UnitOfWork, kind: Kept, over: Sequence[Over], holds: Holds) -> None:
+        """Commits an erasure with its record: both, or neither."""
+        engine = self.gateway.engine
+        leaves = {each.position: each.leaf for each in over}
+        erasure = erasure_of(kind.value, over[0].slot, leaves)
+        key = tell_erased(erasure, origin_of(self.gateway.settings), engine, work)
+        self._store.record(
+            work,
+            Erased(
+                audit_id=key,
+                kind=kind.value,
+                slot=erasure.slot,
+                first=erasure.runs[0][0],
+                last=erasure.runs[-1][1],
+                count=erasure.count,
+                at=millis(engine.clock()),
+            ),
+        )
+        self._store.unchanged(work, holds)
+        await engine.committer.commit(work)
+
+    async def _sweep(self) -> bool:
+        """Takes what is gone out of the index."""
+        slot = await self._store.unswept()
+        if slot is None:
+            return False
+        work = UnitOfWork()
+        self._swept = await self._store.sweep(work, slot, self._swept)
+        await self.gateway.engine.committer.commit(work)
+        return True
+
+
+def over_before(gateway: Gateway, kind: Kept) -> int | None:
+    """The first week of a class that is not over yet; None where nothing ever is."""
+    told = gateway.settings.retention
+    days = {Kept.OWN: told.own_days, Kept.RECEIVED: told.received_days}[kind]
+    return slot_of(millis(gateway.engine.clock() - timedelta(days=days))) if days else None
+
+
+def _unheld(over: Over, holds: Holds) -> Iterator[AuditRecord | None]:
+    """What a row says, unless it is held; None for one that says nothing that can be read.
+
+    Such a row stays while any patient is held: it might be about that one.
+    """
+    if holds.holds_trace(over.trace_id) or holds.holds_time(over.at):
+        return
+    try:
+        record = read_message(over.message.encode())
+    except Malformed:
+        if not holds.patients:
+            yield None
+        return
+    if not holds.holds_patients(record.patients):
+        yield record

@@ -1,0 +1,156 @@
+"""Sets, releases and shows legal holds, and what retention would erase; each change with its audit row."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from gateway.cli.compose import Gateway, compose
+from gateway.cli.erasing import Eraser, over_before
+from gateway.cli.trail import origin_of
+from gateway.config import Settings
+from gateway.errors import SettingsInvalid
+from gateway.pipeline.trailuse import tell_hold
+from gateway.record.people import PatientId
+from gateway.record.retention import Hold, HoldKind, Kept
+from gateway.stores.events import SLOT_MS
+from gateway.stores.keys import key_maker
+from gateway.stores.retention import RetentionStore
+from gateway.stores.rows import millis
+from gateway.stores.work import UnitOfWork
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A hold as it is typed; the days bound an incident, both included."""
+
+    kind: HoldKind
+    name: str
+    reason: str
+    since: date | None = None
+    until: date | None = None
+
+
+async def hold(settings: Settings, wish: Wish, actor: str) -> int:
+    """Holds something from now on; gives the number of the hold."""
+    if not wish.reason.strip() or not wish.name.strip():
+        raise SettingsInvalid("a hold needs a name and a reason")
+    if (wish.kind is HoldKind.INCIDENT) is not (wish.since is not None and wish.until is not None):
+        raise SettingsInvalid("an incident is held from one day until another, and nothing else is")
+    async with _opened(settings) as (gateway, store):
+        now, number = gateway.engine.clock(), store.new_number()
+        patients = (_patient(settings, wish.name),) if wish.kind is HoldKind.PATIENT else ()
+        made = Hold(
+            number=number,
+            kind=wish.kind,
+            name=str(patients[0]) if patients else wish.name.strip(),
+            since=_start(wish.since),
+            until=_end(wish.until),
+            reason=wish.reason.strip(),
+            actor=actor,
+            at=millis(now),
+        )
+        work = UnitOfWork()
+        store.hold(work, made)
+        await _commit(gateway, work, f"{made.kind.value} held: {made.reason}", patients, actor)
+    return number
+
+
+async def release(settings: Settings, number: int, reason: str, actor: str) -> None:
+    """Ends a hold; what is over is erased again."""
+    if not reason.strip():
+        raise SettingsInvalid("the end of a hold needs a reason")
+    async with _opened(settings) as (gateway, store):
+        missing = SettingsInvalid(f"there is no hold {number} in force")
+        found = next((each for each in (await store.holds()).holds if each.number == number), None)
+        if found is None:
+            raise missing
+        work = UnitOfWork()
+        store.release(work, number, actor, millis(gateway.engine.clock()), missing)
+        patients = (_patient(settings, found.name),) if found.kind is HoldKind.PATIENT else ()
+        await _commit(gateway, work, f"hold {number} released: {reason.strip()}", patients, actor)
+
+
+async def shown(settings: Settings, *, every: bool) -> list[str]:
+    """What is over by class, the holds, and what was erased, a line each."""
+    async with _opened(settings) as (gateway, store):
+        told = [await _over(gateway, store, kind) for kind in Kept]
+        told += [_hold_line(each) for each in (await store.holds(every=every)).holds]
+        erased = await store.erasures()
+        told.append(f"{sum(each.count for each in erased)} entries were erased, in {len(erased)} records")
+        if every:
+            told += [
+                f"record {each.audit_id}: {each.count} of {each.kind}, week of {_week(each.slot)}, positions "
+                f"{each.first} to {each.last}, on {_day(each.at)}"
+                for each in erased
+            ]
+        return told
+
+
+async def run(settings: Settings) -> int:
+    """Erases now what is over; gives the number of steps that did something."""
+    async with _opened(settings) as (gateway, _):
+        eraser, steps = Eraser(gateway), 0
+        while await eraser.step():
+            steps += 1
+        return steps
+
+
+async def _over(gateway: Gateway, store: RetentionStore, kind: Kept) -> str:
+    slot = over_before(gateway, kind)
+    if slot is None:
+        return f"{kind.value:10} is kept for ever"
+    count = await store.count_own(slot) if kind is Kept.OWN else await store.count_received(slot)
+    what = "rows" if kind is Kept.OWN else "blocks"
+    return f"{kind.value:10} {count} {what} are from before {_week(slot)}; they go unless they are held"
+
+
+def _hold_line(each: Hold) -> str:
+    between = "" if each.since is None else f" {_day(each.since)} to {_day(each.until or 0)}"
+    state = "held" if each.released_at is None else f"released {_day(each.released_at)} by {each.released_by}"
+    told = f"hold {each.number}: {each.kind.value} {each.name}{between}, {state}"
+    return f"{told}, since {_day(each.at)} by {each.actor}: {each.reason}"
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Gateway, RetentionStore]]:
+    gateway = compose(settings)
+    try:
+        yield gateway, RetentionStore(gateway.database, key_maker())
+    finally:
+        await gateway.close()
+
+
+async def _commit(
+    gateway: Gateway, work: UnitOfWork, what: str, patients: tuple[PatientId, ...], actor: str
+) -> None:
+    tell_hold(what, patients, actor, origin_of(gateway.settings), gateway.engine, work)
+    await gateway.engine.committer.commit(work)
+
+
+def _patient(settings: Settings, text: str) -> PatientId:
+    """A whole identifier (CX), or one of the affinity domain."""
+    extension, found, rest = text.strip().partition("^^^&")
+    root = rest.removesuffix("&ISO") if found else settings.domain.affinity_oid
+    return PatientId(extension, root)
+
+
+def _start(day: date | None) -> int | None:
+    return None if day is None else millis(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def _end(day: date | None) -> int | None:
+    start = _start(day)
+    return None if start is None else start + int(_DAY.total_seconds() * 1000) - 1
+
+
+def _week(slot: int) -> str:
+    return _day(slot * SLOT_MS)
+
+
+def _day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d}"

@@ -1,0 +1,75 @@
+"""What retention speaks of: classes of the trail, and legal holds on what they would erase."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum, unique
+
+
+@unique
+class Kept(Enum):
+    """A class of what is kept, with a time of its own."""
+
+    OWN = "own"
+    RECEIVED = "received"
+
+
+@unique
+class HoldKind(Enum):
+    """What is held: all about a patient, one exchange, or all of a time in which something happened."""
+
+    PATIENT = "patient"
+    TRACE = "trace"
+    INCIDENT = "incident"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A legal hold. `since` and `until` (milliseconds, both included) bound one of an incident.
+
+    `name` is a patient identifier in CX with the OID of its authority, a trace, or the name of an incident.
+    """
+
+    number: int
+    kind: HoldKind
+    name: str
+    since: int | None
+    until: int | None
+    reason: str
+    actor: str
+    at: int
+    released_at: int | None = None
+    released_by: str | None = None
+
+    def covers(self, at: int) -> bool:
+        """Whether a moment is within the time of an incident."""
+        return (
+            self.kind is HoldKind.INCIDENT
+            and (self.since is None or self.since <= at)
+            and (self.until is None or at <= self.until)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Holds in force."""
+
+    holds: tuple[Hold, ...]
+
+    @property
+    def patients(self) -> frozenset[str]:
+        """Identifiers of patients that are held."""
+        return frozenset(each.name for each in self.holds if each.kind is HoldKind.PATIENT)
+
+    def holds_trace(self, trace_id: str) -> bool:
+        """Whether an exchange is held by its trace."""
+        return any(each.kind is HoldKind.TRACE and each.name == trace_id for each in self.holds)
+
+    def holds_time(self, at: int) -> bool:
+        """Whether a moment lies within an incident that is held."""
+        return any(each.covers(at) for each in self.holds)
+
+    def holds_patients(self, patients: Collection[str]) -> bool:
+        """Whether one of these patients is held."""
+        return not self.patients.isdisjoint(patients)

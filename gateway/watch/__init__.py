@@ -1,0 +1,1 @@
+"""The watch: rules over the events of the trail, alerts, incidents (dynamic control with traceability)."""
