@@ -57,6 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--directives", type=int, default=1_000_000, help="of consent, for --only rights")
     parser.add_argument("--samples", type=int, default=200, help="of each case, for --only denied")
     parser.add_argument("--messages", type=int, default=50_000, help="in all, for --only syslog")
+    parser.add_argument("--rate", type=int, default=600, help="audit rows a second, for --only watch")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
