@@ -18,7 +18,7 @@ SAMPLE = "SAML"
 MLLP_PREFIXES = ("HL7v2-", "PCD-")
 MLLP = frozenset({"ITI-8", "ITI-9", "ITI-10", "ITI-21", "ITI-22", "ITI-30", "ITI-31", "ITI-64"})
 REST = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-78", "ITI-81", "ITI-82", "ITI-83", "ITI-93",
-                  "ITI-104", "ITI-105", "ITI-108", "ITI-119", "IDV-1", "IDV-3"})  # fmt: skip
+                  "ITI-104", "ITI-105", "ITI-108", "ITI-119", "IDV-1", "IDV-3", "JRN-1"})  # fmt: skip
 MTOM = frozenset({"ITI-41", "ITI-43", "ITI-39", "ITI-80", "ITI-63"})
 ACTIONS = {
     "ITI-18": "urn:ihe:iti:2007:RegistryStoredQuery",

@@ -24,6 +24,7 @@ from gateway.config.values import (
 
 WatchRule = Literal[
     "refusals",
+    "guessing",
     "assertion-failures",
     "message-failures",
     "node-failures",
@@ -159,6 +160,7 @@ class Watch:
     refusals_person: Count = 10
     refusals_node: Count = 50
     refusals_organisation: Count = 100
+    guesses: Count = 20
     assertion_failures: Count = 10
     message_failures: Count = 5
     node_failures: Count = 5

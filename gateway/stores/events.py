@@ -12,15 +12,20 @@ from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    ColumnElement,
     Integer,
     Row,
     Select,
     bindparam,
+    column,
     delete,
+    func,
     insert,
     select,
     text,
+    true,
     tuple_,
     union_all,
 )
@@ -29,7 +34,7 @@ from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import Defect
 from gateway.record.events import AuditRecord
 from gateway.stores import tables
-from gateway.stores.database import Database
+from gateway.stores.database import Database, PostgresDatabase
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 
@@ -64,7 +69,9 @@ _AT_PLACE = select(*_EVENT).where(
 _TYPE, _SUBTYPE = 32, 64
 _LARGEST = 2**63 - 1
 _NO_SLOT, _LAST_SLOT = -(2**31), 2**31 - 1
+_ENDS = select(func.min(_EVENT.slot).label("first"), func.max(_EVENT.slot).label("last"))
 _STEPS = (1, 4, 16)
+_LATERAL_STEPS = (4, 64, 512)
 """Weeks, or terms of weeks, looked at with one question: events asked for are often new ones."""
 _WINDOW, _WIDE_WINDOW = 64, 512
 """Rows fetched with one question; more where some of them will not fit."""
@@ -149,6 +156,7 @@ class EventStore:
 
     def __init__(self, database: Database, keys: KeyTree) -> None:
         self._database = database
+        self._lateral = isinstance(database, PostgresDatabase)
         self._secret = keys.derived(b"event terms")
         self._places = keys.derived(b"event places")
 
@@ -206,8 +214,9 @@ class EventStore:
         found: list[Found] = []
         place, looked, step = question.before, 0, 0
         slots = await self._slots(question) if terms else []
+        steps = _LATERAL_STEPS if self._lateral else _STEPS
         while slots:
-            size = _STEPS[min(step, len(_STEPS) - 1)]
+            size = steps[min(step, len(steps) - 1)]
             rows, reached = await self._window(question, slots[:size], terms, place)
             found += [each for each in rows if question.fits(each)]
             looked += len(rows)
@@ -262,9 +271,15 @@ class EventStore:
 
     async def _slots(self, question: Question) -> list[int]:
         """The weeks in question that have events, the newest first."""
-        last = question.until if question.before is None else min(question.until, question.before[0])
-        given = {"first": max(slot_of(question.since), _NO_SLOT + 1), "last": min(slot_of(last), _LAST_SLOT)}
-        return [row.slot for row in await self._database.fetch(_SLOTS, given)]
+        until = question.until if question.before is None else min(question.until, question.before[0])
+        first, last = max(slot_of(question.since), _NO_SLOT + 1), min(slot_of(until), _LAST_SLOT)
+        if not self._lateral:
+            return [row.slot for row in await self._database.fetch(_SLOTS, {"first": first, "last": last})]
+        # To see which weeks have none would cost more than to look for events in them.
+        (ends,) = await self._database.fetch(_ENDS)
+        if ends.first is None:
+            return []
+        return list(range(min(last, ends.last), max(first, ends.first) - 1, -1))
 
     async def _window(
         self,
@@ -301,6 +316,11 @@ class EventStore:
             "window": window,
         }
         rows: list[Row[Any]] = []
+        if self._lateral:
+            given["slots"] = [slot for slot, _ in units]
+            if question.terms is not None:
+                given["terms"] = [term for _, term in units]
+            return list(await self._database.fetch(_lateral(question.terms is not None), given))
         for start in range(0, len(units), _STEPS[-1]):
             chunk = units[start : start + _STEPS[-1]]
             size = next(each for each in _STEPS if each >= len(chunk))
@@ -327,15 +347,35 @@ def _query(units: int, by_term: bool) -> Select[Any]:  # noqa: FBT001 - two form
     return select(union_all(*(select(each.subquery()) for each in parts)).subquery())
 
 
+@lru_cache(maxsize=2)
+def _lateral(by_term: bool) -> Select[Any]:  # noqa: FBT001 - two forms of one statement
+    """The same in PostgreSQL, where one plan serves for any number of weeks and terms."""
+    lists = [bindparam("slots", type_=ARRAY(Integer)), bindparam("terms", type_=ARRAY(BigInteger))]
+    names = [column("slot", Integer), column("term", BigInteger)]
+    number = 2 if by_term else 1
+    unit = func.unnest(*lists[:number]).table_valued(*names[:number]).render_derived(name="unit")
+    part = _of_term(unit.c.slot, unit.c.term) if by_term else _of_time(unit.c.slot)
+    found = part.correlate(unit).lateral("found")
+    return select(found).select_from(unit.join(found, true()))
+
+
 def _by_time(number: int) -> Select[Any]:
-    query = select(*_EVENT, bindparam("no_term", None, type_=BigInteger).label("term"))
-    return _narrowed(query.where(_EVENT.slot == bindparam(f"slot_{number}", type_=Integer)), _EVENT)
+    return _of_time(bindparam(f"slot_{number}", type_=Integer))
 
 
 def _by_term(number: int) -> Select[Any]:
+    slot = bindparam(f"slot_{number}", type_=Integer)
+    return _of_term(slot, bindparam(f"term_{number}", type_=BigInteger))
+
+
+def _of_time(slot: ColumnElement[int]) -> Select[Any]:
+    query = select(*_EVENT, bindparam("no_term", None, type_=BigInteger).label("term"))
+    return _narrowed(query.where(_EVENT.slot == slot), _EVENT)
+
+
+def _of_term(slot: ColumnElement[int], term: ColumnElement[int]) -> Select[Any]:
     same = (_TERM.slot == _EVENT.slot) & (_TERM.at == _EVENT.at) & (_TERM.id == _EVENT.id)
     query = select(*_EVENT, _TERM.term).select_from(tables.event_term).join(tables.event, same)
-    slot, term = bindparam(f"slot_{number}", type_=Integer), bindparam(f"term_{number}", type_=BigInteger)
     return _narrowed(query.where(_TERM.slot == slot, _TERM.term == term), _TERM)
 
 

@@ -207,7 +207,7 @@ class RetentionStore:
     # --- erasing ---
 
     def erase_own(self, work: UnitOfWork, over: Sequence[Over]) -> None:
-        """Notes the end of rows and of the events they are found by, whose times may differ by 1 ms."""
+        """Notes the end of rows and of their events, whose times may differ by a millisecond."""
         gone = Outdated("somebody else erased a part of the trail meanwhile")
         work.write(
             delete(tables.audit).where(_AUDIT.id.in_([each.id for each in over])),
