@@ -177,7 +177,7 @@ def reindex(config: ConfigFile = _DEFAULT) -> None:
     from gateway.cli.indexing import index_again  # noqa: PLC0415
 
     settings = load_settings(config)
-    with administering(settings, {"auditor", "security-officer"}, "audit reindex"):
+    with administering(settings, "security-officer", "audit reindex"):
         asyncio.run(index_again(settings))
     print("the server goes through the trail again; searches find all of it when it is done")
 

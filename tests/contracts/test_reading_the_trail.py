@@ -206,6 +206,8 @@ def test_a_patient_reads_what_is_about_the_own_record(deciding: Place) -> None:
         assert foreign.status == unknown.status == 200
         assert "entry" not in foreign.told
         assert foreign.told == {**unknown.told, "link": foreign.told["link"]}
+        also = await asked(place, patient, f"{named(place, 'OWN')}&entity=urn:oid:{place.root}|FOREIGN")
+        assert also.told == {**foreign.told, "link": also.told["link"]}
         both = await events(place, patient, f"{named(place, 'OWN')},urn:oid:{place.root}|FOREIGN")
         assert {each["what"]["identifier"]["value"] for each in patients_of(both)} == {"OWN"}
         theirs = (await events(place, AUDITOR, named(place, "FOREIGN")))[-1]["id"]

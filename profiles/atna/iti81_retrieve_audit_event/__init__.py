@@ -83,8 +83,12 @@ async def handle(call: Call[Search], services: Services) -> FoundEvents:
     """The next events that fit and may be read; what the index cannot answer is asked of the events."""
     search, book = call.request, services.access.trail
     place = _place(search, book.events)
-    # Whose events they are was decided on where not all may be read.
-    groups = [each for each in search.groups if call.scope.whole_trail or not each.patients]
+    groups = search.groups
+    if not call.scope.whole_trail:
+        # Whose events may be read was decided on, whatever the person is called in them.
+        if any(each.patients and call.scope.events_of.isdisjoint(each.patients) for each in groups):
+            return FoundEvents(search=search, shown=(), next=None, total=_total(search, Page((), None)))
+        groups = tuple(each for each in groups if not each.patients)
     question = Question(
         since=search.span.since,
         until=search.span.until,

@@ -53,3 +53,9 @@ def test_what_needs_the_record_of_one_patient() -> None:
 def test_what_tells_nothing_of_a_patient_when_it_is_refused() -> None:
     silent = {action for action in Action if action.silent}
     assert silent == {action for action in Action if not action.writes} | {Action.PRESENCE_REDEEM}
+
+
+def test_what_a_mandate_may_be_given_for() -> None:
+    entrusted = {action for action in Action if action.entrusted}
+    of_record = {action for action in Action if action.of_record}
+    assert entrusted == (of_record | {Action.AUDIT_READ}) - {Action.MANDATE_GIVE}
