@@ -24,7 +24,7 @@ from tests.deciding import (
 )
 
 OFFICER = Who(
-    partner="tester", role="data-protection-officer", subject="dpo.reding", organisation="2.999.2.7"
+    partner="privacy-desk", role="data-protection-officer", subject="dpo.reding", organisation="2.999.2.7"
 )
 EMERGENCY = replace(PHYSICIAN, purpose="ETREAT", emergency="found unconscious")
 EMR = "2.999.2.1.7"
