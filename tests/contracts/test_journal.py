@@ -86,6 +86,18 @@ def test_nothing_of_other_patients_is_told(script: Script) -> None:
             assert secret not in text
 
 
+def test_what_was_removed_is_marked(script: Script) -> None:
+    place = script.place
+    asyncio.run(script.hl7("A01", "GONE"))
+    name = asyncio.run(place.provide("GONE", "Wrong patient"))
+    asyncio.run(place.retrieved(PHYSICIAN, name))
+    asyncio.run(script.remove(name))
+    script.settled()
+    *_, read, removed = asyncio.run(script.told("GONE", "en"))
+    assert "opened the document “Wrong patient” (doctor's letter), removed later." in read
+    assert "Conformance User (administration, Test Tools) removed the document “Wrong patient”" in removed
+
+
 def test_it_is_refused_alike_to_all_others(script: Script) -> None:
     strangers = [
         script.place.patient(BERT),
