@@ -17,7 +17,6 @@ import identity
 import large
 import rights
 import trail
-import watching
 from load import Load, Measured
 from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
@@ -25,6 +24,7 @@ from report import show, write_json
 
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare, serving
+from gateway.config import Settings
 from gateway.stores.migrate import upgrade
 
 PATIENTS_FED = 40
@@ -62,8 +62,26 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-ALONE = {"identity": identity.run, "rights": rights.run, "watch": watching.run}
-"""Measured in this process, on the database alone."""
+def _apart(settings: Settings, config: Path, options: argparse.Namespace) -> int | None:
+    """What is measured in a way of its own; None for the rest. Gives the exit code."""
+    match options.only:
+        case "identity":
+            identity.run(settings, options)
+        case "rights":
+            rights.run(settings, options)
+        case "trail":
+            trail.run(config, options)
+        case "syslog":
+            with serving(config, workers=options.workers) as server:
+                kept = arrivals.measure(settings, server.pid, options.clients, options.messages)
+            arrivals.show(kept)
+            return int(kept.kept != kept.sent)
+        case "denied":
+            with serving(config, workers=options.workers):
+                denied.run(config, options, config.parent.parent)
+        case _:
+            return None
+    return 0
 
 
 def main() -> int:
@@ -77,21 +95,8 @@ def main() -> int:
             prepare(home, changes)
         settings = load_settings(config)
         upgrade(settings.database.url)
-        if alone := ALONE.get(options.only):
-            alone(settings, options)
-            return 0
-        if options.only == "syslog":
-            with serving(config, workers=options.workers) as server:
-                kept = arrivals.measure(settings, server.pid, options.clients, options.messages)
-            arrivals.show(kept)
-            return 0 if kept.kept == kept.sent else 1
-        if options.only == "denied":
-            with serving(config, workers=options.workers):
-                denied.run(config, options, Path(name))
-            return 0
-        if options.only == "trail":
-            trail.run(config, options)
-            return 0
+        if (code := _apart(settings, config, options)) is not None:
+            return code
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)
         if options.only == "large":
