@@ -204,8 +204,13 @@ def test_an_office_writes_it_and_stands_in_it(script: Script, tmp_path: Path) ->
     done = CliRunner().invoke(app, ["journal", ANNA, "-o", str(out), "--language", "lb", "--config", config])
     assert done.exit_code == 0, done.output
     assert out.read_bytes().startswith(b"%PDF-")
+    assert out.stat().st_mode & 0o077 == 0
     again = CliRunner().invoke(app, ["journal", ANNA, "-o", str(out), "--config", config])
     assert again.exit_code != 0
+    nobody = tmp_path / "nobody.html"
+    unknown = CliRunner().invoke(app, ["journal", "NOBODY", "-o", str(nobody), "--config", config])
+    assert unknown.exit_code != 0
+    assert not nobody.exists()
     script.settled()
     told = asyncio.run(script.told(ANNA, "lb"))
     assert any(each.startswith("D'Personal vun dësem Service huet dëse Journal gekuckt.") for each in told)
