@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--directives", type=int, default=1_000_000, help="of consent, for --only rights")
     parser.add_argument("--samples", type=int, default=200, help="of each case, for --only denied")
     parser.add_argument("--messages", type=int, default=50_000, help="in all, for --only syslog")
+    parser.add_argument("--rate", type=int, default=600, help="audit rows a second, for --only watch")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
@@ -109,18 +111,29 @@ def main() -> int:
         if options.only == "audit":
             audit.show(settings, workshop, patients, options)
             return 0
-        kinds = options.only.split(",")
-        if OF_PERSONS.intersection(kinds):
-            workshop = replace(workshop, people=identity.populated(settings, options.identities))
-        measured: list[Measured] = []
-        for kind in kinds:
-            with serving(config, workers=options.workers) as server:
-                load = Load(settings, workshop, server.pid, options.clients, options.seconds)
-                measured.append(load.run(kind, patients))
-        show(measured, options)
-        if options.json:
-            write_json(options.json, measured, options)
+        _kinds(settings, config, workshop, patients, options)
     return 0
+
+
+def _kinds(
+    settings: Settings,
+    config: Path,
+    workshop: Workshop,
+    patients: Sequence[str],
+    options: argparse.Namespace,
+) -> None:
+    """The table of transactions, each on a server that was started for it."""
+    kinds = options.only.split(",")
+    if OF_PERSONS.intersection(kinds):
+        workshop = replace(workshop, people=identity.populated(settings, options.identities))
+    measured: list[Measured] = []
+    for kind in kinds:
+        with serving(config, workers=options.workers) as server:
+            load = Load(settings, workshop, server.pid, options.clients, options.seconds)
+            measured.append(load.run(kind, patients))
+    show(measured, options)
+    if options.json:
+        write_json(options.json, measured, options)
 
 
 if __name__ == "__main__":

@@ -186,11 +186,15 @@ class RetentionStore:
         return [Outside(row.id, row.slot, bytes(row.root)) for row in rows]
 
     async def alerts_over(self, slot: int, but: Collection[int], limit: int) -> list[Outside]:
-        """Alerts of weeks before `slot` that are dismissed, or whose incident is closed and not held."""
+        """Alerts of weeks before `slot` that are dismissed, or whose incident is closed and not held.
+
+        The newest stays: numbers go on from it.
+        """
+        newest = select(func.max(_ALERT.number)).scalar_subquery()
         closed = select(_INCIDENT.number).where(_INCIDENT.state == CLOSED, _INCIDENT.number.not_in(but))
         query = (
             select(_ALERT.number, _ALERT.last_at)
-            .where(_ALERT.last_at < slot * SLOT_MS)
+            .where(_ALERT.last_at < slot * SLOT_MS, _ALERT.number < newest)
             .where(or_(_ALERT.state == DISMISSED, _ALERT.incident.in_(closed)))
             .order_by(_ALERT.number)
             .limit(limit)

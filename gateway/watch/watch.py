@@ -14,7 +14,7 @@ from gateway.watch.kinship import OwnRecord, Relatives
 from gateway.watch.past import Dormant, TwoPlaces, UnusualHour, UnusualVolume
 from gateway.watch.rule import Memory, Raised, Rule
 
-HELD = 20_000
+HELD = 2_000
 """Subjects that are held in memory; others are read again when they act."""
 
 Memories = dict[str, Memory]
@@ -131,7 +131,8 @@ class Watch:
 
     def unknown(self, concerns: Iterable[Concern]) -> set[str]:
         """Keys of subjects whose memories must be handed in before these events."""
-        return {subject.key for _, rules in concerns for _, subject in rules} - self.known.keys()
+        keys = {subject.key for _, rules in concerns for _, subject in rules}
+        return {key for key in keys if key not in self.known}
 
     def remember(self, kept: Mapping[str, Memories], wanted: Iterable[str]) -> None:
         """Takes the memories of subjects; of whom there is none it is the first time."""

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from gateway.audit.assay import Brought
 from gateway.audit.findings import Report
 from gateway.audit.verify import verify_export
 from gateway.cli.alarms import raise_alert
@@ -22,6 +23,7 @@ from gateway.cli.compose import Gateway, compose
 from gateway.cli.exporting import prove_exchange
 from gateway.cli.keeper import Sealing, _note_signer, resume, seal_once
 from gateway.cli.trail import Part, export_lines, ledger_of
+from gateway.cli.verifying import verify_file
 from gateway.config import Settings
 from gateway.crypto import pki
 from gateway.crypto.envelope import KeyTree
@@ -147,6 +149,19 @@ def test_a_block_that_was_changed_is_named(house: Any, play: Any, statement: str
     assert (report.first.audit_id, report.first.position) == (block, 2)
     assert reason in report.first.reason
     assert bool(alerts) is ("body" not in statement)
+
+
+def test_the_lines_alone_are_verified_as_before(house: Any, play: Any, tmp_path: Path) -> None:
+    play(filled)
+    lines, path = asyncio.run(export_lines(house.settings)), tmp_path / "old.jsonl"
+    path.write_bytes(b"".join(lines))
+    good = verify_file(path, Brought(), None, None)
+    assert good.good
+    assert "5 rows sealed (1 of them blocks of messages of others)" in good.lines[-1]
+    path.write_bytes(b"".join([*lines[:-2], lines[-1]]))
+    bad = verify_file(path, Brought(), None, None)
+    assert not bad.good
+    assert bad.lines[0].startswith("BAD  missing row")
 
 
 def test_messages_whose_key_was_destroyed_leave_a_tree_that_holds(house: Any, play: Any) -> None:

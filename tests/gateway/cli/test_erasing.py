@@ -98,6 +98,8 @@ def test_the_index_is_swept(place: Place) -> None:
     events = place.gateway.engine.services.access.trail.events
     assert place.run(place.store.unswept()) is None
     assert place.run(events.first_slot()) == slot_of(millis(place.now)), "only the record itself is found"
+    terms = place.run(place.gateway.database.fetch(select(tables.event_term.c.slot)))
+    assert {row.slot for row in terms} == {slot_of(millis(place.now))}
 
 
 def test_what_goes_without_a_record_is_missing(place: Place) -> None:
