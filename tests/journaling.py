@@ -23,8 +23,11 @@ from tests.deciding import (
     mandate,
 )
 
+ADMINISTRATOR = Who(
+    partner="tester", role="records-administrator", subject="conformance-user", organisation="2.999.2.9"
+)
 OFFICER = Who(
-    partner="tester", role="data-protection-officer", subject="dpo.reding", organisation="2.999.2.7"
+    partner="privacy-desk", role="data-protection-officer", subject="dpo.reding", organisation="2.999.2.7"
 )
 EMERGENCY = replace(PHYSICIAN, purpose="ETREAT", emergency="found unconscious")
 EMR = "2.999.2.1.7"
@@ -172,6 +175,25 @@ class Script:
         await place.listed(PHYSICIAN, first)
         await self.journal(first, place.patient(second))
         await self.journal(first, place.patient(first))
+
+    async def remove(self, unique_id: str) -> None:
+        """An ITI-86 of an administrator of records."""
+        asked = (
+            '<rmd:RemoveDocumentsRequest xmlns:rmd="urn:ihe:iti:rmd:2017">'
+            '<xds:DocumentRequest xmlns:xds="urn:ihe:iti:xds-b:2007">'
+            f"<xds:RepositoryUniqueId>{self.place.told.repository_unique_id}</xds:RepositoryUniqueId>"
+            f"<xds:DocumentUniqueId>{unique_id}</xds:DocumentUniqueId></xds:DocumentRequest>"
+            "</rmd:RemoveDocumentsRequest>"
+        )
+        async with self.place.soap(ADMINISTRATOR) as client:
+            reply = await client.call(
+                self.place.told.repository,
+                "urn:ihe:iti:2017:RemoveDocuments",
+                [asked.encode()],
+                packaged=False,
+                assertion=self.place.assertion(ADMINISTRATOR),
+            )
+        xds._expect_success(reply.element)
 
     async def _retrieve_both(self, *names: str) -> None:
         """Documents of two patients in one request."""

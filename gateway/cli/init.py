@@ -107,7 +107,7 @@ TEST_PARTNERS = (
         name="privacy-desk",
         organisation="2.999.2.7",
         organisation_name="Test Privacy Desk",
-        transactions=("EMG-2", "EMG-3", "ITI-81", "ITI-82"),
+        transactions=("EMG-2", "EMG-3", "ITI-81", "ITI-82", "JRN-1"),
     ),
     Partner(
         name="audit-source",

@@ -48,6 +48,7 @@ def journal(
     from gateway.cli.journaldesk import write_journal  # noqa: PLC0415
     from gateway.cli.operator import administering  # noqa: PLC0415
     from gateway.cli.settings import load_settings  # noqa: PLC0415
+    from gateway.crypto.pki import write_secret  # noqa: PLC0415
     from gateway.journal.answers import FORMS  # noqa: PLC0415
     from gateway.journal.book import Asked  # noqa: PLC0415
 
@@ -61,12 +62,11 @@ def journal(
         until=_utc(until),
         most=most,
     )
-    with (
-        administering(settings, {"rights-manager", "auditor"}, "journal") as operator,
-        out.open("xb") as file,
-    ):
+    if out.exists():
+        raise SettingsInvalid("the file is there already; nothing was written", location=str(out))
+    with administering(settings, {"rights-manager", "auditor"}, "journal") as operator:
         count, content = asyncio.run(write_journal(settings, asked, form, language.value, operator.id))
-        file.write(content)
+        write_secret(out, content)
     print(f"{count} entries written to {out}")
 
 

@@ -86,6 +86,18 @@ def test_nothing_of_other_patients_is_told(script: Script) -> None:
             assert secret not in text
 
 
+def test_what_was_removed_is_marked(script: Script) -> None:
+    place = script.place
+    asyncio.run(script.hl7("A01", "GONE"))
+    name = asyncio.run(place.provide("GONE", "Wrong patient"))
+    asyncio.run(place.retrieved(PHYSICIAN, name))
+    asyncio.run(script.remove(name))
+    script.settled()
+    *_, read, removed = asyncio.run(script.told("GONE", "en"))
+    assert "opened the document “Wrong patient” (doctor's letter), removed later." in read
+    assert "Conformance User (administration, Test Tools) removed the document “Wrong patient”" in removed
+
+
 def test_it_is_refused_alike_to_all_others(script: Script) -> None:
     strangers = [
         script.place.patient(BERT),
@@ -192,8 +204,13 @@ def test_an_office_writes_it_and_stands_in_it(script: Script, tmp_path: Path) ->
     done = CliRunner().invoke(app, ["journal", ANNA, "-o", str(out), "--language", "lb", "--config", config])
     assert done.exit_code == 0, done.output
     assert out.read_bytes().startswith(b"%PDF-")
+    assert out.stat().st_mode & 0o077 == 0
     again = CliRunner().invoke(app, ["journal", ANNA, "-o", str(out), "--config", config])
     assert again.exit_code != 0
+    nobody = tmp_path / "nobody.html"
+    unknown = CliRunner().invoke(app, ["journal", "NOBODY", "-o", str(nobody), "--config", config])
+    assert unknown.exit_code != 0
+    assert not nobody.exists()
     script.settled()
     told = asyncio.run(script.told(ANNA, "lb"))
     assert any(each.startswith("D'Personal vun dësem Service huet dëse Journal gekuckt.") for each in told)

@@ -87,7 +87,7 @@ def test_integration_is_ready_to_start(settings: Settings) -> None:
         "pharmacy": {*READ, "ITI-58", "ITI-78", "PRS-2"},
         "patient-portal": {*READ, "ITI-41", "ITI-108", "PRS-1", "EMG-1", "ITI-81", "JRN-1"},
         "identity-desk": {"IDV-1", "IDV-2", "IDV-3", "IDV-4", "ITI-58", "ITI-59", "ITI-78"},
-        "privacy-desk": {"EMG-2", "EMG-3", "ITI-81", "ITI-82"},
+        "privacy-desk": {"EMG-2", "EMG-3", "ITI-81", "ITI-82", "JRN-1"},
         "audit-source": {"ITI-20"},
         "tester": {"*"},
     }
