@@ -18,6 +18,7 @@ import identity
 import large
 import rights
 import trail
+import watching
 from load import Load, Measured
 from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
@@ -73,6 +74,8 @@ def _apart(settings: Settings, config: Path, options: argparse.Namespace) -> int
             rights.run(settings, options)
         case "trail":
             trail.run(config, options)
+        case "watch":
+            watching.run(settings, options)
         case "syslog":
             with serving(config, workers=options.workers) as server:
                 kept = arrivals.measure(settings, server.pid, options.clients, options.messages)
