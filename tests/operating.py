@@ -168,7 +168,7 @@ def operating(directory: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """The running installation; alice (security officer) and heidi (node manager) can log in."""
     receiver = Receiver()
     changes = {**directory.changes, "operators.health_port": str(free_ports(1)[0])}
-    config = prepare(tmp_path_factory.mktemp("operating") / "home", changes)
+    config = prepare(tmp_path_factory.mktemp("operating") / "home", changes, watched=False)
     found = Operating(config, receiver)
     listener = socket.create_server(("127.0.0.1", 0))
     receiver.port = listener.getsockname()[1]

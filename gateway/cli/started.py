@@ -11,8 +11,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
 from gateway.cli.init import create
+from gateway.config.trail import WatchRule
 from gateway.errors import SettingsInvalid
 
 READY_SECONDS = 20.0
@@ -28,10 +30,11 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def prepare(home: Path, changes: Mapping[str, str] | None = None) -> Path:
+def prepare(home: Path, changes: Mapping[str, str] | None = None, *, watched: bool = True) -> Path:
     """A new integration installation on free ports; gives its configuration file.
 
-    `changes` are further lines by `section.key`, values in TOML.
+    `changes` are further lines by `section.key`, values in TOML. Where it is not `watched`, no alert of the
+    watch comes between the audit rows that somebody counts.
     """
     create(home, "integration")
     https, admin, mllp, syslog = free_ports(4)
@@ -44,6 +47,7 @@ def prepare(home: Path, changes: Mapping[str, str] | None = None) -> Path:
         "repository.syslog_port": str(syslog),
         "server.public_url": f'"https://localhost:{https}"',
         "assertions.audience": f'["https://localhost:{https}"]',
+        **({} if watched else {"watch.off": f"{list(get_args(WatchRule))}".replace("'", '"')}),
         **(changes or {}),
     }
     for name, value in values.items():
@@ -68,10 +72,15 @@ def _with_value(text: str, section: str, key: str, value: str) -> str:
 
 @contextlib.contextmanager
 def started(
-    home: Path, *, workers: int = 1, changes: Mapping[str, str] | None = None, log: Path | None = None
+    home: Path,
+    *,
+    workers: int = 1,
+    changes: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    watched: bool = True,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server on a new installation in `home`; stopped, and waited for, when the block ends."""
-    config = prepare(home, changes)
+    config = prepare(home, changes, watched=watched)
     with serving(config, workers=workers, log=log) as process:
         yield process
 

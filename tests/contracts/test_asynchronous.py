@@ -182,7 +182,7 @@ async def at(place: Place, name: str = "hospital", role: str = "physician") -> A
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server, with two workers."""
-    found = Place(prepare(tmp_path_factory.mktemp("later") / "home", CHANGES))
+    found = Place(prepare(tmp_path_factory.mktemp("later") / "home", CHANGES, watched=False))
     with serving(found.config, workers=2):
         asyncio.run(found.until(lambda: found.rows(STARTED) == [(2,)]))
         yield found
@@ -198,7 +198,7 @@ def place(server: Place) -> Iterator[Place]:
 @pytest.fixture
 def silent(tmp_path: Path) -> Place:
     """An installation whose server the test starts itself."""
-    return Place(prepare(tmp_path / "home", CHANGES))
+    return Place(prepare(tmp_path / "home", CHANGES, watched=False))
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
@@ -415,7 +415,7 @@ def test_a_reply_survives_the_death_of_the_server(silent: Place) -> None:
 
 
 def test_a_reply_that_nobody_takes_is_given_up_with_an_alert(tmp_path: Path) -> None:
-    place = Place(prepare(tmp_path / "home", {**CHANGES, "outbox.keep_seconds": "1.0"}))
+    place = Place(prepare(tmp_path / "home", {**CHANGES, "outbox.keep_seconds": "1.0"}, watched=False))
 
     async def main() -> None:
         async with at(place) as partner:

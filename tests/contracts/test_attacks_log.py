@@ -19,7 +19,7 @@ LARGEST = 65_536
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LogSite, int]]:
-    config = prepare(tmp_path_factory.mktemp("attacks") / "home")
+    config = prepare(tmp_path_factory.mktemp("attacks") / "home", watched=False)
     with serving(config) as process:
         yield LogSite(config), process.pid
 

@@ -25,7 +25,7 @@ MOST = 256 * 1024
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    found = prepare(tmp_path_factory.mktemp("bounds") / "system")
+    found = prepare(tmp_path_factory.mktemp("bounds") / "system", watched=False)
     with serving(found):
         yield found
 

@@ -107,7 +107,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "audit.retry_seconds": "0.1",
         "audit.destinations": f"[{listed}]",
     }
-    config = prepare(tmp_path_factory.mktemp("destinations") / "home", changes)
+    config = prepare(tmp_path_factory.mktemp("destinations") / "home", changes, watched=False)
     folder = config.parent / "pki"
     authority = pki.load_authority(folder / "authority.pem", folder / "authority.key", "integration")
     key = pki.create_key()

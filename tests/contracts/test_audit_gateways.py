@@ -140,7 +140,7 @@ def until(reached: Any) -> None:
 
 
 def site(home: Path) -> Site:
-    config = prepare(home, {"audit.retry_seconds": "0.2"})
+    config = prepare(home, {"audit.retry_seconds": "0.2"}, watched=False)
     return Site(config, load_settings(config).server.port)
 
 

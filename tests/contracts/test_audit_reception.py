@@ -22,7 +22,7 @@ CORPUS = Path(os.environ.get("PASSERELLE_SHARED", ROOT.parent / "shared")) / "co
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogSite]:
     (udp,) = free_ports(1)
     changes = {"repository.udp_port": str(udp), "limits.syslog_frame_bytes": "20_000"}
-    config = prepare(tmp_path_factory.mktemp("reception") / "home", changes)
+    config = prepare(tmp_path_factory.mktemp("reception") / "home", changes, watched=False)
     with serving(config, workers=2):
         yield LogSite(config)
 

@@ -32,7 +32,7 @@ MANY, PADDING = 6_000, b"<!--" + b"x" * 4_000 + b"-->"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LogSite, int]]:
-    config = prepare(tmp_path_factory.mktemp("senders") / "home")
+    config = prepare(tmp_path_factory.mktemp("senders") / "home", watched=False)
     with serving(config) as process:
         yield LogSite(config), process.pid
 
@@ -147,7 +147,9 @@ def test_what_systems_say_is_no_part_of_the_trail(site: LogSite) -> None:
 
 
 def test_nothing_more_is_read_where_the_trail_has_no_room(tmp_path: Path) -> None:
-    config = prepare(tmp_path / "home", {"audit.space_bytes": "12_000_000", "server.drain_seconds": "0.5"})
+    config = prepare(
+        tmp_path / "home", {"audit.space_bytes": "12_000_000", "server.drain_seconds": "0.5"}, watched=False
+    )
     site = LogSite(config)
     messages = [syslog(audit_xml(), number=number) + secrets.token_bytes(10_000) for number in range(MANY)]
     with serving(config):

@@ -206,7 +206,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "clock.every_seconds": "0.2",
             "clock.timeout_seconds": "0.3",
         }
-        config = prepare(tmp_path_factory.mktemp("clock") / "home", changes)
+        config = prepare(tmp_path_factory.mktemp("clock") / "home", changes, watched=False)
         with serving(config, workers=2):
             yield Site(config, server)
 
@@ -267,7 +267,7 @@ def test_a_server_that_falls_silent_leaves_what_it_told_last(site: Site) -> None
 
 
 def test_a_product_that_starts_with_a_wrong_clock_takes_nothing(site: Site) -> None:
-    config = prepare(site.config.parent.parent / "second", {"clock.every_seconds": "0.2"})
+    config = prepare(site.config.parent.parent / "second", {"clock.every_seconds": "0.2"}, watched=False)
     with TimeServer(-300.0).serving() as server:
         text = config.read_text().replace("# servers = []", f'servers = ["{server.address}"]')
         config.write_text(text)

@@ -54,7 +54,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    config = prepare(tmp_path_factory.mktemp("consents") / "home")
+    config = prepare(tmp_path_factory.mktemp("consents") / "home", watched=False)
     with serving(config, workers=2):
         physician = Acting.of(config, "hospital", "physician")
         assert b"MSA|AA" in asyncio.run(physician.feed(shipped("demo/1-admit-a01.hl7").read_bytes()))

@@ -81,7 +81,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    config = prepare(tmp_path_factory.mktemp("directory") / "home")
+    config = prepare(tmp_path_factory.mktemp("directory") / "home", watched=False)
     with serving(config, workers=2):
         yield Place(config, load_settings(config))
 

@@ -35,7 +35,7 @@ RANKS = {"N": "a letter", "R": "a letter in confidence", "V": "a letter for nobo
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     home = tmp_path_factory.mktemp("emergency") / "home"
     rules = {"policy.directory": '"policy"', "directories.professionals": '"assumed"'}
-    config = prepare(home, {**CHANGES, **rules})
+    config = prepare(home, {**CHANGES, **rules}, watched=False)
     shutil.copytree(shipped("policy"), home / "policy")
     assert {each.name for each in (home / "policy").iterdir()} == set(FILES)
     path = home / "policy/settings.toml"

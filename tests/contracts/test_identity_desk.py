@@ -25,7 +25,7 @@ FAMILIES = ("THILL", "KRIER")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server with two workers."""
     changes = {**CHANGES, "directories.professionals": '"assumed"'}
-    found = Place(prepare(tmp_path_factory.mktemp("desk") / "home", changes), ENTRY)
+    found = Place(prepare(tmp_path_factory.mktemp("desk") / "home", changes, watched=False), ENTRY)
     with serving(found.config, workers=2):
         yield found
 

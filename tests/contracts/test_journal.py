@@ -29,7 +29,7 @@ FIRST, SECOND, THIRD = "FIRST", "SECOND", "THIRD"
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Script]:
-    config = prepare(tmp_path_factory.mktemp("journal") / "home")
+    config = prepare(tmp_path_factory.mktemp("journal") / "home", watched=False)
     with serving(config):
         told = Script(Place(config))
         asyncio.run(told.twenty(ANNA, BERT))

@@ -102,7 +102,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    config = prepare(tmp_path_factory.mktemp("keys") / "system")
+    config = prepare(tmp_path_factory.mktemp("keys") / "system", watched=False)
     with serving(config, workers=2):
         settings = load_settings(config)
         found = Site(config, settings, Acting.at(settings, "hospital", "physician"))

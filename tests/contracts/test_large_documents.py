@@ -192,7 +192,7 @@ def soon(condition: Callable[[], object]) -> bool:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("large") / "home"
-    with started(home, changes={"limits.spool_bytes": str(ROOM * MIB)}) as process:
+    with started(home, changes={"limits.spool_bytes": str(ROOM * MIB)}, watched=False) as process:
         found = Server(process, home)
         found.provide(Pattern(2))
         yield found

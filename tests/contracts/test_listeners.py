@@ -137,7 +137,7 @@ def status(answer: bytes) -> int:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("listeners") / "home"
-    with started(home, changes=CHANGES):
+    with started(home, changes=CHANGES, watched=False):
         yield Server(home)
 
 

@@ -37,7 +37,7 @@ def clinic(tmp_path: Path) -> Iterator[Acting]:
 
 
 def acting(home: Path) -> Iterator[Acting]:
-    config = prepare(home, CHANGES)
+    config = prepare(home, CHANGES, watched=False)
     with serving(config):
         found = Acting.of(config, "hospital", "physician")
         assert b"MSA|AA" in asyncio.run(found.feed(shipped("demo/1-admit-a01.hl7").read_bytes()))

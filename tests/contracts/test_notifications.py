@@ -27,7 +27,7 @@ domains = ["{WARD}", "{LAB}"]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server, with two workers."""
-    found = Place(prepare(tmp_path_factory.mktemp("notified") / "home", CHANGES), ENTRY)
+    found = Place(prepare(tmp_path_factory.mktemp("notified") / "home", CHANGES, watched=False), ENTRY)
     with serving(found.config, workers=2):
         asyncio.run(found.until(lambda: found.started() == 2))
         yield found
@@ -48,7 +48,7 @@ def place(server: Place) -> Iterator[Place]:
 @pytest.fixture
 def silent(tmp_path: Path) -> Place:
     """An installation whose server the test starts itself."""
-    return Place(prepare(tmp_path / "home", CHANGES), ENTRY)
+    return Place(prepare(tmp_path / "home", CHANGES, watched=False), ENTRY)
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
@@ -216,7 +216,9 @@ def test_what_was_committed_is_told_although_the_server_died(silent: Place) -> N
 
 
 def test_what_nobody_takes_is_given_up_with_an_alert(tmp_path: Path) -> None:
-    place = Place(prepare(tmp_path / "home", {**CHANGES, "outbox.notice_keep_seconds": "1.0"}), ENTRY)
+    place = Place(
+        prepare(tmp_path / "home", {**CHANGES, "outbox.notice_keep_seconds": "1.0"}, watched=False), ENTRY
+    )
 
     async def main() -> None:
         await place.feed("WARD:1")

@@ -29,7 +29,7 @@ def accepted(code: str) -> bytes:
 
 
 def test_a_consumer_of_hl7_v3_is_told_in_signed_soap(tmp_path: Path) -> None:
-    place = Place(prepare(tmp_path / "home", CHANGES), ENTRY)
+    place = Place(prepare(tmp_path / "home", CHANGES, watched=False), ENTRY)
 
     async def main() -> None:
         async with place.https(usual=accepted("CA")) as receiver, place.https("laboratory") as mute:
@@ -65,7 +65,7 @@ def check_soap(place: Place, posted: list[Posted]) -> None:
 
 
 def test_what_a_consumer_of_hl7_v3_refuses_does_not_come_again(tmp_path: Path) -> None:
-    place = Place(prepare(tmp_path / "home", CHANGES), ENTRY)
+    place = Place(prepare(tmp_path / "home", CHANGES, watched=False), ENTRY)
 
     async def main() -> None:
         async with place.https(usual=accepted("CE")) as receiver, place.https("laboratory", accepted("CA")):

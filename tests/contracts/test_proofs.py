@@ -115,7 +115,7 @@ def site(tsa: Tsa, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "stamps.alert_seconds": "0.5",
             "stamps.witnesses": f'[{{ url = "{witness.url}", key = "{witness.verifier}" }}]',
         }
-        config = prepare(home, changes)
+        config = prepare(home, changes, watched=False)
         settings = load_settings(config)
         signer = x509.load_pem_x509_certificate(settings.signing.certificate.read_bytes())
         origin = f"passerelle/integration/{settings.domain.home_community_id}"

@@ -94,7 +94,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("room")
     with volume(home / "rows", 48) as rows, volume(home / "blobs", 24) as blobs:
         changes = {"database.url": f'"sqlite:///{rows}/passerelle.db"', "content.directory": f'"{blobs}"'}
-        config = prepare(home / "system", changes)
+        config = prepare(home / "system", changes, watched=False)
         with serving(config):
             yield Site(load_settings(config), rows, blobs)
 

@@ -59,7 +59,7 @@ def values(told: Any) -> set[str]:
 
 
 def test_a_consumer_of_fhir_is_told_who_the_patients_are(tmp_path: Path) -> None:
-    place = Place(prepare(tmp_path / "home", CHANGES), ENTRY)
+    place = Place(prepare(tmp_path / "home", CHANGES, watched=False), ENTRY)
 
     async def main() -> None:
         async with place.https() as receiver, place.https("laboratory", answered("ok")) as other:
@@ -107,7 +107,7 @@ def check_signature(place: Place, posted: Posted) -> None:
 
 def registry_in(home: Path) -> Place:
     """An installation at which the pharmacy may subscribe, and be told below one address."""
-    place = Place(prepare(home, CHANGES), "")
+    place = Place(prepare(home, CHANGES, watched=False), "")
     path = place.config.parent / "nodes/pharmacy.toml"
     text = path.read_text()
     listed = f'reply_to = ["https://localhost:{place.ports["pharmacy"]}/told"]'

@@ -123,7 +123,7 @@ def victim(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     changes = {"audit.verify_last": "400", "audit.verify_rate": "100"}
     if request.param == "postgresql":
         changes["database.url"] = f'"{request.getfixturevalue("postgres").fresh()}"'
-    config = prepare(home, changes)
+    config = prepare(home, changes, watched=False)
     with serving(config):
         found = Victim(config, load_settings(config).database.url)
         found.feed(EXCHANGES)

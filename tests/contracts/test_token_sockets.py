@@ -67,7 +67,7 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("tokens") / "home"
-    config = prepare(home)
+    config = prepare(home, watched=False)
     for name in ("hospital", "pharmacy"):
         path = home / f"nodes/{name}.toml"
         text = re.sub(

@@ -94,7 +94,7 @@ def running(
     home: Path, issuers: str, files: Mapping[str, bytes], workers: int = 1, **changes: str
 ) -> Iterator[Wire]:
     """A furnished server with further issuers."""
-    config = prepare(home, changes)
+    config = prepare(home, changes, watched=any(name.startswith("watch.") for name in changes))
     for name, data in files.items():
         (home / name).parent.mkdir(exist_ok=True)
         (home / name).write_bytes(data)

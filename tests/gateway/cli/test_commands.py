@@ -43,7 +43,7 @@ def passerelle(*arguments: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A configuration that is being served, with one patient in its record."""
-    path = prepare(tmp_path_factory.mktemp("commands") / "system")
+    path = prepare(tmp_path_factory.mktemp("commands") / "system", watched=False)
     with serving(path):
         assert passerelle("feed", shipped("demo/1-admit-a01.hl7"), "--config", path).returncode == 0
         yield path

@@ -68,7 +68,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    config = prepare(tmp_path_factory.mktemp("dossier") / "system")
+    config = prepare(tmp_path_factory.mktemp("dossier") / "system", watched=False)
     with serving(config):
         found = Place(config)
         found.feed("A01", "DOSSIER-1")

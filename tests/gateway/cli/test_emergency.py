@@ -36,7 +36,7 @@ def passerelle(*arguments: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A served installation in which emergency access was used twice."""
-    path = prepare(tmp_path_factory.mktemp("emergency") / "system")
+    path = prepare(tmp_path_factory.mktemp("emergency") / "system", watched=False)
     hospital = Acting.of(path, "hospital", "physician")
     with serving(path):
         for name in ("EM-1", "EM-2"):

@@ -48,7 +48,7 @@ def admit(number: str, domain: str, names: str) -> bytes:
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A served installation with one question in its queue."""
     folder = tmp_path_factory.mktemp("identity")
-    path = prepare(folder / "system", DOMAINS)
+    path = prepare(folder / "system", DOMAINS, watched=False)
     with serving(path):
         for number, domain, names in (("1", CITY, "Anna^Marie"), ("2", VALLEY, "Anne")):
             message = folder / f"{domain}.hl7"

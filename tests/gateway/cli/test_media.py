@@ -34,7 +34,7 @@ def passerelle(*arguments: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A served configuration with one patient and one letter."""
-    path = prepare(tmp_path_factory.mktemp("media") / "system")
+    path = prepare(tmp_path_factory.mktemp("media") / "system", watched=False)
     with serving(path):
         assert passerelle("feed", shipped("demo/1-admit-a01.hl7"), "--config", path).returncode == 0
         letter = shipped("demo/discharge-letter.xml")

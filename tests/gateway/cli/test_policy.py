@@ -44,7 +44,7 @@ def passerelle(*arguments: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A served installation with one letter in one record."""
-    path = prepare(tmp_path_factory.mktemp("policy") / "system")
+    path = prepare(tmp_path_factory.mktemp("policy") / "system", watched=False)
     with serving(path, workers=2):
         message = path.parent / "feed.hl7"
         message.write_bytes(

@@ -28,7 +28,7 @@ MERGE = (
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation with a person of two identifiers, whose server was stopped."""
-    path = prepare(tmp_path_factory.mktemp("retention") / "home", {"retention.own_days": "30"})
+    path = prepare(tmp_path_factory.mktemp("retention") / "home", {"retention.own_days": "30"}, watched=False)
     with serving(path):
         place = Place(path)
         asyncio.run(place.feed(PATIENT, BEFORE))

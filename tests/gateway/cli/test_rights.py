@@ -19,7 +19,7 @@ PATIENT = "SUPPORTED"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    config = prepare(tmp_path_factory.mktemp("rights") / "home")
+    config = prepare(tmp_path_factory.mktemp("rights") / "home", watched=False)
     with serving(config):
         held = Place(config)
         asyncio.run(held.feed(PATIENT))
