@@ -36,5 +36,5 @@ def entry(resource: Any, **changes: Any) -> dict[str, Any]:
 
 def batch(*entries: Any, kind: str = "batch") -> dict[str, Any]:
     """A Bundle of entries, or of AuditEvents."""
-    made = [each if "request" in each else entry(each) for each in entries]
+    made = [each if isinstance(each, dict) and "request" in each else entry(each) for each in entries]
     return {"resourceType": "Bundle", "type": kind, "entry": made}

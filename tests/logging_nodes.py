@@ -85,9 +85,10 @@ class LogSite:
         return int(str(trail)), int(str(system))
 
     def alerts(self) -> list[str]:
-        """Types of the security alerts of our own trail, oldest first."""
+        """Types of the security alerts of our own trail about peers, oldest first."""
         query = "SELECT message FROM audit WHERE message LIKE '%\"110113\"%' ORDER BY id"
-        return [found[1] for (text,) in self.rows(query) if (found := _ALERT.search(str(text)))]
+        found = [match[1] for (text,) in self.rows(query) if (match := _ALERT.search(str(text)))]
+        return [each for each in found if each in {"protocol-abuse", "110126"}]
 
     def search(self, *terms: str) -> list[Kept]:
         """Received events, the newest first, by their terms or all."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import arrivals
+import audit
 import denied
 import identity
 import large
@@ -23,6 +25,7 @@ from report import show, write_json
 
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare, serving
+from gateway.config import Settings
 from gateway.stores.migrate import upgrade
 
 PATIENTS_FED = 40
@@ -35,7 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         default=",".join(KINDS),
-        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail",
+        help=f"of {', '.join(KINDS)}; or large, identity, rights, denied, syslog, trail, audit, watch",
     )
     parser.add_argument(
         "--entries",
@@ -54,14 +57,33 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--directives", type=int, default=1_000_000, help="of consent, for --only rights")
     parser.add_argument("--samples", type=int, default=200, help="of each case, for --only denied")
     parser.add_argument("--messages", type=int, default=50_000, help="in all, for --only syslog")
+    parser.add_argument("--rate", type=int, default=600, help="audit rows a second, for --only watch")
     parser.add_argument("--alone", action="store_true", help="large: without queries beside it")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--keep", type=Path, help="folder that keeps the population for another run")
     return parser.parse_args()
 
 
-ALONE = {"identity": identity.run, "rights": rights.run}
-"""Measured in this process, on the database alone."""
+def _apart(settings: Settings, config: Path, options: argparse.Namespace) -> int | None:
+    """What is measured in a way of its own; None for the rest. Gives the exit code."""
+    match options.only:
+        case "identity":
+            identity.run(settings, options)
+        case "rights":
+            rights.run(settings, options)
+        case "trail":
+            trail.run(config, options)
+        case "syslog":
+            with serving(config, workers=options.workers) as server:
+                kept = arrivals.measure(settings, server.pid, options.clients, options.messages)
+            arrivals.show(kept)
+            return int(kept.kept != kept.sent)
+        case "denied":
+            with serving(config, workers=options.workers):
+                denied.run(config, options, config.parent.parent)
+        case _:
+            return None
+    return 0
 
 
 def main() -> int:
@@ -75,21 +97,8 @@ def main() -> int:
             prepare(home, changes)
         settings = load_settings(config)
         upgrade(settings.database.url)
-        if alone := ALONE.get(options.only):
-            alone(settings, options)
-            return 0
-        if options.only == "syslog":
-            with serving(config, workers=options.workers) as server:
-                kept = arrivals.measure(settings, server.pid, options.clients, options.messages)
-            arrivals.show(kept)
-            return 0 if kept.kept == kept.sent else 1
-        if options.only == "denied":
-            with serving(config, workers=options.workers):
-                denied.run(config, options, Path(name))
-            return 0
-        if options.only == "trail":
-            trail.run(config, options)
-            return 0
+        if (code := _apart(settings, config, options)) is not None:
+            return code
         with serving(config):
             workshop = Workshop.open(settings, PATIENTS_FED, DOCUMENTS_STORED)
         if options.only == "large":
@@ -99,18 +108,32 @@ def main() -> int:
                 )
             return 0
         patients = populate(settings, workshop.pattern, options.entries)
-        kinds = options.only.split(",")
-        if OF_PERSONS.intersection(kinds):
-            workshop = replace(workshop, people=identity.populated(settings, options.identities))
-        measured: list[Measured] = []
-        for kind in kinds:
-            with serving(config, workers=options.workers) as server:
-                load = Load(settings, workshop, server.pid, options.clients, options.seconds)
-                measured.append(load.run(kind, patients))
-        show(measured, options)
-        if options.json:
-            write_json(options.json, measured, options)
+        if options.only == "audit":
+            audit.show(settings, workshop, patients, options)
+            return 0
+        _kinds(settings, config, workshop, patients, options)
     return 0
+
+
+def _kinds(
+    settings: Settings,
+    config: Path,
+    workshop: Workshop,
+    patients: Sequence[str],
+    options: argparse.Namespace,
+) -> None:
+    """The table of transactions, each on a server that was started for it."""
+    kinds = options.only.split(",")
+    if OF_PERSONS.intersection(kinds):
+        workshop = replace(workshop, people=identity.populated(settings, options.identities))
+    measured: list[Measured] = []
+    for kind in kinds:
+        with serving(config, workers=options.workers) as server:
+            load = Load(settings, workshop, server.pid, options.clients, options.seconds)
+            measured.append(load.run(kind, patients))
+    show(measured, options)
+    if options.json:
+        write_json(options.json, measured, options)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ import argparse
 import ssl
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from audit_client import SyslogClient
 from cases import BadCollectionError, load, select
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -63,22 +64,31 @@ def _run(options: argparse.Namespace) -> Report:
     clock = time.perf_counter()
     with ExitStack() as stack:
         run = Run(
-            collection, target, capabilities, _links(options, target.endpoints.get("mllp"), stack), issuer,
+            collection, target, capabilities, _links(options, target.endpoints, stack), issuer,
             known,
         )  # fmt: skip
         results = [run.run(case) for case in ordered]
     return Report(results=results, known=known, seconds=time.perf_counter() - clock, started=started)
 
 
-def _links(options: argparse.Namespace, mllp: str | None, stack: ExitStack) -> Links:
+def _links(options: argparse.Namespace, endpoints: Mapping[str, str], stack: ExitStack) -> Links:
     context = _tls(options)
     http = stack.enter_context(httpx.Client(verify=context, timeout=options.timeout, follow_redirects=False))
+    links = Links(http=http, mllp=None, syslog=_syslog(options, endpoints.get("syslog"), context))
+    mllp = endpoints.get("mllp")
     if not mllp:
-        return Links(http=http, mllp=None)
+        return links
     host, _, port = mllp.rpartition(":")
     secured = None if options.plain_mllp else context
     client = MllpClient(host=host, port=int(port), context=secured, timeout=options.timeout)
-    return Links(http=http, mllp=stack.enter_context(client))
+    return replace(links, mllp=stack.enter_context(client))
+
+
+def _syslog(options: argparse.Namespace, syslog: str | None, context: ssl.SSLContext) -> SyslogClient | None:
+    if not syslog:
+        return None
+    host, _, port = syslog.rpartition(":")
+    return SyslogClient(host=host, port=int(port), context=context, timeout=options.timeout)
 
 
 def _tls(options: argparse.Namespace) -> ssl.SSLContext:

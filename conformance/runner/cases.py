@@ -9,9 +9,22 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_TRANSACTIONS = (
-    *("ITI-8", "ITI-9", "ITI-18", "ITI-21", "ITI-22", "ITI-30", "ITI-31", "ITI-41", "ITI-42", "ITI-43"),
+    *(
+        "ITI-8",
+        "ITI-9",
+        "ITI-18",
+        "ITI-20",
+        "ITI-21",
+        "ITI-22",
+        "ITI-30",
+        "ITI-31",
+        "ITI-41",
+        "ITI-42",
+        "ITI-43",
+    ),
     *("ITI-44", "ITI-45", "ITI-47", "ITI-55", "ITI-56", "ITI-58", "ITI-59", "ITI-61", "ITI-64"),
     *("ITI-78", "ITI-81", "ITI-82", "ITI-83", "ITI-93", "ITI-104", "ITI-108", "ITI-119", "IDV-1", "IDV-3"),
+    "JRN-1",
     *("SAML", "check"),
 )
 CHECK = "check"

@@ -13,6 +13,7 @@ import fhir_client
 import httpx
 import soap_client
 from answer import Answer, parse
+from audit_client import SyslogClient, is_message
 from cases import Attachment, Case, Collection
 from expect import Examiner
 from feed import ACCEPTED, Feeder
@@ -29,6 +30,7 @@ from schemas import Schemas
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 PLACEHOLDER = re.compile(r"\$[A-Z][A-Z-]{3,}")
+DESCRIPTION = "<AuditMessageSpecification"
 DOCUMENT = re.compile(r"<(?:\w+:)?Document\b")
 INCLUDE = re.compile(r"<(?:\w+:)?Include\b[^>]*href=")
 
@@ -51,10 +53,11 @@ class SkipCaseError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """Open connections to the target; `mllp` is None where it has no such port."""
+    """Open connections to the target; `mllp` and `syslog` are None where it has no such port."""
 
     http: httpx.Client
     mllp: MllpClient | None
+    syslog: SyslogClient | None = None
 
 
 @dataclass(slots=True)
@@ -171,9 +174,23 @@ class Run:
             content = fhir_client.with_new_ids(content) if case.renew_unique_ids else content
             if case.transaction == "ITI-108" and not case.variables:
                 content = self._of_known_patient(content)
+        if case.transaction == "ITI-20" and not str(exchange.request).lstrip().startswith("{"):
+            answer = self._audit(exchange.request, base)
+            if answer is not None:
+                return answer
         url = into_text(fhir_client.pattern(case, content), exchange.values)
         self._feed_fixed(case, f"{url} {exchange.request}")
         return fhir_client.send(self._links.http, base, case, content, url)
+
+    def _audit(self, text: str, base: str) -> Answer | None:
+        """An audit message of DICOM goes by syslog; None for a resource."""
+        if DESCRIPTION in text:
+            raise SkipCaseError("a description of audit messages, and none itself")
+        if not is_message(text):
+            return None
+        if self._links.syslog is None:
+            raise SkipCaseError("the endpoints name no port for syslog over TLS")
+        return self._links.syslog.send(self._links.http, base, text)
 
     def _of_known_patient(self, content: bytes) -> bytes:
         """A consent of a patient who was made known for it."""

@@ -14,7 +14,9 @@ from substitute import fresh_oid
 
 JSON = "application/fhir+json"
 FHIR = "{http://hl7.org/fhir}"
+XML = "application/fhir+xml"
 USUAL = {
+    "ITI-20": "[base]/AuditEvent",
     "ITI-83": "[base]/Patient/$ihe-pix",
     "ITI-93": "[base]/$process-message",
     "ITI-108": "[base]/Consent",
@@ -40,7 +42,8 @@ def send(client: httpx.Client, base: str, case: Case, content: bytes | None, url
     url = url.replace("[base]", base.rstrip("/"))
     headers = {"Accept": str(case.request.get("accept", JSON))}
     if content is not None:
-        headers["Content-Type"] = str(case.request.get("contentType", JSON))
+        usual = XML if content.lstrip().startswith(b"<") and case.transaction == "ITI-20" else JSON
+        headers["Content-Type"] = str(case.request.get("contentType", usual))
     try:
         response = client.request(case.request.get("method", "POST"), url, content=content, headers=headers)
     except httpx.HTTPError as error:

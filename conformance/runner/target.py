@@ -17,8 +17,11 @@ SAMPLE = "SAML"
 """Assertions of others: no transaction, but shown to the target with one."""
 MLLP_PREFIXES = ("HL7v2-", "PCD-")
 MLLP = frozenset({"ITI-8", "ITI-9", "ITI-10", "ITI-21", "ITI-22", "ITI-30", "ITI-31", "ITI-64"})
-REST = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-78", "ITI-81", "ITI-82", "ITI-83", "ITI-93",
-                  "ITI-104", "ITI-105", "ITI-108", "ITI-119", "IDV-1", "IDV-3"})  # fmt: skip
+REST = frozenset({"ITI-20", "ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-78", "ITI-81", "ITI-82", "ITI-83",
+                  "ITI-93", "ITI-104", "ITI-105", "ITI-108", "ITI-119", "IDV-1", "IDV-3",
+                  "JRN-1"})  # fmt: skip
+JUDGED = frozenset({"ITI-20", "ITI-108"})
+"""Transactions whose samples are sent, to see whether the target takes what is valid."""
 MTOM = frozenset({"ITI-41", "ITI-43", "ITI-39", "ITI-80", "ITI-63"})
 ACTIONS = {
     "ITI-18": "urn:ihe:iti:2007:RegistryStoredQuery",
@@ -168,7 +171,7 @@ class Capabilities:
             return "an answer for the consuming side; nothing is sent"
         if case.transaction == SAMPLE:
             return None if SAMPLE in self.transactions else f"{SAMPLE} is not offered"
-        if case.transaction != "ITI-108" and case.statuses and set(case.statuses) <= {"valid", "invalid"}:
+        if case.transaction not in JUDGED and case.statuses and set(case.statuses) <= {"valid", "invalid"}:
             return "a fixture for parsers, without an outcome at a server"
         return (None if case.is_check else self._role(case)) or self._option(case)
 

@@ -52,6 +52,11 @@ def erasure_of(kind: str, slot: int, leaves: Mapping[int, bytes]) -> Erasure:
     return Erasure(kind, slot, tuple(_runs(positions)), len(positions), digest)
 
 
+def erasure_outside(kind: str, slot: int, digests: Sequence[bytes]) -> Erasure:
+    """The record of what has no place in the tree: a digest over digests, in their order."""
+    return Erasure(kind, slot, (), len(digests), sha256(b"".join(digests)).digest())
+
+
 def erasure_details(erasure: Erasure) -> Details:
     """The record as details of the audit log object; runs take as many details as they need."""
     texts = [""]
@@ -63,7 +68,7 @@ def erasure_details(erasure: Erasure) -> Details:
     return (
         (_CLASS, erasure.kind),
         (_WEEK, str(erasure.slot)),
-        *((_POSITIONS, text) for text in texts),
+        *((_POSITIONS, text) for text in texts if text),
         (_COUNT, str(erasure.count)),
         (_DIGEST, erasure.digest.hex()),
     )

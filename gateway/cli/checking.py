@@ -41,6 +41,7 @@ class Vigil:
         self._note: str | None = None
         self._told: set[str] = set()
         self._since = 0
+        self._erased: frozenset[int] = frozenset()
         self._rest = 0.0
         self._round: AsyncIterator[bool] | None = None
 
@@ -50,7 +51,9 @@ class Vigil:
             self._certificates = {fingerprint(each): each for each in await self._ledger.certificates()}
         if frontier.size and time.monotonic() >= self._rest and not await self._end_is_whole(frontier, since):
             self._rest = time.monotonic() + REST_SECONDS
-            await self._tell((await self._diagnosed(frontier)).findings)
+            report = await self._diagnosed(frontier)
+            await self._tell(report.findings)
+            self._erased = await self._gone(frontier) if report.ok else frozenset()
             self._known.clear()
             self._frontier = None
         if self._round is None:
@@ -101,12 +104,20 @@ class Vigil:
                 if leaf_of(Block(**blocks[row.audit_id]._mapping)) != leaf:  # noqa: SLF001 - public name
                     return False
                 continue
+            if row.id is None and row.position in self._erased:
+                continue
             content = stored(row)
             if content is None or leaf_of(content) != leaf:
                 return False
             if known is None and row_fault(content, self._certificates) is not None:
                 return False
         return True
+
+    async def _gone(self, frontier: Frontier) -> frozenset[int]:
+        """Positions at the end whose rows were erased by the settings, as a verifier found."""
+        low = max(0, frontier.size - self._gateway.settings.audit.verify_last)
+        rows = await self._ledger.journal.sealed_rows(low, frontier.size - low)
+        return frozenset(row.position for row in rows if row.id is None)
 
     async def _diagnosed(self, frontier: Frontier) -> Report:
         """What is wrong with the end of the trail, by what it should be."""

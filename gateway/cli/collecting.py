@@ -38,7 +38,7 @@ GATHER_SECONDS = 0.05
 BATCH = 64
 LARGEST_BATCH = 512
 BATCH_OCTETS = 4 * 1024 * 1024
-WAITING_MESSAGES = 4_096
+WAITING_MESSAGES = 2_048
 WAITING_OCTETS = 16 * 1024 * 1024
 AT_ONCE = 8
 """Messages judged before others in the event loop get their turn: about a millisecond."""

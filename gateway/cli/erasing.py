@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import takewhile
 
-from gateway.audit.erasure import TRANSACTION, erasure_of
+from gateway.audit.erasure import TRANSACTION, Erasure, erasure_of, erasure_outside
 from gateway.cli.compose import Gateway
 from gateway.cli.trail import origin_of
 from gateway.errors import Malformed
 from gateway.pipeline.trailuse import tell_erased
-from gateway.record.events import AuditRecord
+from gateway.record.events import patient_of
 from gateway.record.retention import HoldKind, Holds, Kept
 from gateway.stores.events import slot_of
 from gateway.stores.forwarding import ForwardingStore
 from gateway.stores.keys import key_maker
-from gateway.stores.retention import Erased, Over, RetentionStore
+from gateway.stores.retention import NOWHERE, Erased, Outside, Over, RetentionStore
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
 
 LOOK_SECONDS = 3_600.0
-BATCH = 500
+BATCH = 200
 _ALL = 1 << 62
 
 
@@ -48,11 +48,26 @@ class Eraser:
         """One part of the work, if it is time to look; tells whether there may be more."""
         if time.monotonic() < self._next:
             return False
-        holds = await self._store.holds()
-        if await self._own(holds) or await self._received(holds) or await self._sweep():
+        holds = await self._widened(await self._store.holds())
+        for part in (self._own, self._received, self._system, self._alerts):
+            if await part(holds):
+                return True
+        if await self._sweep():
             return True
         self._since, self._next = 0, time.monotonic() + LOOK_SECONDS
         return False
+
+    async def _widened(self, holds: Holds) -> Holds:
+        """With every identifier that the persons who are held have now, in all domains and by merges."""
+        services = self.gateway.engine.services
+        found: set[str] = set()
+        for name in holds.patients:
+            patient = patient_of(name)
+            record = None if patient is None else await services.patients.find(patient)
+            held = await services.index.mpi.store.by_keys(record.keys if record is not None else ())
+            members = await services.index.mpi.store.members(each.identity.person for each in held)
+            found.update(str(each.identity.id) for each in (*held, *members))
+        return replace(holds, aliases=frozenset(found))
 
     async def _own(self, holds: Holds) -> bool:
         """Some rows of our trail; those that are held stay."""
@@ -64,13 +79,10 @@ class Eraser:
         if not found:
             return False
         part = list(takewhile(lambda each: each.slot == found[0].slot, found))
-        gone = [(each, record) for each in part for record in _unheld(each, holds)]
-        if gone:
-            work, rows = UnitOfWork(), [each for each, _ in gone]
-            events = [
-                (slot_of(millis(told.at)), millis(told.at), row.id) for row, told in gone if told is not None
-            ]
-            self._store.erase_own(work, rows, events)
+        rows = [each for each in part if not _held(each, holds)]
+        if rows:
+            work = UnitOfWork()
+            self._store.erase_own(work, rows)
             await self._record(work, Kept.OWN, rows, holds)
         self._since = part[-1].id + 1
         return True
@@ -100,25 +112,56 @@ class Eraser:
         events = self.gateway.engine.services.access.trail.events
         terms = events.digests(frozenset(f"patient|{each}" for each in holds.patients))
         found = await self._store.blocks_with(week, terms)
+        found += await self._store.blocks_of(week, holds.events)
         for each in holds.holds:
             if each.kind is HoldKind.INCIDENT:
                 found += await self._store.blocks_between(week, each.since, each.until)
         return sorted(set(found))
 
+    async def _system(self, holds: Holds) -> bool:
+        """Some blocks of what systems said; while any incident is held, all of them stay."""
+        slot = over_before(self.gateway, Kept.SYSTEM)
+        if slot is None or any(each.kind is HoldKind.INCIDENT for each in holds.holds):
+            return False
+        found = await self._store.system_over(slot, BATCH + 1)
+        if not found:
+            return False
+        part, work = found[:BATCH], UnitOfWork()
+        self._store.erase_system(work, part, last=len(found) == len(part))
+        await self._record_outside(work, Kept.SYSTEM, part, holds)
+        return True
+
+    async def _alerts(self, holds: Holds) -> bool:
+        slot = over_before(self.gateway, Kept.ALERTS)
+        found = [] if slot is None else await self._store.alerts_over(slot, holds.incidents, BATCH)
+        if found:
+            work = UnitOfWork()
+            self._store.erase_alerts(work, found)
+            await self._record_outside(work, Kept.ALERTS, found, holds)
+        return bool(found)
+
+    async def _record_outside(
+        self, work: UnitOfWork, kind: Kept, over: Sequence[Outside], holds: Holds
+    ) -> None:
+        erasure = erasure_outside(kind.value, over[0].slot, [each.digest for each in over])
+        await self._commit(work, erasure, holds)
+
     async def _record(self, work: UnitOfWork, kind: Kept, over: Sequence[Over], holds: Holds) -> None:
-        """Commits an erasure with its record: both, or neither."""
-        engine = self.gateway.engine
         leaves = {each.position: each.leaf for each in over}
-        erasure = erasure_of(kind.value, over[0].slot, leaves)
+        await self._commit(work, erasure_of(kind.value, over[0].slot, leaves), holds)
+
+    async def _commit(self, work: UnitOfWork, erasure: Erasure, holds: Holds) -> None:
+        """Erases and records it: both, or neither; and nothing if something was held meanwhile."""
+        engine, runs = self.gateway.engine, erasure.runs
         key = tell_erased(erasure, origin_of(self.gateway.settings), engine, work)
         self._store.record(
             work,
             Erased(
                 audit_id=key,
-                kind=kind.value,
+                kind=erasure.kind,
                 slot=erasure.slot,
-                first=erasure.runs[0][0],
-                last=erasure.runs[-1][1],
+                first=runs[0][0] if runs else NOWHERE,
+                last=runs[-1][1] if runs else NOWHERE,
                 count=erasure.count,
                 at=millis(engine.clock()),
             ),
@@ -140,22 +183,22 @@ class Eraser:
 def over_before(gateway: Gateway, kind: Kept) -> int | None:
     """The first week of a class that is not over yet; None where nothing ever is."""
     told = gateway.settings.retention
-    days = {Kept.OWN: told.own_days, Kept.RECEIVED: told.received_days}[kind]
+    days = {
+        Kept.OWN: told.own_days,
+        Kept.RECEIVED: told.received_days,
+        Kept.SYSTEM: told.system_days,
+        Kept.ALERTS: told.alert_days,
+    }[kind]
     return slot_of(millis(gateway.engine.clock() - timedelta(days=days))) if days else None
 
 
-def _unheld(over: Over, holds: Holds) -> Iterator[AuditRecord | None]:
-    """What a row says, unless it is held; None for one that says nothing that can be read.
-
-    Such a row stays while any patient is held: it might be about that one.
-    """
-    if holds.holds_trace(over.trace_id) or holds.holds_time(over.at):
-        return
+def _held(over: Over, holds: Holds) -> bool:
+    """Whether a row stays. One that cannot be read might be about any patient who is held."""
+    if holds.holds_trace(over.trace_id) or holds.holds_time(over.at) or over.id in holds.events:
+        return True
+    if not holds.patients:
+        return False
     try:
-        record = read_message(over.message.encode())
+        return holds.holds_patients(read_message(over.message.encode()).patients)
     except Malformed:
-        if not holds.patients:
-            yield None
-        return
-    if not holds.holds_patients(record.patients):
-        yield record
+        return True

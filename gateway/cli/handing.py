@@ -15,8 +15,8 @@ from gateway.client.syslog import SyslogLine, connect
 from gateway.declare.events import AUDIT_GIVEN_UP
 from gateway.errors import Busy, TooLarge
 from gateway.record.events import AuditRecord
+from gateway.trail.balp import patterned_event
 from gateway.trail.dicom import read_message
-from gateway.trail.fhir import audit_event
 
 LINES, EVENTS = 500, 100
 """Rows at once."""
@@ -151,7 +151,7 @@ def event_of(row: Any) -> Mapping[str, Any] | None:
     if row.message is None:
         return None
     record = read_message(row.message.encode())
-    return None if caused_by_feed(record) else audit_event(record, f"{row.at:x}-{row.audit_id:x}")
+    return None if caused_by_feed(record) else patterned_event(record, f"{row.at:x}-{row.audit_id:x}")
 
 
 def caused_by_feed(record: AuditRecord) -> bool:

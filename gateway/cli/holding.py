@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.erasing import Eraser, over_before
@@ -17,11 +18,14 @@ from gateway.record.people import PatientId
 from gateway.record.retention import Hold, HoldKind, Kept
 from gateway.stores.events import SLOT_MS
 from gateway.stores.keys import key_maker
-from gateway.stores.retention import RetentionStore
+from gateway.stores.retention import NOWHERE, Erased, RetentionStore
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 
 _DAY = timedelta(days=1)
+_WHAT = MappingProxyType(
+    {Kept.OWN: "rows", Kept.RECEIVED: "blocks", Kept.SYSTEM: "blocks", Kept.ALERTS: "alerts"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,12 @@ async def hold(settings: Settings, wish: Wish, actor: str) -> int:
     """Holds something from now on; gives the number of the hold."""
     if not wish.reason.strip() or not wish.name.strip():
         raise SettingsInvalid("a hold needs a name and a reason")
-    if (wish.kind is HoldKind.INCIDENT) is not (wish.since is not None and wish.until is not None):
-        raise SettingsInvalid("an incident is held from one day until another, and nothing else is")
+    if (wish.since is None) is not (wish.until is None):
+        raise SettingsInvalid("the days of an incident are the first and the last one")
+    if wish.since is not None and wish.kind is not HoldKind.INCIDENT:
+        raise SettingsInvalid("only an incident is held by its days")
     async with _opened(settings) as (gateway, store):
+        await _check_incident(store, wish)
         now, number = gateway.engine.clock(), store.new_number()
         patients = (_patient(settings, wish.name),) if wish.kind is HoldKind.PATIENT else ()
         made = Hold(
@@ -58,6 +65,14 @@ async def hold(settings: Settings, wish: Wish, actor: str) -> int:
         store.hold(work, made)
         await _commit(gateway, work, f"{made.kind.value} held: {made.reason}", patients, actor)
     return number
+
+
+async def _check_incident(store: RetentionStore, wish: Wish) -> None:
+    """One without days must be known by its number, or nothing would be held."""
+    if wish.kind is not HoldKind.INCIDENT or wish.since is not None:
+        return
+    if not wish.name.isdigit() or not await store.knows_incident(int(wish.name)):
+        raise SettingsInvalid("there is no incident of this number; name the days it lasted")
 
 
 async def release(settings: Settings, number: int, reason: str, actor: str) -> None:
@@ -84,8 +99,8 @@ async def shown(settings: Settings, *, every: bool) -> list[str]:
         told.append(f"{sum(each.count for each in erased)} entries were erased, in {len(erased)} records")
         if every:
             told += [
-                f"record {each.audit_id}: {each.count} of {each.kind}, week of {_week(each.slot)}, positions "
-                f"{each.first} to {each.last}, on {_day(each.at)}"
+                f"record {each.audit_id}: {each.count} of {each.kind}, week of {_week(each.slot)}, "
+                f"{_positions(each)}on {_day(each.at)}"
                 for each in erased
             ]
         return told
@@ -104,9 +119,10 @@ async def _over(gateway: Gateway, store: RetentionStore, kind: Kept) -> str:
     slot = over_before(gateway, kind)
     if slot is None:
         return f"{kind.value:10} is kept for ever"
-    count = await store.count_own(slot) if kind is Kept.OWN else await store.count_received(slot)
-    what = "rows" if kind is Kept.OWN else "blocks"
-    return f"{kind.value:10} {count} {what} are from before {_week(slot)}; they go unless they are held"
+    count = await store.count_over(kind, slot)
+    return (
+        f"{kind.value:10} {count} {_WHAT[kind]} are from before {_week(slot)}; they go unless they are held"
+    )
 
 
 def _hold_line(each: Hold) -> str:
@@ -146,6 +162,10 @@ def _start(day: date | None) -> int | None:
 def _end(day: date | None) -> int | None:
     start = _start(day)
     return None if start is None else start + int(_DAY.total_seconds() * 1000) - 1
+
+
+def _positions(each: Erased) -> str:
+    return "" if each.first == NOWHERE else f"positions {each.first} to {each.last}, "
 
 
 def _week(slot: int) -> str:

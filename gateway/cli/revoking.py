@@ -59,8 +59,9 @@ async def listed(settings: Settings, *, every: bool) -> list[str]:
 
 def _line(each: Revocation, now: datetime) -> str:
     until = f" until {each.until:%Y-%m-%d %H:%M}Z" if each.until is not None else ""
+    under = f" under incident {each.incident}" if each.incident is not None else ""
     told = f"{each.kind.value:13} {each.name:40} {_state(each, now):8}"
-    return f"{told} since {each.at:%Y-%m-%d %H:%M}Z{until} by {each.actor}: {each.reason}"
+    return f"{told} since {each.at:%Y-%m-%d %H:%M}Z{until} by {each.actor}{under}: {each.reason}"
 
 
 def _state(each: Revocation, now: datetime) -> str:

@@ -42,6 +42,7 @@ from gateway.transport.workers import run as run_loop
 from gateway.transport.workers import run_workers, until_stopped
 
 LOOPBACK = "127.0.0.1"
+SHORTEST_DRAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +137,10 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
         await _clock_is_wrong(gateway, gateway.time.offset)
     ready()
     await until_stopped()
-    await asyncio.gather(*(server.stop(settings.server.drain_seconds) for server in servers))
-    await collector.finish(settings.server.drain_seconds)
+    drain_seconds, since = settings.server.drain_seconds, asyncio.get_running_loop().time()
+    await asyncio.gather(*(server.stop(drain_seconds) for server in servers))
+    left = drain_seconds - (asyncio.get_running_loop().time() - since)
+    await collector.finish(max(left, SHORTEST_DRAIN_SECONDS))
     if sender is not None and sending is not None:
         sending.cancel()
         await asyncio.gather(sending, sender.stop(settings.server.drain_seconds), return_exceptions=True)

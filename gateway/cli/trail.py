@@ -24,8 +24,10 @@ from gateway.audit.export import (
 from gateway.audit.rows import Block, StoredRow
 from gateway.audit.sealer import SealedTree
 from gateway.config import Settings
+from gateway.crypto.envelope import KeyTree
 from gateway.crypto.keys import load_certificates
-from gateway.errors import SettingsInvalid
+from gateway.errors import Defect, KeyUnreadable, SettingsInvalid
+from gateway.stores.blocks import BlockStore
 from gateway.stores.database import Database, open_database
 from gateway.stores.journal import Journal
 from gateway.stores.keys import key_maker
@@ -67,6 +69,8 @@ class Ledger:
     tree: TreeStore
     proofs: ProofStore
     retention: RetentionStore
+    blocks: BlockStore | None = None
+    """Opens what was received; without it blocks are told by their roots only."""
 
     @classmethod
     def of(cls, settings: Settings, database: Database) -> Ledger:
@@ -124,7 +128,7 @@ class Ledger:
             rows = [row for row in rows if row.position < end]
             if not rows:
                 return
-            told = await self._exported(rows)
+            told = await self._exported(rows, opened=part is not None and not part.hashes_only)
             yield [*await self._erasures(told), *(_told(each, part) for each in told)]
             start = rows[-1].position + 1
 
@@ -166,15 +170,32 @@ class Ledger:
         following = await self.journal.checkpoints(reached + 1, 1)
         return int(following[0].size) if following else reached
 
-    async def _exported(self, rows: Any) -> list[ExportedRow | ExportedBlock]:
+    async def _exported(self, rows: Any, *, opened: bool) -> list[ExportedRow | ExportedBlock]:
         others = await self.journal.blocks([row.audit_id for row in rows if row.id is None])
         blocks = {each.id: Block(**each._mapping) for each in others}  # noqa: SLF001 - public name of columns
         return [
-            ExportedBlock(row.position, row.leaf, blocks[row.audit_id])
+            ExportedBlock(
+                row.position,
+                row.leaf,
+                blocks[row.audit_id],
+                await self._messages(row.audit_id) if opened else None,
+            )
             if row.audit_id in blocks
             else ExportedRow(row.audit_id, row.position, row.leaf, stored(row))
             for row in rows
         ]
+
+    async def _messages(self, block: int) -> tuple[bytes, ...] | None:
+        """The messages of a block; None when its key was destroyed, none at all when it was changed."""
+        if self.blocks is None:
+            return None
+        try:
+            return tuple(each.raw for each in await self.blocks.messages(block)) or None
+        except KeyUnreadable:
+            raise
+        except Defect:
+            # It does not open although its key does: whoever verifies finds that nothing gives its root.
+            return ()
 
     async def _unsealed(self, part: Part) -> AsyncIterator[bytes]:
         since = 0
@@ -195,7 +216,8 @@ async def ledger_of(settings: Settings) -> AsyncIterator[Ledger]:
     """The trail of an installation, while the block lasts."""
     database = open_database(settings.database.url)
     try:
-        yield Ledger.of(settings, database)
+        blocks = BlockStore(database, KeyTree.at(settings.content.master_key), key_maker())
+        yield replace(Ledger.of(settings, database), blocks=blocks)
     finally:
         await database.close()
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from gateway.cli.compose import Gateway
+from gateway.cli.compose import Gateway, utc_now
 from gateway.cli.incidents import alert_store
 from gateway.cli.raising import Raising
 from gateway.errors import GatewayError
@@ -95,6 +95,7 @@ class Watcher:
     block: int
     kept_at: float
     forgot_at: float
+    settled: timedelta = SETTLED
 
     async def take(self, rows: Sequence[Noted]) -> None:
         """Looks at rows of our trail, in the order of the tree; those it knows already are left out."""
@@ -120,9 +121,10 @@ class Watcher:
 
     async def received(self) -> bool:
         """Looks at some of what other systems told; tells whether there may be more."""
-        engine = self.gateway.engine
-        trail, now = engine.services.access.trail, engine.clock()
-        blocks = await trail.blocks.between(USE, self.block, first_key(now - SETTLED), BLOCKS)
+        trail = self.gateway.engine.services.access.trail
+        # Numbers of blocks are made by the clock of the machine, whatever the trusted time is.
+        end = first_key(utc_now() - self.settled)
+        blocks = await trail.blocks.between(USE, self.block, end, BLOCKS)
         for number in blocks:
             messages = await trail.block(number)
             seen = [
@@ -167,9 +169,10 @@ class Watcher:
         return replace(seen, kin=tuple(_known(kin)))
 
     async def _look(self, events: Sequence[Seen], reached: Reached) -> None:
-        unknown = self.watch.unknown(events)
+        concerns = self.watch.concerned(events)
+        unknown = self.watch.unknown(concerns)
         self.watch.remember(await self.alerts.memories(unknown), unknown)
-        raised = [each for seen in events for each in self.watch.look(seen)]
+        raised = [each for concern in concerns for each in self.watch.look(concern)]
         self.position, self.block = reached.row, reached.block
         now = self.gateway.engine.clock()
         late = millis(now - timedelta(hours=self.gateway.settings.watch.late_hours))
@@ -197,18 +200,26 @@ def _known(found: Sequence[Kin | None]) -> Iterator[Kin]:
 async def watch(gateway: Gateway, handover: Handover) -> None:
     """Watches until cancelled. A failure is logged, and the watch begins again where it was last kept."""
     watcher: Watcher | None = None
+    log = gateway.engine.log
     while True:
         await handover.wait(REST_SECONDS)
         try:
             watcher = watcher or await resume(gateway)
-            while rows := handover.next():
-                await watcher.take(rows)
-            while await watcher.received():
-                await asyncio.sleep(0)
-            await watcher.rest()
+            await _round(watcher, handover)
         except GatewayError as error:
-            gateway.engine.log.warning("watch", error=type(error).__name__, detail=error.detail)
+            log.warning("watch", error=type(error).__name__, detail=error.detail)
             watcher = None
+        except Exception as error:
+            log.error("the watch has stopped", error=type(error).__name__)  # noqa: TRY400 - no traces there
+            raise
+
+
+async def _round(watcher: Watcher, handover: Handover) -> None:
+    while rows := handover.next():
+        await watcher.take(rows)
+    while await watcher.received():
+        await asyncio.sleep(0)
+    await watcher.rest()
 
 
 async def resume(gateway: Gateway) -> Watcher:

@@ -24,6 +24,7 @@ from gateway.config.values import (
 
 WatchRule = Literal[
     "refusals",
+    "guessing",
     "assertion-failures",
     "message-failures",
     "node-failures",
@@ -131,11 +132,14 @@ class Retention:
     """How long what is kept, in days by class; 0 is for ever. What is over is erased by whole weeks.
 
     `own` is our trail of what was done here: messages, evidence and decisions. `received` is what other
-    systems told of the use of the record.
+    systems told of the use of the record, `system` what systems said of themselves, `alert` what the watch
+    found and nobody has to look at any more.
     """
 
     own_days: Days = 0
     received_days: Days = 0
+    system_days: Days = 0
+    alert_days: Days = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -156,6 +160,7 @@ class Watch:
     refusals_person: Count = 10
     refusals_node: Count = 50
     refusals_organisation: Count = 100
+    guesses: Count = 20
     assertion_failures: Count = 10
     message_failures: Count = 5
     node_failures: Count = 5

@@ -34,6 +34,7 @@ from gateway.watch.incident import (
     worst,
 )
 
+LONGEST_TITLE = 256
 SWITCHES = frozenset(
     {
         RevokedKind.PERSON,
@@ -119,6 +120,8 @@ class IncidentDesk:
     ) -> tuple[Incident, list[Step]]:
         """Notes a new incident in a unit of work."""
         _check(title)
+        if len(title) > LONGEST_TITLE:
+            raise SettingsInvalid(f"the title has more than {LONGEST_TITLE} characters")
         fresh = Incident(
             number=number or await self.incidents.next_number(),
             title=title,

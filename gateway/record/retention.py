@@ -13,6 +13,8 @@ class Kept(Enum):
 
     OWN = "own"
     RECEIVED = "received"
+    SYSTEM = "system"
+    ALERTS = "alerts"
 
 
 @unique
@@ -43,24 +45,30 @@ class Hold:
     released_by: str | None = None
 
     def covers(self, at: int) -> bool:
-        """Whether a moment is within the time of an incident."""
+        """Whether a moment is within the time of an incident that was given with its days."""
         return (
             self.kind is HoldKind.INCIDENT
-            and (self.since is None or self.since <= at)
-            and (self.until is None or at <= self.until)
+            and self.since is not None
+            and self.until is not None
+            and self.since <= at <= self.until
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Holds in force."""
+    """Holds in force. `events` are ids of audit rows and events of incidents that are held by number.
+
+    `aliases` are further identifiers of the persons who are held.
+    """
 
     holds: tuple[Hold, ...]
+    events: frozenset[int] = frozenset()
+    aliases: frozenset[str] = frozenset()
 
     @property
     def patients(self) -> frozenset[str]:
         """Identifiers of patients that are held."""
-        return frozenset(each.name for each in self.holds if each.kind is HoldKind.PATIENT)
+        return self.aliases.union(each.name for each in self.holds if each.kind is HoldKind.PATIENT)
 
     def holds_trace(self, trace_id: str) -> bool:
         """Whether an exchange is held by its trace."""
@@ -69,6 +77,12 @@ class Holds:
     def holds_time(self, at: int) -> bool:
         """Whether a moment lies within an incident that is held."""
         return any(each.covers(at) for each in self.holds)
+
+    @property
+    def incidents(self) -> frozenset[int]:
+        """Numbers of incidents that are held."""
+        named = [each.name for each in self.holds if each.kind is HoldKind.INCIDENT]
+        return frozenset(int(name) for name in named if name.isascii() and name.isdigit())
 
     def holds_patients(self, patients: Collection[str]) -> bool:
         """Whether one of these patients is held."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Executable,
+    Insert,
     Row,
     Select,
     bindparam,
@@ -46,6 +47,8 @@ Rows = Sequence[Row[Any]]
 _STEPS = 10_000
 """Instructions of SQLite between two looks at the clock: well below a millisecond."""
 _QUERY_CANCELLED = "57014"
+_OURS = (sqlite3.OperationalError, sqlite3.IntegrityError)
+"""Of the driver itself, where it is called without SQLAlchemy."""
 _LOCKS = 2_048
 _LOCK = select(func.pg_advisory_xact_lock(column("place"))).select_from(
     func.unnest(bindparam("places", type_=ARRAY(BigInteger))).table_valued("place").render_derived()
@@ -85,7 +88,10 @@ def async_url(url: str) -> str:
 
 
 def _write_all(
-    connection: Connection, units: Sequence[UnitOfWork], holds: Callable[[Check], bool] | None = None
+    connection: Connection,
+    units: Sequence[UnitOfWork],
+    holds: Callable[[Check], bool] | None = None,
+    insert: Callable[[Insert, Sequence[Values]], None] | None = None,
 ) -> None:
     """The same sequence for both databases; PostgreSQL runs it inside SQLAlchemy's greenlet bridge.
 
@@ -106,7 +112,7 @@ def _write_all(
     for step in steps:
         if isinstance(step, Check) and not (holds or partial(_holds, connection))(step):
             raise step.otherwise
-    _write_journal(connection, units)
+    _write_journal(units, insert or partial(_insert, connection))
 
 
 def _holds(connection: Connection, check: Check) -> bool:
@@ -148,7 +154,13 @@ def _change(connection: Connection, step: Write) -> None:
         raise step.otherwise
 
 
-def _write_journal(connection: Connection, units: Sequence[UnitOfWork]) -> None:
+def _insert(connection: Connection, statement: Insert, rows: Sequence[Values]) -> None:
+    connection.execute(statement, rows)
+
+
+def _write_journal(
+    units: Sequence[UnitOfWork], insert_all: Callable[[Insert, Sequence[Values]], None]
+) -> None:
     """Audit rows and replay memory of all units."""
     journal: dict[int, tuple[Any, list[Values]]] = {}
     for unit in units:
@@ -156,8 +168,8 @@ def _write_journal(connection: Connection, units: Sequence[UnitOfWork]) -> None:
             journal.setdefault(id(statement), (statement, []))[1].append(row)
     for statement, rows in journal.values():
         try:
-            connection.execute(statement, rows)
-        except IntegrityError:
+            insert_all(statement, rows)
+        except (IntegrityError, sqlite3.IntegrityError):
             clash = units[0].journal_clash
             if clash is None:
                 raise
@@ -178,6 +190,7 @@ class SqliteDatabase:
         self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
         self._preparer = Preparer(self._read.dialect)
         self._checks = Preparer(self._write.dialect)
+        self._inserts: dict[Insert, tuple[str, tuple[str, ...]]] = {}
 
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
         """All rows of a query. One with values is one that comes often, and is prepared."""
@@ -212,8 +225,10 @@ class SqliteDatabase:
     def _apply(self, units: Sequence[UnitOfWork]) -> None:
         try:
             with self._turn(), self._write.connect() as connection, connection.begin():
-                _write_all(connection, units, partial(self._check, connection))
-        except (OperationalError, IntegrityError) as error:
+                _write_all(
+                    connection, units, partial(self._check, connection), partial(self._insert, connection)
+                )
+        except (OperationalError, IntegrityError, *_OURS) as error:
             raise refusal(error) from error
 
     @contextmanager
@@ -224,6 +239,17 @@ class SqliteDatabase:
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _insert(self, connection: Connection, statement: Insert, rows: Sequence[Values]) -> None:
+        """Rows of the journal come with every request: their text is made once."""
+        text, names = self._inserts.get(statement) or self._inserted(statement, rows[0])
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        driver.executemany(text, [[row[name] for name in names] for row in rows])
+
+    def _inserted(self, statement: Insert, row: Values) -> tuple[str, tuple[str, ...]]:
+        compiled = statement.compile(dialect=self._write.dialect, column_keys=list(row))
+        made = self._inserts[statement] = (compiled.string, tuple(compiled.positiontup or ()))
+        return made
 
     def _check(self, connection: Connection, check: Check) -> bool:
         """With prepared text where the check is one that comes often."""

@@ -123,7 +123,7 @@ class RepositoryStore:
         """
         if patient_key not in scope.grants:
             raise PermissionError("this scope does not allow storing for the patient")
-        if is_private_key(next(content.chunks(), b"")):
+        if is_private_key(_head(content)):
             raise PrivateKeySent(unique_id)
         record_key = await self._record_key(patient_key)
         name = content.name if _adoptable(content) else self._blobs.new_name()
@@ -270,6 +270,11 @@ def _unreadable(unique_id: str) -> Problem:
 def _adoptable(content: Content) -> TypeGuard[Spooled]:
     """A document that two entries share is written again for the second, under a key of its own."""
     return isinstance(content, Spooled) and not content.taken
+
+
+def _head(content: Content) -> bytes:
+    """How the octets begin; a spooled document is not read again for it."""
+    return content.head if isinstance(content, Spooled) else next(content.chunks(), b"")
 
 
 def _in_memory(content: Content) -> Octets:

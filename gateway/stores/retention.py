@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Row, delete, func, insert, literal, or_, select, tuple_, update
 
 from gateway.errors import GatewayError, Outdated
-from gateway.record.retention import Hold, HoldKind, Holds
+from gateway.record.retention import Hold, HoldKind, Holds, Kept
 from gateway.stores import tables
+from gateway.stores.alerts import DISMISSED
 from gateway.stores.database import Database
-from gateway.stores.events import OWN, SLOT_MS, USE
+from gateway.stores.events import OWN, SLOT_MS, SYSTEM, USE
 from gateway.stores.keys import first_key
 from gateway.stores.work import UnitOfWork
 
 _LEAF, _AUDIT = tables.audit_leaf.c, tables.audit.c
 _EVENT, _TERM, _BLOCK = tables.event.c, tables.event_term.c, tables.event_block.c
-_ERASED, _HOLD = tables.erasure.c, tables.retention_hold.c
+_ERASED, _HOLD, _KEY = tables.erasure.c, tables.retention_hold.c, tables.slot_key.c
+_SYSTEM, _ALERT, _INCIDENT = tables.system_block.c, tables.alert.c, tables.incident.c
+_STEP = tables.incident_step.c
+NOWHERE = -1
+"""The position of what has no place in the tree."""
+
+CLOSED = "closed"
+"""The state of an incident that is over."""
+
 _ADD_ERASURE = insert(tables.erasure)
 _ADD_HOLD = insert(tables.retention_hold)
 _TERMS = 20_000
@@ -46,6 +56,15 @@ class Over:
     trace_id: str = ""
     transaction: str = ""
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Something that is over and has no place in the tree, with what is digested of it."""
+
+    id: int
+    slot: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +129,18 @@ class RetentionStore:
             for row in await self._database.fetch(query)
         ]
 
-    async def count_own(self, slot: int) -> int:
-        """How many rows are of weeks before `slot`."""
+    async def count_over(self, kind: Kept, slot: int) -> int:
+        """How many of a class are of weeks before `slot`, held or not."""
         end = slot * SLOT_MS
-        query = select(func.count()).select_from(tables.audit)
-        rows = await self._database.fetch(query.where(_AUDIT.id < first_key(_moment(end)), _AUDIT.at < end))
-        return int(rows[0][0])
-
-    async def count_received(self, slot: int) -> int:
-        """How many blocks are of weeks before `slot`."""
-        query = select(func.count()).select_from(tables.event_block)
-        rows = await self._database.fetch(query.where(_BLOCK.trail == USE, _BLOCK.slot < slot))
-        return int(rows[0][0])
+        query = {
+            Kept.OWN: select(func.count(_AUDIT.id)).where(
+                _AUDIT.id < first_key(_moment(end)), _AUDIT.at < end
+            ),
+            Kept.RECEIVED: select(func.count(_BLOCK.id)).where(_BLOCK.trail == USE, _BLOCK.slot < slot),
+            Kept.SYSTEM: select(func.count(_SYSTEM.id)).where(_SYSTEM.slot < slot),
+            Kept.ALERTS: select(func.count(_ALERT.number)).where(_ALERT.last_at < end),
+        }[kind]
+        return int((await self._database.fetch(query))[0][0])
 
     async def received_slots(self, slot: int) -> list[int]:
         """Weeks before `slot` of which something received is still here, oldest first."""
@@ -148,26 +167,55 @@ class RetentionStore:
             query = query.where(_EVENT.at <= until)
         return [row.place for row in await self._database.fetch(query)]
 
+    async def blocks_of(self, slot: int, events: Collection[int]) -> list[int]:
+        """Blocks of a week with one of some events."""
+        query = select(_EVENT.place).where(_EVENT.slot == slot, _EVENT.trail == USE, _EVENT.id.in_(events))
+        return [row.place for row in await self._database.fetch(query.distinct())] if events else []
+
     async def blocks_left(self, slot: int) -> int:
         """How many blocks of a week are here."""
         query = select(func.count()).select_from(tables.event_block)
         rows = await self._database.fetch(query.where(_BLOCK.trail == USE, _BLOCK.slot == slot))
         return int(rows[0][0])
 
+    async def system_over(self, slot: int, limit: int) -> list[Outside]:
+        """Blocks of what systems said, of the oldest week before `slot`."""
+        oldest = select(func.min(_SYSTEM.slot)).where(_SYSTEM.slot < slot).scalar_subquery()
+        query = select(_SYSTEM.id, _SYSTEM.slot, _SYSTEM.root).where(_SYSTEM.slot == oldest)
+        rows = await self._database.fetch(query.order_by(_SYSTEM.id).limit(limit))
+        return [Outside(row.id, row.slot, bytes(row.root)) for row in rows]
+
+    async def alerts_over(self, slot: int, but: Collection[int], limit: int) -> list[Outside]:
+        """Alerts of weeks before `slot` that are dismissed, or whose incident is closed and not held.
+
+        The newest stays: numbers go on from it.
+        """
+        newest = select(func.max(_ALERT.number)).scalar_subquery()
+        closed = select(_INCIDENT.number).where(_INCIDENT.state == CLOSED, _INCIDENT.number.not_in(but))
+        query = (
+            select(_ALERT.number, _ALERT.last_at)
+            .where(_ALERT.last_at < slot * SLOT_MS, _ALERT.number < newest)
+            .where(or_(_ALERT.state == DISMISSED, _ALERT.incident.in_(closed)))
+            .order_by(_ALERT.number)
+            .limit(limit)
+        )
+        return [
+            Outside(row.number, row.last_at // SLOT_MS, row.number.to_bytes(8, "big"))
+            for row in await self._database.fetch(query)
+        ]
+
     # --- erasing ---
 
-    def erase_own(
-        self, work: UnitOfWork, over: Sequence[Over], events: Sequence[tuple[int, int, int]]
-    ) -> None:
-        """Notes the end of rows and of the events (slot, at, id) they are found by."""
+    def erase_own(self, work: UnitOfWork, over: Sequence[Over]) -> None:
+        """Notes the end of rows and of their events, whose times may differ by a millisecond."""
         gone = Outdated("somebody else erased a part of the trail meanwhile")
         work.write(
             delete(tables.audit).where(_AUDIT.id.in_([each.id for each in over])),
             expect=len(over),
             otherwise=gone,
         )
-        if events:
-            work.write(delete(tables.event).where(tuple_(_EVENT.slot, _EVENT.at, _EVENT.id).in_(events)))
+        events = [(at // SLOT_MS, at, each.id) for each in over for at in range(each.at - 1, each.at + 2)]
+        work.write(delete(tables.event).where(tuple_(_EVENT.slot, _EVENT.at, _EVENT.id).in_(events)))
 
     def erase_received(self, work: UnitOfWork, over: Sequence[Over]) -> None:
         """Notes the end of blocks."""
@@ -178,16 +226,32 @@ class RetentionStore:
             otherwise=gone,
         )
 
+    def erase_system(self, work: UnitOfWork, over: Sequence[Outside], *, last: bool) -> None:
+        """Notes the end of blocks of what systems said, of one week; with the last ones, of its key."""
+        keys, slot = [each.id for each in over], over[0].slot
+        gone = Outdated("somebody else erased a part of what systems said meanwhile")
+        work.write(delete(tables.system_block).where(_SYSTEM.id.in_(keys)), expect=len(keys), otherwise=gone)
+        found = tables.system_event.c
+        work.write(delete(tables.system_event).where(found.slot == slot, found.place.in_(keys)))
+        if last:
+            work.write(delete(tables.slot_key).where(_KEY.trail == SYSTEM, _KEY.slot == slot))
+
+    def erase_alerts(self, work: UnitOfWork, over: Sequence[Outside]) -> None:
+        """Notes the end of alerts."""
+        keys = [each.id for each in over]
+        gone = Outdated("somebody else erased alerts meanwhile")
+        work.write(delete(tables.alert).where(_ALERT.number.in_(keys)), expect=len(keys), otherwise=gone)
+
     def destroy_key(self, work: UnitOfWork, slot: int) -> None:
         """Notes the end of the key of a week: what is left of its blocks anywhere cannot be read again."""
-        key, seen = tables.slot_key.c, tables.event_seen.c
-        work.write(delete(tables.slot_key).where(key.trail == USE, key.slot == slot))
+        seen = tables.event_seen.c
+        work.write(delete(tables.slot_key).where(_KEY.trail == USE, _KEY.slot == slot))
         work.write(delete(tables.event_seen).where(seen.slot == slot))
 
     def record(self, work: UnitOfWork, erased: Erased) -> None:
         """Notes which audit row records an erasure."""
         row = {name: getattr(erased, name) for name in Erased.__dataclass_fields__}
-        work.write(_ADD_ERASURE, {**row, "swept": 0})
+        work.write(_ADD_ERASURE, {**row, "swept": int(erased.first == NOWHERE)})
 
     async def erasures(self, since: int = 0, limit: int | None = None) -> list[Erased]:
         """Records with an id from `since` on, oldest first."""
@@ -234,7 +298,23 @@ class RetentionStore:
         query = select(tables.retention_hold).order_by(_HOLD.number)
         if not every:
             query = query.where(_HOLD.released_at.is_(None))
-        return Holds(tuple(_hold(row) for row in await self._database.fetch(query)))
+        found = Holds(tuple(_hold(row) for row in await self._database.fetch(query)))
+        return replace(found, events=await self._of_incidents(found.incidents))
+
+    async def _of_incidents(self, numbers: Collection[int]) -> frozenset[int]:
+        """Audit rows of the steps of incidents, and the events of their alerts."""
+        if not numbers:
+            return frozenset()
+        steps = select(_STEP.audit_id).where(_STEP.incident.in_(numbers))
+        alerts = select(_ALERT.events).where(_ALERT.incident.in_(numbers))
+        names = [each for row in await self._database.fetch(alerts) for each in orjson.loads(row.events)]
+        events = {int(name.rpartition("-")[2], 16) for name in names}
+        return frozenset(events | {row.audit_id for row in await self._database.fetch(steps)})
+
+    async def knows_incident(self, number: int) -> bool:
+        """Whether there is an incident of this number."""
+        query = select(_INCIDENT.number).where(_INCIDENT.number == number)
+        return bool(await self._database.fetch(query))
 
     def unchanged(self, work: UnitOfWork, holds: Holds) -> None:
         """Notes that nothing was held since these were read, else Outdated."""

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 
 from gateway.crypto import envelope
+from gateway.crypto.giveaway import HEAD
 from gateway.errors import Busy, Defect, StoreFull
 from gateway.stores.blobs import BlobStore
 from gateway.stores.content import Measured, Meter
@@ -47,9 +48,12 @@ class Room:
 class Spooled:
     """A document that came in whole: content, measured already, sealed under a key of its own."""
 
-    def __init__(self, name: str, key: bytes, path: Path, measured: Measured, room: Room) -> None:
+    def __init__(
+        self, name: str, key: bytes, path: Path, measured: Measured, room: Room, head: bytes
+    ) -> None:
         self.name = name
         self.key = key
+        self.head = head
         self.measured = measured
         self.taken = False
         self._path = path
@@ -109,6 +113,7 @@ class Spool:
         self._sealer = envelope.Sealer(self._key, self._name.encode())
         self._meter = Meter()
         self._held = self._unflushed = self._dropped = 0
+        self._head = b""
         self._file: BinaryIO | None = None
         try:
             self._file = self._path.open("xb")
@@ -123,6 +128,8 @@ class Spool:
         self._room.take(len(data))
         self._held += len(data)
         self._meter.update(data)
+        if len(self._head) < HEAD:
+            self._head += bytes(data[: HEAD - len(self._head)])
         try:
             for chunk in self._sealer.seal(data):
                 self._file.write(chunk)
@@ -153,7 +160,7 @@ class Spool:
             self._lose()
         if self._file is None:
             return Lost(self._dropped)
-        spooled = Spooled(self._name, self._key, self._path, self._meter.measured, self._room)
+        spooled = Spooled(self._name, self._key, self._path, self._meter.measured, self._room, self._head)
         self._held = 0
         return spooled
 

@@ -66,7 +66,7 @@ class TreeStore:
         return folded([await self._full(*each) for each in full_ranges(low, high)])
 
     async def tile(self, work: UnitOfWork, most: int = 16) -> bool:
-        """Notes roots of subtrees that became full; tells whether there may be more."""
+        """Notes roots of subtrees that became full; tells whether there were any."""
         noted, level = 0, STEP
         while True:
             kept = await self._kept(level)
@@ -77,7 +77,7 @@ class TreeStore:
                 work.write(_INSERT_NODE, {"level": level, "number": number, "hash": root})
             noted += max(0, full - kept)
             if below >> STEP == 0:
-                return noted >= most
+                return noted > 0
             level += STEP
 
     async def _full(self, low: int, high: int) -> bytes:

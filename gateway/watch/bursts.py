@@ -15,12 +15,15 @@ NEXT = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burst:
-    """`limit` events of a kind within some minutes; counted anew after it was told."""
+    """`limit` events of a kind within some minutes; counted anew after it was told.
+
+    `weight` is what one event counts, 0 for nothing.
+    """
 
     name: WatchRule
     kind: SubjectKind
     words: str
-    counts: Callable[[Seen], bool]
+    weight: Callable[[Seen], int]
     limit: int
     minutes: int
     severity: Severity = "medium"
@@ -32,26 +35,26 @@ class Burst:
 
     def subject(self, seen: Seen) -> Subject | None:
         """Of the events it counts, the person, node or organisation."""
-        return subject_of(self.kind, seen) if self.counts(seen) else None
+        return subject_of(self.kind, seen) if self.weight(seen) else None
 
     def look(self, memory: Memory, seen: Seen, subject: Subject) -> Raised | None:
         """Remembers at most `limit` times and events."""
         since = seen.at - self.minutes * MINUTE
         events = [each for each in memory.get("events", ()) if each[0] > since]
-        events.append([seen.at, seen.name])
-        memory["events"] = events
-        if len(events) < self.limit:
+        events.append([seen.at, seen.name, self.weight(seen)])
+        memory["events"], total = events, sum(each[2] for each in events)
+        if total < self.limit:
             return None
         memory["events"] = []
-        first = min(at for at, _ in events)
+        first = min(each[0] for each in events)
         return Raised(
             rule=self.name,
             subject=subject,
             severity=self.severity,
-            explanation=f"{len(events)} {self.words} within {self.minutes} minutes, from {clock(first)} to "
+            explanation=f"{total} {self.words} within {self.minutes} minutes, from {clock(first)} to "
             f"{clock(seen.at)}; {self.limit} are told",
             at=seen.at,
-            events=tuple(name for _, name in events[-EVENTS:]),
+            events=tuple(each[1] for each in events[-EVENTS:]),
         )
 
 

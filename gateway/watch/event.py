@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ _SERIOUS = 8
 _READS = frozenset({"R", "E"})
 _SHOWN = frozenset({events.QUERY.code, events.EXPORT.code, events.RESTFUL.code})
 _PROFESSIONAL, _PATIENT = "professional", "patient"
+_REPORT = "3"
 _OID_URN = "urn:oid:"
 _NAME_LIMIT = 256
 
@@ -59,7 +61,10 @@ class Kin(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An event. `name` is its logical id, `at` milliseconds since 1970; `patients` are keyed digests."""
+    """An event. `name` is its logical id, `at` milliseconds since 1970; `patients` are keyed digests.
+
+    `missed` is the number of documents that were asked for in vain.
+    """
 
     name: str
     at: int
@@ -71,6 +76,7 @@ class Seen:
     refused: bool = False
     reads: bool = False
     emergency: bool = False
+    missed: int = 0
     patients: tuple[int, ...] = ()
     kin: tuple[Kin, ...] = ()
 
@@ -117,16 +123,37 @@ def seen_of(
         organisation=_organisation(who),
         refused=_refused(record, receipt, received=evidence is None),
         reads=record.action in _READS and record.event.code in _SHOWN,
+        missed=_missed(record),
         emergency=events.EMERGENCY_STARTED.code in kinds,
         patients=tuple(digest(f"patient|{each}" for each in record.patients)),
     )
 
 
-def _object(text: str | None) -> dict[str, Any]:
+def _read_slowly(text: str) -> Any:
     try:
-        found = {} if text is None else orjson.loads(text)
+        return json.loads(text)
     except ValueError as error:
         raise Malformed("evidence or decision of the row is no JSON") from error
+
+
+def _name(text: str) -> str:
+    """A name that every database takes, whatever somebody wrote into a token or an event."""
+    return text[:_NAME_LIMIT].encode("utf-8", "replace").decode().replace("\x00", "?")
+
+
+def _missed(record: AuditRecord) -> int:
+    """Documents of an event that failed; a retrieve that found some tells of the others in one of its own."""
+    if record.outcome < _SERIOUS or record.event.code not in _SHOWN:
+        return 0
+    return sum(each.role == _REPORT for each in record.entities)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """A token may carry half a surrogate pair, which only the slower reader takes."""
+    try:
+        found = {} if text is None else orjson.loads(text)
+    except ValueError:
+        found = _read_slowly(text or "")
     if not isinstance(found, dict):
         raise Malformed("evidence or decision of the row is no JSON object")
     return found
@@ -153,12 +180,12 @@ def _node(proof: dict[str, Any], sender: str | None) -> str:
     """The node by its certificate. Of a connection that did not come about, the evidence names no more."""
     node = sender if sender is not None else proof.get("node", "")
     known = proof.get("node_certificate_sha256") is not None or sender is not None
-    return str(node) if known and node != "unknown" else ""
+    return _name(str(node)) if known and node != "unknown" else ""
 
 
 def _address(record: AuditRecord) -> str:
     found = next((each for each in record.agents if each.requestor and each.address), None)
-    return (found.address or "")[:_NAME_LIMIT] if found is not None else ""
+    return _name(found.address or "") if found is not None else ""
 
 
 def _person(record: AuditRecord, who: dict[str, Any], digest: Digest) -> Subject | None:
@@ -170,12 +197,12 @@ def _person(record: AuditRecord, who: dict[str, Any], digest: Digest) -> Subject
     if kind == _PATIENT or "^" in name:
         (hidden,) = digest([f"patient|{name}"])
         return Subject("patient", f"{hidden & 0xFFFFFFFFFFFFFFFF:016x}")
-    return Subject("person", name[:_NAME_LIMIT])
+    return Subject("person", _name(name))
 
 
 def _organisation(who: dict[str, Any]) -> str | None:
     named = who.get("organisation")
-    return None if named is None else str(named).removeprefix(_OID_URN)[:_NAME_LIMIT]
+    return None if named is None else _name(str(named).removeprefix(_OID_URN))
 
 
 def _refused(record: AuditRecord, receipt: dict[str, Any], *, received: bool) -> bool:

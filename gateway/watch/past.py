@@ -35,11 +35,11 @@ class UnusualVolume:
             if memory.get("patients"):
                 past.append(len(memory["patients"]))
                 del past[:-HOURS_KEPT]
-            memory.update(hour=hour, patients=[], told=False)
+            memory.update(hour=hour, patients={}, told=False)
         known = memory["patients"]
         if memory["told"] or len(known) >= MOST_COUNTED:
             return None
-        known.extend({str(each) for each in seen.patients}.difference(known))
+        known.update((str(each), 1) for each in seen.patients)
         usual = max(past, default=0)
         if len(past) < HOURS_NEEDED or len(known) < self.least or len(known) <= self.times * usual:
             return None

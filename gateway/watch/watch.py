@@ -14,11 +14,13 @@ from gateway.watch.kinship import OwnRecord, Relatives
 from gateway.watch.past import Dormant, TwoPlaces, UnusualHour, UnusualVolume
 from gateway.watch.rule import Memory, Raised, Rule
 
-HELD = 20_000
+HELD = 2_000
 """Subjects that are held in memory; others are read again when they act."""
 
 Memories = dict[str, Memory]
 """What all rules remember of one subject, by part."""
+Concern = tuple[Seen, Sequence[tuple[Rule, Subject]]]
+"""An event, the rules that look at it, and whom it concerns under each."""
 
 
 def rules_of(limits: Limits) -> tuple[Rule, ...]:
@@ -38,10 +40,19 @@ def _refusals(limits: Limits) -> Iterator[Rule]:
             name="refusals",
             kind=kind,
             words="refusals",
-            counts=lambda seen: seen.refused,
+            weight=lambda seen: int(seen.refused),
             limit=limit,
             minutes=limits.burst_minutes,
         )
+    yield Burst(
+        name="guessing",
+        kind="person",
+        words="documents asked for in vain",
+        weight=lambda seen: seen.missed,
+        limit=limits.guesses,
+        minutes=limits.burst_minutes,
+        severity="high",
+    )
 
 
 def _failures(limits: Limits) -> Iterator[Rule]:
@@ -55,14 +66,14 @@ def _failures(limits: Limits) -> Iterator[Rule]:
             name=name,
             kind="node",
             words=words,
-            counts=_is(what),
+            weight=_is(what),
             limit=limit,
             minutes=limits.burst_minutes,
         )
 
 
-def _is(what: What) -> Callable[[Seen], bool]:
-    return lambda seen: seen.what is what
+def _is(what: What) -> Callable[[Seen], int]:
+    return lambda seen: int(seen.what is what)
 
 
 def _emergencies(limits: Limits) -> Iterator[Rule]:
@@ -111,23 +122,31 @@ class Watch:
     touched: dict[str, int] = field(default_factory=dict)
     """Subjects whose memory has changed since it was last kept, each with the time of its last event."""
 
-    def unknown(self, events: Iterable[Seen]) -> set[str]:
+    def concerned(self, events: Iterable[Seen]) -> list[Concern]:
+        """Each event with the rules that it is something to."""
+        return [
+            (seen, [(rule, subject) for rule in self.rules if (subject := rule.subject(seen)) is not None])
+            for seen in events
+        ]
+
+    def unknown(self, concerns: Iterable[Concern]) -> set[str]:
         """Keys of subjects whose memories must be handed in before these events."""
-        wanted = {subject.key for seen in events for _, subject in self._concerned(seen)}
-        return wanted - self.known.keys()
+        keys = {subject.key for _, rules in concerns for _, subject in rules}
+        return {key for key in keys if key not in self.known}
 
     def remember(self, kept: Mapping[str, Memories], wanted: Iterable[str]) -> None:
         """Takes the memories of subjects; of whom there is none it is the first time."""
         for key in wanted:
             self.known[key] = kept.get(key, {})
 
-    def look(self, seen: Seen) -> list[Raised]:
+    def look(self, concern: Concern) -> list[Raised]:
         """What the rules find with one event."""
-        found = []
-        for rule, subject in self._concerned(seen):
-            memories = self.known[subject.key]
-            self.known.move_to_end(subject.key)
-            self.touched[subject.key] = max(seen.at, self.touched.get(subject.key, 0))
+        (seen, rules), found = concern, []
+        for rule, subject in rules:
+            key = subject.key
+            memories = self.known[key]
+            self.known.move_to_end(key)
+            self.touched[key] = max(seen.at, self.touched.get(key, 0))
             raised = rule.look(memories.setdefault(rule.part, {}), seen, subject)
             if raised is not None:
                 found.append(raised)
@@ -138,9 +157,3 @@ class Watch:
         self.touched.clear()
         while len(self.known) > HELD:
             self.known.popitem(last=False)
-
-    def _concerned(self, seen: Seen) -> Iterator[tuple[Rule, Subject]]:
-        for rule in self.rules:
-            subject = rule.subject(seen)
-            if subject is not None:
-                yield rule, subject

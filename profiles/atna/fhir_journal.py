@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import orjson
+
+from gateway.bindings import fhirxml
 from gateway.declare.actions import Action
 from gateway.declare.bindings import Fhir, FhirReply, FhirRequest, Octets
 from gateway.declare.events import ObjectKind, audit_use_event
@@ -17,6 +20,7 @@ from gateway.journal.answers import written
 from gateway.journal.book import read_journal
 from gateway.record.domain import Domain
 from gateway.record.people import Code
+from gateway.stores.threads import in_thread
 from profiles.atna.rules.journal import MEDIA, JournalRequest, read_request
 from profiles.pdqm.errors import outcome_reply
 from profiles.pdqm.rules import refused
@@ -40,7 +44,7 @@ def decode(payload: FhirRequest, domain: Domain) -> JournalRequest:
 def encode(response: Told, domain: Domain) -> FhirReply:  # noqa: ARG001 - the shape of a codec
     """A page does nothing but be read."""
     headers = {}
-    if response.form != "json":
+    if response.form in {"html", "pdf"}:
         headers["content-disposition"] = f'attachment; filename="journal.{response.form}"'
     media = MEDIA[response.form]
     named = f"{media}; charset=utf-8" if response.form == "html" else media
@@ -62,8 +66,15 @@ async def handle(call: Call[JournalRequest], services: Services) -> Told:
     if journal.more is not None:
         links["next"] = request.next(journal.more)
     signer = services.access.trail.signer
-    content = await written(journal, request.form, request.language, links, signer)
+    form = "json" if request.form == "xml" else request.form
+    content = await written(journal, form, request.language, links, signer)
+    if request.form == "xml":
+        content = await in_thread(_as_xml, content)
     return Told(form=request.form, content=content)
+
+
+def _as_xml(content: bytes) -> bytes:
+    return fhirxml.write(orjson.loads(content))
 
 
 _EVENT = audit_use_event(_CODE, _TITLE)

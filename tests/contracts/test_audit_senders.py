@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
+import secrets
 import shutil
 import signal
 import ssl
@@ -142,3 +144,27 @@ def test_what_systems_say_is_no_part_of_the_trail(site: LogSite) -> None:
     said = {each.raw for _, each in site.systems()}
     assert said
     assert not said & {each.received.raw for each in site.search() if each.received}
+
+
+def test_nothing_more_is_read_where_the_trail_has_no_room(tmp_path: Path) -> None:
+    config = prepare(tmp_path / "home", {"audit.space_bytes": "12_000_000", "server.drain_seconds": "0.5"})
+    site = LogSite(config)
+    messages = [syslog(audit_xml(), number=number) + secrets.token_bytes(10_000) for number in range(MANY)]
+    with serving(config):
+        sending = threading.Thread(target=pushed, args=(site.connect(), octets(*messages)), daemon=True)
+        sending.start()
+        log = config.parent / "server.log"
+        assert until(lambda: b"syslog messages cannot be kept" in log.read_bytes())
+        kept = site.kept()[0]
+        assert 0 < kept < MANY
+        sending.join(2.0)
+        assert sending.is_alive(), "it cannot get rid of all"
+        assert site.kept()[0] - kept < 1_024, "nothing but what was being written"
+    sending.join(5.0)
+    assert b"syslog messages not kept" in log.read_bytes()
+
+
+def pushed(line: ssl.SSLSocket, data: bytes) -> None:
+    with line, contextlib.suppress(OSError):
+        line.settimeout(None)
+        line.sendall(data)

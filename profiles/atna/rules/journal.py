@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway.bindings.fhirrequest import JSON, accepts
+from gateway.bindings.fhirrequest import JSON, XML, accepts, accepts_resource, wants_xml
 from gateway.declare.bindings import FhirRequest
 from gateway.errors import Meaning, Refused
 from gateway.journal.book import MOST, USUAL, Asked
@@ -30,10 +30,12 @@ PATIENT, SINCE, UNTIL, LANGUAGE, FORM, COUNT, PAGE = (
     "_page",
 )
 _KNOWN = frozenset({PATIENT, SINCE, UNTIL, LANGUAGE, FORM, COUNT, PAGE})
-MEDIA: Mapping[str, str] = MappingProxyType({"json": JSON, "html": "text/html", "pdf": "application/pdf"})
+MEDIA: Mapping[str, str] = MappingProxyType(
+    {"json": JSON, "xml": XML, "html": "text/html", "pdf": "application/pdf"}
+)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
-_MARK = re.compile(r"([0-9a-f]{1,12})-([0-9a-f]{1,16})", re.ASCII)
+_MARK = re.compile(r"(-?[0-9a-f]{1,15})-([0-9a-f]{1,16})", re.ASCII)
 _VALUES = (
     "valueString",
     "valueCode",
@@ -170,6 +172,8 @@ def _before(given: Mapping[str, str]) -> tuple[int, int] | None:
 def _form(given: Mapping[str, str], accept: str) -> str:
     """The form by its name, else the first that the caller accepts."""
     form = given.get(FORM)
+    if form is None and accepts_resource(accept):
+        return "xml" if wants_xml(accept, "") else "json"
     if form is None:
         form = next((name for name, media in MEDIA.items() if accepts(accept, media)), None)
     elif form not in MEDIA:

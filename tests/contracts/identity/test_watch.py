@@ -164,6 +164,23 @@ def test_break_glass_is_told_each_and_when_there_is_too_much(site: Wire, tools: 
     assert each[5] == 3, "the same again counts"
 
 
+def test_guessed_documents(site: Wire) -> None:
+    asked = "".join(
+        "<xds:DocumentRequest><xds:RepositoryUniqueId>2.999.1.3</xds:RepositoryUniqueId>"
+        f"<xds:DocumentUniqueId>2.25.{number}</xds:DocumentUniqueId></xds:DocumentRequest>"
+        for number in range(4_700, 4_720)
+    )
+    body = (
+        f'<xds:RetrieveDocumentSetRequest xmlns:xds="urn:ihe:iti:xds-b:2007">{asked}'
+        "</xds:RetrieveDocumentSetRequest>"
+    )
+    action = "urn:ihe:iti:2007:RetrieveDocumentSet"
+    answer = site.soap("/xds/repository", action, body.encode(), assertion=site.assertion())
+    assert b"XDSDocumentUniqueIdError" in answer.body
+    assert told(site, "guessing")[1:4] == ("person", "dr.weber", "high")
+    assert "20 documents asked for in vain" in told(site, "guessing")[4]
+
+
 def test_connections_without_a_certificate(site: Wire) -> None:
     context = ssl.create_default_context(cafile=str(site.home / "pki/trust.pem"))
     port = site.settings.server.port

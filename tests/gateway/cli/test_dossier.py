@@ -96,6 +96,10 @@ def test_the_machine_form_proves_itself(place: Place) -> None:
     trusted = Trusted(signers=[fingerprint(each.public_bytes(Encoding.DER)) for each in ours])
     proven = verify_proof(json.dumps(found["proof"]).encode(), trusted)
     assert (proven.trace_id, proven.positions) == (trace, (standing["position"],))
+    alone = place.config.parent / "proof.json"
+    alone.write_text(json.dumps(found["proof"]))
+    done = CliRunner().invoke(app, ["audit", "verify", str(alone)])
+    assert (done.exit_code, trace in done.output) == (0, True)
 
 
 def test_it_says_who_decided_how_and_what_was_answered(place: Place) -> None:

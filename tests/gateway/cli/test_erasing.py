@@ -2,132 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 
-from gateway.audit.findings import Fault, Report
-from gateway.audit.objects import patient_object
-from gateway.audit.record import AuditFacts
-from gateway.audit.verify import verify_export
+from gateway.audit.findings import Fault
 from gateway.cli import erasing, holding
-from gateway.cli.compose import Gateway, compose
-from gateway.cli.erasing import Eraser
+from gateway.cli.checking import Vigil
 from gateway.cli.holding import Wish
-from gateway.cli.indexing import index_once
 from gateway.cli.init import create
-from gateway.cli.keeper import resume, seal_once
+from gateway.cli.keeper import resume
 from gateway.cli.settings import load_settings
-from gateway.cli.trail import export_lines
 from gateway.config import Settings
 from gateway.config.trail import Audit, AuditDestination, Retention
-from gateway.declare.events import PATIENT_RECORD, EventAction, Outcome
 from gateway.errors import SettingsInvalid
-from gateway.pipeline.telling import tell_alone
-from gateway.record.people import Code, PatientId
 from gateway.record.retention import HoldKind
-from gateway.stores.events import SLOT_MS, Question, slot_of
-from gateway.stores.keys import key_maker
-from gateway.stores.retention import RetentionStore
+from gateway.stores import tables
+from gateway.stores.events import Question, slot_of
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
-
-WEEK = slot_of(millis(datetime.now(UTC))) + 1
-BEGIN = datetime.fromtimestamp(WEEK * SLOT_MS / 1000, UTC) + timedelta(hours=1)
-ROOT = "2.999.1.1"
-ANNA, BERT = PatientId("ANNA", ROOT), PatientId("BERT", ROOT)
-TOLD = Code("ITI-18", "IHE Transactions", "Registry Stored Query")
-
-
-@dataclass
-class Place:
-    """A gateway whose clock the test sets; rows are kept for 30 days."""
-
-    settings: Settings
-    now: datetime = BEGIN
-    gateway: Gateway = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.runner = asyncio.Runner()
-        self.new_key = key_maker(lambda: millis(self.now))
-        self.gateway = self.compose(self.settings)
-        self.store = RetentionStore(self.gateway.database, self.new_key)
-
-    def compose(self, settings: Settings) -> Gateway:
-        """A gateway of the same time."""
-        made = compose(settings, clock=lambda: self.now)
-        made.engine.journal._new_key = self.new_key
-        return made
-
-    def run(self, job: Awaitable[Any]) -> Any:
-        return self.runner.run(job)  # type: ignore[arg-type]
-
-    def tell(self, *patients: PatientId) -> str:
-        """An audit row now; gives its trace."""
-        engine, work = self.gateway.engine, UnitOfWork()
-        trace = engine.new_trace()
-        facts = AuditFacts(
-            event=PATIENT_RECORD,
-            type=TOLD,
-            action=EventAction.READ,
-            at=self.now,
-            outcome=Outcome.SUCCESS,
-            source=engine.here,
-            destination=engine.here,
-            audit_source=engine.audit_source,
-            objects=tuple(map(patient_object, patients)),
-            trace_id=trace,
-        )
-        tell_alone(facts, engine, work)
-        self.run(engine.committer.commit(work))
-        return trace
-
-    def keep(self) -> None:
-        """Seals and indexes what there is."""
-
-        async def kept() -> None:
-            sealing = await resume(self.gateway)
-            while await seal_once(self.gateway, sealing):
-                pass
-            while await index_once(self.gateway):
-                pass
-
-        self.run(kept())
-
-    def erase(self) -> int:
-        """Everything that is over; the number of steps."""
-
-        async def steps() -> int:
-            eraser, count = Eraser(self.gateway), 0
-            while await eraser.step():
-                count += 1
-            return count
-
-        found: int = self.run(steps())
-        self.keep()
-        return found
-
-    def verify(self) -> Report:
-        return verify_export(self.run(export_lines(self.settings)))
-
-    def traces(self) -> set[str]:
-        return {row.trace_id for row in self.run(self.gateway.engine.journal.unsealed(0, 99))} | {
-            row.trace_id for row in self.run(self.gateway.engine.journal.sealed_rows(0, 999)) if row.id
-        }
-
-    def found(self, patient: PatientId) -> list[str | None]:
-        book = self.gateway.engine.services.access.trail
-        asked = Question(since=0, until=millis(self.now), terms=frozenset({f"patient|{patient}"}))
-        return [each.trace_id for each in self.run(book.search(asked))]
-
-    def erased(self) -> list[Any]:
-        found: list[Any] = self.run(self.store.erasures())
-        return found
+from tests.erasing import ANNA, BEGIN, BERT, KEPT, WEEK, Place
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +36,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, home: Settings, tmp_path: Path) -> Iterator[Place]:
+def place(
+    request: pytest.FixtureRequest, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
     if request.param == "sqlite":
         path = tmp_path / "trail.db"
         path.write_bytes(request.getfixturevalue("migrated").read_bytes())
@@ -147,8 +47,9 @@ def place(request: pytest.FixtureRequest, home: Settings, tmp_path: Path) -> Ite
         url = request.getfixturevalue("postgres").fresh()
     database = replace(home.database, url=url)
     content = replace(home.content, directory=tmp_path / "content")
-    settings = replace(home, database=database, content=content, retention=Retention(own_days=30))
+    settings = replace(home, database=database, content=content, retention=KEPT)
     made = Place(settings)
+    monkeypatch.setattr(holding, "compose", made.compose)
     yield made
     made.run(made.gateway.close())
     made.runner.close()
@@ -197,6 +98,8 @@ def test_the_index_is_swept(place: Place) -> None:
     events = place.gateway.engine.services.access.trail.events
     assert place.run(place.store.unswept()) is None
     assert place.run(events.first_slot()) == slot_of(millis(place.now)), "only the record itself is found"
+    terms = place.run(place.gateway.database.fetch(select(tables.event_term.c.slot)))
+    assert {row.slot for row in terms} == {slot_of(millis(place.now))}
 
 
 def test_what_goes_without_a_record_is_missing(place: Place) -> None:
@@ -206,7 +109,7 @@ def test_what_goes_without_a_record_is_missing(place: Place) -> None:
     place.now += timedelta(days=60)
     rows = place.run(place.store.own_over(0, slot_of(millis(place.now)), 1 << 62, 1, but="none"))
     work = UnitOfWork()
-    place.store.erase_own(work, rows, [])
+    place.store.erase_own(work, rows)
     place.run(place.gateway.engine.committer.commit(work))
     place.erase()
     report = place.verify()
@@ -215,8 +118,7 @@ def test_what_goes_without_a_record_is_missing(place: Place) -> None:
     assert report.erased == 1
 
 
-def test_what_is_held_stays_until_it_is_released(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holding, "compose", place.compose)
+def test_what_is_held_stays_until_it_is_released(place: Place) -> None:
     anna, bert, both = place.tell(ANNA), place.tell(BERT), place.tell(ANNA, BERT)
     other = place.tell()
     place.now += timedelta(days=14)
@@ -276,3 +178,113 @@ def test_by_default_everything_is_kept(place: Place) -> None:
     place.now += timedelta(days=36_500)
     assert place.erase() == 0
     assert place.verify().erased == 0
+
+
+def test_what_was_received_is_gone_with_its_key(place: Place) -> None:
+    book = place.gateway.engine.services.access.trail
+    place.receive(ANNA)
+    place.receive(BERT)
+    place.now += timedelta(days=7)
+    kept = place.receive(ANNA)
+    place.keep()
+    always = Question(since=0, until=millis(BEGIN + timedelta(days=99)))
+    assert len([each for each in place.run(book.search(always)) if each.received]) == 3
+    place.now += timedelta(days=31)
+    place.run(holding.hold(place.settings, Wish(HoldKind.PATIENT, "ANNA", "a complaint"), "eve"))
+    place.erase()
+    assert [each.kind for each in place.erased()] == ["received"], "one block is of a patient that is held"
+    place.run(holding.release(place.settings, place.run(place.store.holds()).holds[0].number, "done", "eve"))
+    place.erase()
+    found = [each.received for each in place.run(book.search(always)) if each.received]
+    assert found == [kept]
+    assert (place.rows(tables.event_block), place.rows(tables.slot_key)) == (1, 1)
+    assert place.run(place.gateway.database.fetch(select(tables.event_seen.c.slot)))[0].slot == WEEK + 1
+    report = place.verify()
+    assert (report.findings, report.erased) == ((), 2)
+
+
+def test_what_systems_said_and_old_alerts_go_too(place: Place) -> None:
+    place.hear()
+    alert = dict.fromkeys(("rule", "kind", "subject", "severity", "explanation"), "x")
+    work, at = UnitOfWork(), millis(place.now)
+    for number, state in ((1, "dismissed"), (2, "open")):
+        given = {"number": number, "events": "[]", "first_at": at, "last_at": at, "count": 1, "state": state}
+        work.write(insert(tables.alert), {**alert, **given})
+    place.run(place.gateway.engine.committer.commit(work))
+    place.now += timedelta(days=38)
+    place.erase()
+    assert sorted((each.kind, each.count, each.first) for each in place.erased()) == [
+        ("alerts", 1, -1),
+        ("system", 1, -1),
+    ]
+    gone = (tables.system_block, tables.system_event, tables.slot_key)
+    assert [place.rows(each) for each in gone] == [0, 0, 0]
+    assert place.rows(tables.alert) == 1
+    assert place.verify().ok
+
+
+def test_an_incident_is_held_by_its_number(place: Place) -> None:
+    step = place.run(place.gateway.engine.journal.trace(place.tell(BERT)))[0].id
+    event = place.run(place.gateway.engine.journal.trace(place.tell(ANNA)))[0].id
+    other = place.tell(ANNA)
+    at = millis(place.now)
+    work = UnitOfWork()
+    incident = {"number": 7, "title": "x", "severity": "high", "state": "open", "opened_at": at}
+    work.write(insert(tables.incident), {**incident, "opened_by": "eve", "after": None, "steps": 1})
+    done = {
+        "incident": 7,
+        "number": 1,
+        "at": at,
+        "actor": "eve",
+        "kind": "open",
+        "content": b"",
+        "digest": b"",
+    }
+    work.write(insert(tables.incident_step), {**done, "audit_id": step})
+    alert = dict.fromkeys(("rule", "kind", "subject", "severity", "explanation"), "x")
+    found = {"number": 1, "events": f'["{at:x}-{event:x}"]', "first_at": at, "last_at": at, "count": 1}
+    work.write(insert(tables.alert), {**alert, **found, "state": "incident", "incident": 7})
+    place.run(place.gateway.engine.committer.commit(work))
+    place.keep()
+    place.now += timedelta(days=1)
+    place.run(holding.hold(place.settings, Wish(HoldKind.INCIDENT, "7", "an attack"), "eve"))
+    with pytest.raises(SettingsInvalid, match="no incident"):
+        place.run(holding.hold(place.settings, Wish(HoldKind.INCIDENT, "8", "an attack"), "eve"))
+    place.now += timedelta(days=38)
+    place.erase()
+    rows = {row.id for row in place.run(place.gateway.engine.journal.sealed_rows(0, 99)) if row.id}
+    assert {step, event} <= rows
+    assert other not in place.traces()
+    assert place.rows(tables.alert) == 1
+
+
+def test_what_was_erased_and_is_here_again_is_told(place: Place) -> None:
+    place.tell(ANNA)
+    place.tell(BERT)
+    place.keep()
+    saved = place.run(place.gateway.engine.journal.sealed_rows(0, 1))[0]
+    place.now += timedelta(days=60)
+    place.erase()
+    work = UnitOfWork()
+    columns = tables.audit.c.keys()
+    work.write(insert(tables.audit), {name: getattr(saved, name) for name in columns})
+    place.run(place.gateway.engine.committer.commit(work))
+    (finding,) = place.verify().findings
+    assert (finding.fault, finding.position) == (Fault.INSERTED, 0)
+
+
+def test_the_watching_of_the_trail_takes_an_erasure_for_none_of_its_faults(place: Place) -> None:
+    for _ in range(3):
+        place.tell(ANNA)
+    place.keep()
+    place.now += timedelta(days=60)
+    place.erase()
+
+    async def looked() -> None:
+        vigil, sealing = Vigil(place.gateway), await resume(place.gateway)
+        for _ in range(6):
+            await vigil.look(sealing.frontier, sealing.since)
+
+    before = place.rows(tables.audit)
+    place.run(looked())
+    assert place.rows(tables.audit) == before, "no alert was raised"

@@ -79,6 +79,17 @@ def test_every_reason_of_the_rights_engine_has_words() -> None:
     assert reasons - set(codes().refusals) == set()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_tables_of_the_documentation_are_those_in_use(language: str) -> None:
+    page = (shipped("journal").parents[1] / "docs/journal.md").read_text(encoding="utf-8")
+    for section, table in words(language).sections.items():
+        if section.startswith("kind."):
+            text = table["other"].replace("{who}", "…").replace("{what}", "[…]")
+            assert f"| {text} |" in page, section
+        elif section in {"rule", "refusal"}:
+            assert all(f"| {text} |" in page for text in table.values()), section
+
+
 def test_a_code_that_is_not_listed_gets_a_general_sentence() -> None:
     table = codes()
     assert table.kind(("ITI-43",), "110106", "R") == "read"

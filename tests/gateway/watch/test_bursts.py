@@ -15,7 +15,7 @@ from gateway.watch.watch import Watch, rules_of
 def found(events: list[Any], **limits: Any) -> list[Raised]:
     watch = Watch(rules_of(Limits(**limits)))
     raised = []
-    for each in events:
+    for each in watch.concerned(events):
         watch.remember({}, watch.unknown([each]))
         raised += watch.look(each)
     return raised
@@ -64,6 +64,14 @@ def test_failures_are_told_for_the_node_or_the_address(seen: Any, what: What, ru
     (alert,) = found([seen(**nobody, node="") for _ in range(limit)])
     assert alert.subject == Subject("address", "192.0.2.7")
     assert found([seen(**nobody) for _ in range(limit - 1)]) == []
+
+
+def test_twenty_guessed_documents_are_told_however_they_are_asked_for(seen: Any) -> None:
+    (alert,) = found([seen(missed=25)])
+    assert (alert.rule, alert.severity) == ("guessing", "high")
+    assert "25 documents asked for in vain" in alert.explanation
+    assert len(found([seen(seconds=each, missed=1) for each in range(20)])) == 1
+    assert found([seen(minutes=each, missed=1) for each in range(60)]) == []
 
 
 def test_what_is_told_is_counted_anew(seen: Any) -> None:

@@ -113,6 +113,13 @@ def test_the_watch_does_not_watch_itself() -> None:
         assert seen_of(alert(kind), "name", digest, evidence=EVIDENCE) is None
 
 
+def test_documents_of_a_failed_retrieve_were_asked_for_in_vain() -> None:
+    asked = (*RECORD.entities, *[Entity(identifier=f"2.25.{each}", role="3") for each in range(3)])
+    retrieve = replace(RECORD, event=Code("110106", "DCM"), entities=asked)
+    assert look(replace(retrieve, outcome=8)).missed == 3
+    assert look(retrieve).missed == 0
+
+
 def test_an_emergency_is_known_by_its_type() -> None:
     types = (*RECORD.types, Code("110127", "DCM"))
     assert look(replace(RECORD, types=types)).emergency
@@ -128,6 +135,15 @@ def test_of_what_another_system_told_the_sender_is_the_node_and_a_future_time_is
     )
     assert seen.refused
     assert look(evidence=None, decision=None).node == "", "over UDP nobody knows"
+
+
+def test_names_that_no_database_takes_are_made_harmless() -> None:
+    """Whoever writes half a surrogate pair or a zero into a token must not stay unseen by it."""
+    told = decision(False, organisation="2.999#").replace("#", "\\ud800")
+    seen = look(decision=told)
+    assert (seen.organisation, seen.refused) == ("2.999?", True)
+    agents = (Agent(user_id="dr\x00weber", requestor=True), *RECORD.agents[1:])
+    assert look(replace(RECORD, agents=agents)).person == Subject("person", "dr?weber")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "1"])

@@ -58,7 +58,7 @@ def shift(seen: Any, chance: random.Random, day: int, number: int) -> list[Seen]
 
 def found(watch: Watch, events: list[Seen]) -> list[Raised]:
     raised = []
-    for each in events:
+    for each in watch.concerned(events):
         watch.remember({}, watch.unknown([each]))
         raised += watch.look(each)
     return raised
@@ -85,10 +85,11 @@ def test_what_is_remembered_is_json_and_goes_on_after_a_restart(seen: Any) -> No
     assert found(first, refused[:9]) == []
     kept = orjson.loads(orjson.dumps({key: first.known[key] for key in first.touched}))
     second = Watch(rules_of(Limits()))
-    wanted = second.unknown(refused[9:])
+    (last,) = second.concerned(refused[9:])
+    wanted = second.unknown([last])
     assert wanted == {"person|dr.weber", "node|hospital", "organisation|2.999.2.1"}
     second.remember(kept, wanted)
-    assert [each.rule for each in second.look(refused[9])] == ["refusals"]
+    assert [each.rule for each in second.look(last)] == ["refusals"]
 
 
 def test_memory_has_a_bound_but_nothing_goes_before_it_was_kept(
