@@ -276,7 +276,7 @@ class EventStore:
         if not self._lateral:
             return [row.slot for row in await self._database.fetch(_SLOTS, {"first": first, "last": last})]
         # To see which weeks have none would cost more than to look for events in them.
-        (ends,) = await self._database.fetch(_ENDS)
+        (ends,) = await self._database.fetch(_ENDS, {})
         if ends.first is None:
             return []
         return list(range(min(last, ends.last), max(first, ends.first) - 1, -1))
