@@ -23,8 +23,15 @@ from gateway.client import xds
 FIRST_PATIENTS = 6
 GIVEN_UP, RECENT = 0.3, 0.7
 """Shares: of unanswered submissions that are not repeated, of fetches that ask for what is new."""
-BUSY = (b"XDSRegistryBusy", b"XDSRepositoryBusy", b"206&", b"207&")
-"""What a server may answer while its database is away."""
+BUSY = (
+    b"XDSRegistryBusy",
+    b"XDSRepositoryBusy",
+    b"206&",
+    b"207&",
+    b"did not take the request",
+    b"nothing was done, try again",
+)
+"""What a server may answer while its database is away: by code, or as a fault before it knows who asks."""
 _CODE = re.compile(rb'errorCode="([^"]+)"|<[^>]*:Text[^>]*>([^<]{0,120})|\rERR\|([^\r]{0,80})')
 
 
