@@ -17,7 +17,7 @@ from gateway.cli.init import create
 from gateway.config.trail import WatchRule
 from gateway.errors import SettingsInvalid
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 
