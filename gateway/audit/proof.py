@@ -199,7 +199,7 @@ def _stamped(fields: Mapping[str, Any], note: str, rows: Sequence[Placed], trust
         token = None if fields["stamp"] is None else _bytes(fields["stamp"])
         carried = [_bytes(each) for each in fields["stamp_authorities"]]
         authorities = [x509.load_der_x509_certificate(each) for each in carried]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, x509.InvalidVersion) as error:
         raise Malformed("stamp: it cannot be read") from error
     if token is None:
         if carried:

@@ -95,7 +95,7 @@ def _check(
     try:
         builder.build().verify(response, digest)
         info = response.tst_info
-    except (VerificationError, ValueError) as error:
+    except (VerificationError, ValueError, x509.InvalidVersion) as error:
         raise SignatureBroken(f"the time stamp does not hold: {error}") from error
     return Stamped(info.gen_time, info.policy.dotted_string)
 

@@ -217,7 +217,7 @@ class Logins:
         try:
             certificate = x509.load_der_x509_certificate(der)
             check_strength(certificate.public_key(), minimum_rsa=self.minimum_rsa)
-        except (ValueError, AlgorithmRefused) as error:
+        except (ValueError, AlgorithmRefused, x509.InvalidVersion) as error:
             raise SignerRefused("the certificate cannot be used") from error
         stamped = environments_of(certificate)
         if stamped and stamped != {self.environment}:

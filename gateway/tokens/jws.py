@@ -32,5 +32,5 @@ def certificate_of(entry: object) -> x509.Certificate:
     text = entry.replace("+", "-").replace("/", "_") if isinstance(entry, str) else ""
     try:
         return x509.load_der_x509_certificate(urlsafe_b64decode(text))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise TokenInvalid("x5c holds no certificate", location="x5c") from error

@@ -96,7 +96,7 @@ class _Pinned:
         if certificate is not None:
             try:
                 shown = key_bytes(x509.load_der_x509_certificate(certificate).public_key())
-            except ValueError as error:
+            except (ValueError, x509.InvalidVersion) as error:
                 raise SignerRefused("the certificate of the assertion cannot be read") from error
             if shown not in {key_bytes(each) for each in self._keys}:
                 raise SignerRefused("signed with a key that is not the provider's", location="Issuer")

@@ -220,6 +220,6 @@ def _pinned(keys: Sequence[PublicKey | x509.Certificate], policy: AssertionPolic
 def _key_name(certificate: bytes) -> bytes:
     try:
         return key_bytes(x509.load_der_x509_certificate(certificate).public_key())
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         text = "the certificate of the assertion cannot be read"
         raise SignerRefused(text, location="X509Certificate") from error

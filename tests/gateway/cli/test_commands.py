@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -309,15 +310,18 @@ def until(condition: Callable[[], bool]) -> bool:
 def export(run: Run, letter: str, tmp_path: Path) -> Path:
     """An export with the refused access of a pharmacist in it."""
     run(*as_pharmacist("retrieve", letter))
-    path = tmp_path / "audit.jsonl"
+    path = tmp_path / "audit.zip"
     assert run("audit", "export", path).returncode == 0
     return path
 
 
 def rows(export: Path) -> list[dict[str, object]]:
-    return [
-        line["row"] for text in export.read_text().splitlines() if (line := json.loads(text))["type"] == "row"
-    ]
+    return [line["row"] for text in trail(export) if (line := json.loads(text))["type"] == "row"]
+
+
+def trail(export: Path) -> list[str]:
+    with zipfile.ZipFile(export) as archive:
+        return archive.read("trail.jsonl").decode().splitlines()
 
 
 def test_the_trail_is_intact_where_it_lies_and_in_an_export(run: Run, export: Path) -> None:
@@ -329,14 +333,15 @@ def test_the_trail_is_intact_where_it_lies_and_in_an_export(run: Run, export: Pa
 
 
 def test_a_changed_row_is_named(export: Path) -> None:
-    lines = export.read_text().splitlines()
+    lines = trail(export)
     place = next(
         at for at, line in enumerate(lines) if '"transaction":"ITI-43"' in line and '"outcome":8' in line
     )
     name = json.loads(lines[place])["audit_id"]
     lines[place] = lines[place].replace('"outcome":8', '"outcome":0', 1)
-    export.write_text("\n".join(lines) + "\n")
-    told = passerelle("audit", "verify", export)
+    alone = export.with_suffix(".jsonl")
+    alone.write_text("\n".join(lines) + "\n")
+    told = passerelle("audit", "verify", alone)
     assert told.returncode == 1
     assert told.stdout.splitlines()[0].startswith("BAD")
     assert f"row {name}" in told.stdout.splitlines()[0]

@@ -37,8 +37,12 @@ STEPS = (
     "a patient nobody registered: refused",
     "changes a signed message on its way: refused",
     "A stranger without certificate connects: refused",
+    "Another system of the hospital tells that somebody opened a document in it",
+    "reads who looked, in Luxembourgish",
+    "takes her journal away as a signed file",
     "The auditor verifies the whole trail",
     "The auditor verifies a copy in which one row was changed",
+    "The auditor has the dossier of a refused access written",
 )
 EVIDENCE = (
     "TLSv1.",
