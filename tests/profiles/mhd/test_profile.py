@@ -95,7 +95,7 @@ def test_the_tester_needs_no_token(bench: Any) -> None:
     [
         ("GET", "/Practitioner", 404, None),
         ("GET", "/DocumentReference/x", 404, None),
-        ("GET", "/", 404, None),
+        ("GET", "/", 405, "POST"),
         ("GET", "/Binary/../metadata", 404, None),
         ("PUT", "/DocumentReference", 405, "GET"),
         ("DELETE", "/Binary/x", 405, "GET"),
