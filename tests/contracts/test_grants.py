@@ -476,7 +476,7 @@ def test_what_is_not_in_force_is_told_alike(house: House) -> None:
     for other in ("x", foreign, f"{head}.{signature[:-4]}AAAA", signed()):
         assert introspect(house, other) == (200, {"active": False})
     told = f"1, 'token', '{identifier}', 0, NULL, 'operator', 'lost', NULL, NULL"
-    house.change(f"INSERT INTO revocation VALUES ({told})")  # noqa: S608
+    house.change(f"INSERT INTO revocation VALUES ({told}, NULL)")  # noqa: S608
     look_again(house)
     assert introspect(house, issued) == (200, {"active": False})
     house.change("UPDATE revocation SET lifted_at = 2")

@@ -330,7 +330,8 @@ def test_a_changed_blob_does_not_leave(server: Server, tmp_path: Path) -> None:
     with pytest.raises(xds.RegistryFailure) as caught:
         server.retrieve(unique_id, tmp_path)
     assert caught.value.codes == ("XDSRepositoryError",)
-    assert [outcome != 0 for outcome in server.outcomes(audited)] == [True]
+    # The refused exchange, and the alert that what is stored cannot be opened.
+    assert soon(lambda: [outcome != 0 for outcome in server.outcomes(audited)] == [True, True])
     assert list(tmp_path.iterdir()) == []
 
 
