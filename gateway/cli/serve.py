@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import orjson
 
@@ -20,6 +19,7 @@ from gateway.cli.doors import doors
 from gateway.cli.forwarding import forwarders
 from gateway.cli.guarding import Guard
 from gateway.cli.keeper import keep
+from gateway.cli.lasting import Work, lasting
 from gateway.cli.operations import operations_app
 from gateway.cli.operatorside import OperatorSide
 from gateway.cli.sending import deliverer
@@ -129,7 +129,9 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
         server.start()
     side.start()
     collector.start()
-    working = [asyncio.create_task(each) for each in _work(gateway, guard, first=index == 0)]
+    log = gateway.engine.log
+    beside = _work(gateway, guard, first=index == 0)
+    working = [asyncio.create_task(lasting(name, work, log)) for name, work in beside]
     sender = deliverer(gateway) if index == 0 else None
     sending = asyncio.create_task(sender.run()) if sender is not None else None
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
@@ -153,18 +155,20 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     await gateway.close()
 
 
-def _work(gateway: Gateway, guard: Guard, *, first: bool) -> Iterator[Coroutine[Any, Any, None]]:
+def _work(gateway: Gateway, guard: Guard, *, first: bool) -> Iterator[tuple[str, Work]]:
     """What goes on beside the requests until the worker ends: some of it in one worker only."""
-    yield gateway.issuers.run()
+    yield "issuers", gateway.issuers.run
     if gateway.settings.clock.servers:
-        yield gateway.time.run(partial(_clock_is_wrong, gateway) if first else _told_by_the_first)
-    yield guard.run()
+        told = partial(_clock_is_wrong, gateway) if first else _told_by_the_first
+        yield "clock", partial(gateway.time.run, told)
+    yield "guard", guard.run
     if first:
         handover = Handover()
-        yield keep(gateway, handover)
-        yield watch(gateway, handover)
-        yield Stamping(gateway).run()
-        yield from (each.run() for each in forwarders(gateway))
+        yield "keeper", partial(keep, gateway, handover)
+        yield "watch", partial(watch, gateway, handover)
+        yield "stamps", Stamping(gateway).run
+        for each in forwarders(gateway):
+            yield f"receiver {each.destination.name}", each.run
 
 
 async def _clock_is_wrong(gateway: Gateway, offset: float) -> None:
