@@ -12,8 +12,6 @@ from gateway.journal.model import Journal
 from gateway.journal.resources import bundle
 from gateway.journal.sentences import teller
 from gateway.paper.html import write_html
-from gateway.paper.pdf import write_pdf
-from gateway.paper.signing import sign_pdf
 from gateway.stores.threads import in_thread
 
 FORMS = ("json", "html", "pdf")
@@ -34,6 +32,10 @@ def _written(
         return orjson.dumps(bundle(journal, told, links))
     if form == "html":
         return write_html(paper(journal, told))
+    # What writes and signs PDF takes half a second and 40 MiB to load: only for who asks for one.
+    from gateway.paper.pdf import write_pdf  # noqa: PLC0415
+    from gateway.paper.signing import sign_pdf  # noqa: PLC0415
+
     pages = write_pdf(paper(journal, told, machine=True))
     if signer is None:
         return pages
