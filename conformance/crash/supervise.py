@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -38,7 +39,9 @@ DATABASE_SHARE = 0.03
 """Share of the kills that hit the database server, where there is one."""
 UNSEALED = 2
 """Rows of the stop of a server, which are sealed at its next start."""
-_PR_SET_PDEATHSIG = 1
+PROCESS_SHARE = 0.1
+"""Share of the kills that hit one process of the server a moment before the others."""
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ class Found:
 
 
 class Process:
-    """A forked process with a pipe each way; it dies with the one that forked it."""
+    """A forked process with a pipe each way; it dies with the one that forked it, and all its own with it."""
 
     def __init__(self, work: Callable[[int, int], None], log: Path) -> None:
         here, self._to = os.pipe()
@@ -109,14 +112,26 @@ class Process:
         os.kill(self.pid, signal.SIGKILL)
         self.gone()
 
+    def kill_one(self, chance: random.Random) -> str:
+        """SIGKILL for one of the processes it has; says which."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+        if not children:
+            return "none"
+        number = chance.randrange(len(children))
+        os.kill(int(children[number]), signal.SIGKILL)
+        return "worker" if number else "keeper"
+
     def stop(self) -> None:
         """An orderly end."""
         os.kill(self.pid, signal.SIGTERM)
         self.gone()
 
     def gone(self) -> None:
-        """Waits for the end."""
+        """Waits for the end, also of the processes that it had."""
         os.waitpid(self.pid, 0)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-self.pid, 0)
         os.close(self._to)
         os.close(self._from)
 
@@ -126,6 +141,7 @@ def _be(work: Callable[[], None], log: Path) -> None:
     status = 1
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setpgid(0, 0)
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
@@ -154,6 +170,7 @@ class Supervisor:
     def run(self, points: int, until: float, progress: Callable[[Found], None]) -> Found:
         """So many kills, or as many as there is time for (epoch seconds); then the last checks."""
         begun = time.monotonic()
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
         clients = Process(lambda here, there: drive(self._ground, self._seed, here, there), self._log)
         while self.found.points < points and time.time() < until and not self.found.faults:
             self._one()
@@ -186,6 +203,9 @@ class Supervisor:
             kind = self._kill_database(kind)
         else:
             kind = await_moment(kind, self._chance, self._ground.watched)
+        if self._chance.random() < PROCESS_SHARE:
+            self.found.kinds[f"{server.kill_one(self._chance)} first"] += 1
+            time.sleep(self._chance.uniform(0.0, 0.05))
         server.kill()
         self.found.points += 1
         self.found.kinds[kind] += 1

@@ -31,7 +31,12 @@ LOOK_SECONDS = 0.5
 OWNED_SECONDS = 10.0
 """How long a receiver is left alone after the process that sent to it was killed."""
 
-_SENT = Gauge("passerelle_audit_sent", "Messages of the audit trail handed to a receiver.", ["destination"])
+_SENT = Gauge(
+    "passerelle_audit_sent",
+    "Messages of the audit trail handed to a receiver.",
+    ["destination"],
+    multiprocess_mode="mostrecent",
+)
 
 
 @dataclass(slots=True)

@@ -32,18 +32,25 @@ RARELY_SECONDS = 10.0
 """Between two looks at what changes slowly."""
 EXPIRING = timedelta(days=14)
 
-_FILLED = Gauge("passerelle_audit_filled_percent", "Share of the room of the audit trail that is used.")
+_FILLED = Gauge(
+    "passerelle_audit_filled_percent",
+    "Share of the room of the audit trail that is used.",
+    multiprocess_mode="mostrecent",
+)
 _UNSENT = Gauge(
-    "passerelle_audit_unsent_seconds", "Age of the oldest message not sent to a receiver.", ["destination"]
+    "passerelle_audit_unsent_seconds",
+    "Age of the oldest message not sent to a receiver.",
+    ["destination"],
+    multiprocess_mode="mostrecent",
 )
 
 
 @dataclass(slots=True)
 class Guard:
-    """One worker's look. Only the `first` writes: all of them see the same."""
+    """One process's look. Only one of them `tells`: all see the same."""
 
     gateway: Gateway
-    first: bool
+    tells: bool
     warnings: dict[str, str] = field(default_factory=dict)
     """What stands in /ready: a short name, and a sentence."""
     _unwritten: list[AuditFacts] = field(default_factory=list)
@@ -71,7 +78,7 @@ class Guard:
     async def _look(self) -> None:
         self.gateway.keys.refresh()
         await self._look_at_room()
-        if self.first and time.monotonic() - self._looked >= RARELY_SECONDS:
+        if self.tells and time.monotonic() - self._looked >= RARELY_SECONDS:
             self._looked = time.monotonic()
             await self._look_at_receivers()
             self._look_at_certificates()
@@ -147,7 +154,7 @@ class Guard:
         else:
             self.warnings[name] = f"{kind.code}: {text}"
         engine = self.gateway.engine
-        if not self.first:
+        if not self.tells:
             return
         engine.log.error("guard", kind=kind.code, detail=text)
         facts = security_alert(

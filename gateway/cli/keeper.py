@@ -63,6 +63,8 @@ async def keep(gateway: Gateway, handover: Handover) -> None:
             while await _tile_once(gateway) or await index_once(gateway, handover):
                 await asyncio.sleep(0)
             await _forget(gateway)
+            # No request asks for the policy here; what is tended goes by the one in force all the same.
+            await gateway.engine.policies.in_force()
             await tend(gateway)
             await eraser.step()
             if time.monotonic() - swept >= SWEEP_SECONDS:
@@ -72,6 +74,16 @@ async def keep(gateway: Gateway, handover: Handover) -> None:
         except GatewayError as error:
             gateway.engine.log.warning("keeper", error=type(error).__name__, detail=error.detail)
             sealing = await resume(gateway)
+
+
+async def seal_rest(gateway: Gateway) -> None:
+    """Seals what is left when the server ends; what cannot be sealed now is after the next start."""
+    try:
+        sealing = await resume(gateway)
+        while await seal_once(gateway, sealing):
+            await asyncio.sleep(0)
+    except GatewayError as error:
+        gateway.engine.log.warning("keeper", error=type(error).__name__, detail=error.detail)
 
 
 async def resume(gateway: Gateway) -> Sealing:

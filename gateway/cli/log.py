@@ -8,7 +8,11 @@ from typing import cast
 import orjson
 import structlog
 
+from gateway.errors import GatewayError
 from gateway.pipeline.engine import Log
+
+REFUSED = 2
+"""The exit code of a command that could not begin."""
 
 
 def operator_log() -> Log:
@@ -22,3 +26,10 @@ def operator_log() -> Log:
         ],
     )
     return cast("Log", logger)
+
+
+def tell_refused(error: GatewayError) -> int:
+    """Says in one line, without a stack trace, what is wrong; gives the exit code."""
+    where = f"{error.location}: " if error.location else ""
+    print(f"passerelle: {where}{error.detail}", file=sys.stderr, flush=True)
+    return REFUSED

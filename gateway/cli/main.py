@@ -96,6 +96,13 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Processes; default from the configuration.")] = None,
 ) -> None:
     """Answer on HTTPS, MLLP/TLS and the operators' loopback port until told to stop."""
+    from gateway.cli.metrics import shared_metrics  # noqa: PLC0415
+
+    with shared_metrics():
+        raise typer.Exit(_serve(config, workers))
+
+
+def _serve(config: Path, workers: int | None) -> int:
     from gateway.cli.furnishing import furnish  # noqa: PLC0415
     from gateway.cli.serve import announce  # noqa: PLC0415
     from gateway.cli.serve import serve as run  # noqa: PLC0415
@@ -105,7 +112,7 @@ def serve(
     settings = checked_settings(config)
     ready(settings.database.url, settings.environment)
     furnish(settings)
-    raise typer.Exit(run(settings, workers or settings.server.workers, announce))
+    return run(settings, workers or settings.server.workers, announce)
 
 
 @app.command()
@@ -144,9 +151,9 @@ def main() -> None:
     try:
         app()
     except GatewayError as error:
-        where = f"{error.location}: " if error.location else ""
-        print(f"passerelle: {where}{error.detail}", file=sys.stderr)
-        sys.exit(2)
+        from gateway.cli.log import tell_refused  # noqa: PLC0415
+
+        sys.exit(tell_refused(error))
     except OSError as error:
         if error.filename is None:
             raise

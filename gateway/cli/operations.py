@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
-from prometheus_client import REGISTRY, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.cli.compose import Gateway
 from gateway.cli.guarding import Guard
+from gateway.cli.metrics import exposition
 from gateway.errors import Busy
 from gateway.stores.database import scalar
 
@@ -39,7 +39,7 @@ def operations_app(gateway: Gateway, guard: Guard) -> Callable[[Any, Any, Any], 
         elif scope["path"] == "/ready":
             status, body = await ready()
         elif scope["path"] == "/metrics":
-            status, body, kind = 200, generate_latest(REGISTRY), b"text/plain; version=0.0.4"
+            status, body, kind = 200, exposition(), b"text/plain; version=0.0.4"
         headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

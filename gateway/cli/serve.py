@@ -1,10 +1,11 @@
-"""Serves: listeners, workers, and the keeper that seals the audit trail (`passerelle serve`)."""
+"""Serves: listeners, workers that answer, one process for what goes on behind them (`passerelle serve`)."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,24 +13,18 @@ import orjson
 
 from gateway.audit.alerts import application_activity
 from gateway.audit.record import AuditFacts
-from gateway.cli.alarms import Alarms, raise_alert
+from gateway.cli.alarms import Alarms
+from gateway.cli.behind import beside, serve_behind, told_elsewhere
 from gateway.cli.collecting import Collector, receivers
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.doors import doors
-from gateway.cli.forwarding import forwarders
 from gateway.cli.guarding import Guard
-from gateway.cli.keeper import keep
-from gateway.cli.lasting import Work, lasting
-from gateway.cli.operations import operations_app
+from gateway.cli.log import tell_refused
 from gateway.cli.operatorside import OperatorSide
-from gateway.cli.sending import deliverer
-from gateway.cli.stamping import Stamping
-from gateway.cli.watching import Handover, watch
 from gateway.config import Settings
 from gateway.declare import events
 from gateway.declare.bindings import Raw
-from gateway.declare.events import Outcome
-from gateway.errors import SettingsInvalid
+from gateway.errors import GatewayError, SettingsInvalid
 from gateway.pipeline.run import run
 from gateway.record.people import Code
 from gateway.transport.application import Application
@@ -39,7 +34,7 @@ from gateway.transport.mllp import MllpServer
 from gateway.transport.syslog import bind_datagrams
 from gateway.transport.tls import ServerTls
 from gateway.transport.workers import run as run_loop
-from gateway.transport.workers import run_workers, until_stopped
+from gateway.transport.workers import run_processes, until_stopped
 
 LOOPBACK = "127.0.0.1"
 SHORTEST_DRAIN_SECONDS = 1.0
@@ -104,84 +99,56 @@ def serve(settings: Settings, workers: int, on_ready: Callable[[Sockets], None])
     """Serves until told to stop; gives the exit code. `on_ready` is called once, in the first worker."""
     sockets = open_sockets(settings)
 
+    def behind() -> None:
+        run_loop(serve_behind(settings, sockets.health))
+
     def work(index: int) -> None:
         ready = (lambda: on_ready(sockets)) if index == 0 else (lambda: None)
-        run_loop(_serve(settings, sockets, index, ready))
+        run_loop(_serve(settings, sockets, ready))
 
-    return run_workers(workers, work)
+    works: list[Callable[[], None]] = [behind, *(partial(work, index) for index in range(workers))]
+    return run_processes([partial(_or_refused, each) for each in works])
 
 
-async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callable[[], None]) -> None:
+def _or_refused(work: Callable[[], None]) -> None:
+    """What stands in the way of a start is told in one line, as by the command itself."""
+    try:
+        work()
+    except GatewayError as error:
+        sys.exit(tell_refused(error))
+
+
+async def _serve(settings: Settings, sockets: Sockets, ready: Callable[[], None]) -> None:
     gateway = compose(settings)
-    wrong = await gateway.time.look()
-    tls = ServerTls(
-        settings.tls, alert=lambda error: gateway.engine.log.error("tls files refused", reason=str(error))
-    )
+    await gateway.time.look()
+    log = gateway.engine.log
+    tls = ServerTls(settings.tls, alert=lambda error: log.error("tls files refused", reason=str(error)))
     alarms = Alarms(gateway)
-    guard = Guard(gateway, index == 0)
+    guard = Guard(gateway, tells=False)
     await guard.begin()
-    side = OperatorSide(gateway, tls, sockets.admin, first=index == 0)
+    operators = OperatorSide(gateway, tls, sockets.admin)
     collector = Collector(gateway, alarms)
     arrivals = receivers(gateway, tls, sockets.syslog, sockets.datagrams, alarms, collector)
-    asking = _servers(gateway, tls, sockets, alarms, guard, first=index == 0)
-    servers = (*asking, *arrivals, *side.servers)
+    servers = (*_servers(gateway, tls, sockets, alarms), *arrivals, *operators.servers)
     for server in servers:
         server.start()
-    side.start()
     collector.start()
-    log = gateway.engine.log
-    beside = _work(gateway, guard, first=index == 0)
-    working = [asyncio.create_task(lasting(name, work, log)) for name, work in beside]
-    sender = deliverer(gateway) if index == 0 else None
-    sending = asyncio.create_task(sender.run()) if sender is not None else None
-    await alarms.tell(_activity(gateway, events.APPLICATION_START))
-    if wrong and index == 0:
-        await _clock_is_wrong(gateway, gateway.time.offset)
-    ready()
-    await until_stopped()
-    drain_seconds, since = settings.server.drain_seconds, asyncio.get_running_loop().time()
-    await asyncio.gather(*(server.stop(drain_seconds) for server in servers))
-    left = drain_seconds - (asyncio.get_running_loop().time() - since)
-    await collector.finish(max(left, SHORTEST_DRAIN_SECONDS))
-    if sender is not None and sending is not None:
-        sending.cancel()
-        await asyncio.gather(sending, sender.stop(settings.server.drain_seconds), return_exceptions=True)
-    await alarms.tell(_activity(gateway, events.APPLICATION_STOP))
-    await alarms.finish()
-    await side.finish()
-    for task in working:
-        task.cancel()
-    await asyncio.gather(*working, return_exceptions=True)
+    async with beside(gateway, guard, told_elsewhere):
+        await alarms.tell(_activity(gateway, events.APPLICATION_START))
+        ready()
+        await until_stopped()
+        drain_seconds, since = settings.server.drain_seconds, asyncio.get_running_loop().time()
+        await asyncio.gather(*(server.stop(drain_seconds) for server in servers))
+        left = drain_seconds - (asyncio.get_running_loop().time() - since)
+        await collector.finish(max(left, SHORTEST_DRAIN_SECONDS))
+        await alarms.tell(_activity(gateway, events.APPLICATION_STOP))
+        await alarms.finish()
+        await operators.finish()
     await gateway.close()
 
 
-def _work(gateway: Gateway, guard: Guard, *, first: bool) -> Iterator[tuple[str, Work]]:
-    """What goes on beside the requests until the worker ends: some of it in one worker only."""
-    yield "issuers", gateway.issuers.run
-    if gateway.settings.clock.servers:
-        told = partial(_clock_is_wrong, gateway) if first else _told_by_the_first
-        yield "clock", partial(gateway.time.run, told)
-    yield "guard", guard.run
-    if first:
-        handover = Handover()
-        yield "keeper", partial(keep, gateway, handover)
-        yield "watch", partial(watch, gateway, handover)
-        yield "stamps", Stamping(gateway).run
-        for each in forwarders(gateway):
-            yield f"receiver {each.destination.name}", each.run
-
-
-async def _clock_is_wrong(gateway: Gateway, offset: float) -> None:
-    text = f"the clock of this system is {offset:.1f} s from that of the time servers"
-    await raise_alert(gateway, events.PROTOCOL_ABUSE, Outcome.MINOR_FAILURE, text)
-
-
-async def _told_by_the_first(_offset: float) -> None:
-    """All workers have one clock; one alert is enough."""
-
-
 def _servers(
-    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: Alarms, guard: Guard, *, first: bool
+    gateway: Gateway, tls: ServerTls, sockets: Sockets, alarms: Alarms
 ) -> Sequence[HttpServer | MllpServer]:
     limits = gateway.settings.limits
     application = Application(gateway.engine, doors(gateway), gateway.settings.server.public_url)
@@ -199,17 +166,7 @@ def _servers(
         on_failure=alarms.failure,
         on_abuse=alarms.abuse,
     )
-    if not first:
-        return https, mllp
-    health = HttpServer(
-        operations_app(gateway, guard),
-        limits,
-        None,
-        [sockets.health],
-        on_failure=alarms.failure,
-        on_abuse=alarms.abuse,
-    )
-    return https, mllp, health
+    return https, mllp
 
 
 def _hl7v2_handler(gateway: Gateway) -> Callable[[bytes, Peer], Awaitable[bytes]]:

@@ -31,7 +31,12 @@ from gateway.stores.tree import TreeStore
 from gateway.stores.work import UnitOfWork
 
 _CLOCKS_DIFFER = timedelta(seconds=60)
-_PENDING = Gauge("passerelle_audit_unproven_seconds", "Age of the oldest checkpoint without proof.", ["by"])
+_PENDING = Gauge(
+    "passerelle_audit_unproven_seconds",
+    "Age of the oldest checkpoint without proof.",
+    ["by"],
+    multiprocess_mode="mostrecent",
+)
 
 
 @dataclass(slots=True)

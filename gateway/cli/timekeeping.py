@@ -13,7 +13,11 @@ from gateway.config.trail import Clock
 from gateway.errors import Busy
 from gateway.pipeline.engine import Log
 
-_OFFSET = Gauge("passerelle_clock_offset_seconds", "How far the time servers are before our clock.")
+_OFFSET = Gauge(
+    "passerelle_clock_offset_seconds",
+    "How far the time servers are before our clock.",
+    multiprocess_mode="mostrecent",
+)
 _UNANSWERED = 3
 """So often no server answers before the operators are told."""
 

@@ -1,26 +1,28 @@
-"""Processes that share the listening sockets: forked, replaced when they die, stopped together."""
+"""Processes of one server: forked, replaced when they die, stopped in order, killed with their server."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
 
-ORPHAN_CHECK_SECONDS = 1.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 AWAITED = (*STOP_SIGNALS, signal.SIGCHLD)
 FAILED = 1
 STEADY_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that a process gets when its parent ends."""
 
-_SUPERVISOR: ContextVar[int | None] = ContextVar("supervisor", default=None)
+Work = Callable[[], None]
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -29,23 +31,23 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def run_workers(count: int, work: Callable[[int], None], steady: float = STEADY_SECONDS) -> int:
-    """Run work(0) … work(count - 1), each in a process of its own; one alone runs in this process.
+def run_processes(works: Sequence[Work], steady: float = STEADY_SECONDS) -> int:
+    """Run each of the works in a process of its own until all have ended.
 
-    Ends when all have ended; SIGTERM and SIGINT are passed on. A worker that dies after `steady` seconds is
-    replaced: one of them seals the audit trail and sends it on. One that dies sooner would die again; then
-    all are stopped, and the result, 1, tells the service manager. Returns 0 when all ended as they were told.
+    SIGTERM and SIGINT are passed on: to all but the first, and to the first when the others have ended, so
+    that it can finish what they left. One that dies after `steady` seconds is replaced. One that dies sooner
+    would die again; then all are stopped, and the result tells the service manager: the exit code of who
+    failed first, 0 when all ended as they were told. When this process is killed, all are.
     Must be called before threads or event loops exist.
     """
-    if count == 1:
-        work(0)
-        return 0
     parent = os.getpid()
+    # What is loaded by now is the same in all of them: the collector must not touch it, so that it is shared.
+    gc.freeze()
     # Signals wait until they are asked for: none may come between a look and the wait that follows it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     try:
-        crew = _Crew(lambda index: _fork(work, index, parent), steady)
-        for index in range(count):
+        crew = _Crew(lambda index: _fork(works[index], parent), steady)
+        for index in range(len(works)):
             crew.start(index)
         return crew.watch()
     finally:
@@ -54,7 +56,7 @@ def run_workers(count: int, work: Callable[[int], None], steady: float = STEADY_
 
 @dataclass(slots=True)
 class _Crew:
-    """The workers by process number: which one it is, and since when it runs."""
+    """The processes by number: which of the works each does, and since when it runs."""
 
     fork: Callable[[int], int]
     steady: float
@@ -67,7 +69,7 @@ class _Crew:
         self._running[self.fork(index)] = (index, time.monotonic())
 
     def watch(self) -> int:
-        """Pass signals on, replace who dies, until the last worker has ended."""
+        """Pass signals on, replace who dies, until the last one has ended."""
         while self._running:
             number = signal.sigwait(AWAITED)
             if number in STOP_SIGNALS:
@@ -81,45 +83,60 @@ class _Crew:
     def _ended(self, process: int, code: int) -> None:
         index, since = self._running.pop(process)
         if self._stopping or code == 0:
-            self._result = self._result or min(1, abs(code))
+            self._result = self._result or _failure(code)
         elif time.monotonic() - since >= self.steady:
             self.start(index)
         else:
-            self._result = FAILED
+            self._result = _failure(code)
             self._stop(signal.SIGTERM)
+        if self._stopping and all(index == 0 for index, _ in self._running.values()):
+            self._tell(self._running, signal.SIGTERM)
 
     def _stop(self, number: int) -> None:
         self._stopping = True
-        for process in self._running:
+        others = [process for process, (index, _) in self._running.items() if index != 0]
+        self._tell(others or list(self._running), number)
+
+    @staticmethod
+    def _tell(processes: Iterable[int], number: int) -> None:
+        for process in processes:
             os.kill(process, number)
 
 
-def _fork(work: Callable[[int], None], index: int, parent: int) -> int:
-    worker = os.fork()
-    if worker != 0:
-        return worker
+def _failure(code: int) -> int:
+    """The exit code for one that was not told to end so: its own, FAILED for who was killed."""
+    return code if code >= 0 else FAILED
+
+
+def _fork(work: Work, parent: int) -> int:
+    child = os.fork()
+    if child != 0:
+        return child
     status = FAILED
     try:
+        _end_with(parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
-        _SUPERVISOR.set(parent)
-        work(index)
+        work()
         status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else FAILED
     except Exception:  # noqa: BLE001  # the frame of a process: what comes out here has no caller left
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
+def _end_with(parent: int) -> None:
+    """This process is killed when its parent is: a server without its parent could not be stopped."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(FAILED)
+
+
 async def until_stopped() -> None:
-    """Return at SIGTERM or SIGINT; in a forked worker also when the process that watches it is gone."""
+    """Return at SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    supervisor = _SUPERVISOR.get()
-    while not stop.is_set() and supervisor in {None, os.getppid()}:
-        try:
-            async with asyncio.timeout(ORPHAN_CHECK_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
+    await stop.wait()

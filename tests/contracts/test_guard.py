@@ -28,7 +28,7 @@ def guarded(
 ) -> Iterator[tuple[Gateway, Guard]]:
     gateway = compose(settings, clock=clock or (lambda: datetime.now(UTC)))
     try:
-        yield gateway, Guard(gateway, first=True)
+        yield gateway, Guard(gateway, tells=True)
     finally:
         asyncio.run(gateway.close())
 

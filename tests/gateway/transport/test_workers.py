@@ -1,4 +1,4 @@
-"""Forked workers: all run, signals reach them, who dies is replaced, orphans stop."""
+"""Forked processes: all run, signals reach them in order, who dies is replaced, none outlives its server."""
 
 import os
 import signal
@@ -14,7 +14,8 @@ SECONDS = 10
 
 PROGRAM = """
 import asyncio, os, sys
-from gateway.transport.workers import run, run_workers, until_stopped
+from functools import partial
+from gateway.transport.workers import run, run_processes, until_stopped
 
 async def wait(index):
     waiting = asyncio.ensure_future(until_stopped())
@@ -25,10 +26,13 @@ async def wait(index):
 def work(index):
     if sys.argv[2] == "break":
         raise ValueError("broken by design")
+    if sys.argv[2] == "refuse":
+        sys.exit(2)
     run(wait(index))
     os.write(1, b"ended %d\\n" % index)
 
-sys.exit(run_workers(int(sys.argv[1]), work, float(sys.argv[3])))
+works = [partial(work, index) for index in range(int(sys.argv[1]))]
+sys.exit(run_processes(works, float(sys.argv[3])))
 """
 
 
@@ -50,7 +54,7 @@ class Program:
     def end(self) -> tuple[list[str], str]:
         """What the workers said at the end, and the error output."""
         out, err = self.process.communicate(timeout=SECONDS)
-        return sorted(out.splitlines()), err
+        return out.splitlines(), err
 
 
 @pytest.fixture
@@ -66,13 +70,21 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
 def test_signal_to_the_parent_ends_every_worker_cleanly(program: Program, number: signal.Signals) -> None:
     assert len({*program.workers.values(), program.process.pid}) == 3
     program.process.send_signal(number)
-    assert program.end() == (["ended 0", "ended 1"], "")
+    assert program.end() == (["ended 1", "ended 0"], "")
     assert program.process.returncode == 0
 
 
+@pytest.mark.parametrize("program", [(4, "wait")], indirect=True)
+def test_the_first_ends_after_all_others(program: Program) -> None:
+    program.process.send_signal(signal.SIGTERM)
+    ended, _ = program.end()
+    assert sorted(ended) == ["ended 0", "ended 1", "ended 2", "ended 3"]
+    assert ended[-1] == "ended 0"
+
+
 @pytest.mark.parametrize("program", [(1, "wait")], indirect=True)
-def test_one_worker_runs_in_the_process_itself(program: Program) -> None:
-    assert program.workers == {0: program.process.pid}
+def test_one_alone_has_a_process_of_its_own_as_well(program: Program) -> None:
+    assert program.workers != {0: program.process.pid}
     program.process.send_signal(signal.SIGTERM)
     assert program.end() == (["ended 0"], "")
 
@@ -84,7 +96,7 @@ def test_a_worker_that_dies_is_replaced_by_one_of_the_same_number(program: Progr
     assert index == "0"
     assert int(process) not in program.workers.values()
     program.process.send_signal(signal.SIGTERM)
-    assert program.end() == (["ended 0", "ended 1"], "")
+    assert program.end() == (["ended 1", "ended 0"], "")
     assert program.process.returncode == 0
 
 
@@ -102,6 +114,12 @@ def test_an_exception_of_a_worker_is_shown_and_counts_as_failure(program: Progra
     assert program.process.returncode == 1
 
 
-def test_orphans_stop(program: Program) -> None:
+@pytest.mark.parametrize("program", [(2, "refuse", 60.0)], indirect=True)
+def test_the_exit_code_of_who_could_not_begin_is_that_of_all(program: Program) -> None:
+    assert program.end() == ([], "")
+    assert program.process.returncode == 2
+
+
+def test_who_kills_the_server_kills_all_of_it(program: Program) -> None:
     program.process.kill()
-    assert program.end()[0] == ["ended 0", "ended 1"]
+    assert program.end() == ([], "")  # the pipe is shut: none of them lives
