@@ -15,6 +15,7 @@ from gateway.bindings.hl7v2 import Hl7Form
 from gateway.bindings.soap import SoapForm
 from gateway.cli.forms import fhir_form, soap_form
 from gateway.cli.log import operator_log
+from gateway.cli.measuring import measure
 from gateway.cli.provider import Provider, provider
 from gateway.cli.services import (
     Ground,
@@ -154,6 +155,7 @@ def compose(
         beat=Beat(),
         log=log,
         check_clock=time.check,
+        measure=measure,
     )
     return Gateway(
         settings=settings,

@@ -46,8 +46,15 @@ async def run(raw: Raw, form: WireForm, engine: Engine) -> Sealed:
         if answer is not None:
             if shows_nothing(x):
                 await engine.beat.wait(began)
+            _measure(x, engine, time.monotonic() - began)
             return answer
     raise Defect("the last attempt gives an answer")
+
+
+def _measure(x: Exchange, engine: Engine, seconds: float) -> None:
+    transaction = x.known("transaction")
+    done = x.known("receipt") is not None
+    engine.measure("unknown" if transaction is None else transaction.code, done, seconds)
 
 
 async def _attempt(x: Exchange, engine: Engine, *, last: bool) -> Sealed | None:
