@@ -10,7 +10,8 @@ from gateway.cli.indexing import index_again, index_once
 from gateway.cli.keeper import resume, seal_once
 from gateway.errors import Outdated
 from gateway.stores.work import UnitOfWork
-from tests.contracts.conftest import House, hl7
+from tests.housing import House
+from tests.messages.hl7v2 import hl7
 
 
 def fed(house: House, *patients: str) -> None:

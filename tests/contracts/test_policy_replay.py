@@ -24,7 +24,9 @@ from gateway.record.consents import Author, Directive, Kind
 from gateway.record.people import PatientId
 from gateway.rights.book import Said
 from gateway.stores.work import UnitOfWork
-from tests.contracts.conftest import OTHER, PATIENT, House, hl7, message, prepare, standing
+from tests.housing import OTHER, PATIENT, House, standing
+from tests.messages.every import message, prepare
+from tests.messages.hl7v2 import hl7
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 AUTHOR = Author(subject="p", name="P", kind="patient", by="test")
