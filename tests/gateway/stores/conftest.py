@@ -34,3 +34,10 @@ def record(url: str, tmp_path: Path, opened: Callable[[str, Path], Any]) -> Iter
 @pytest.fixture
 def database(record: Any) -> Database:
     return record.database
+
+
+@pytest.fixture
+def known(record: Any) -> Any:
+    """The stores with one known patient."""
+    record.feed()
+    return record
