@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import combinations, product
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 
 from gateway.declare.actions import Action
 from gateway.errors import Defect
-from gateway.policy.engine import EMERGENCY_OBLIGATIONS
 from gateway.policy.model import Policy
 from gateway.record.access import (
     AccessLevel,
@@ -25,17 +23,9 @@ from gateway.record.access import (
     Raising,
     Standing,
 )
-from gateway.record.people import Code, PatientId, Principal, SubjectKind
+from gateway.record.people import Code, SubjectKind
 from gateway.stores.granted import visible
-
-Ask = Callable[..., Decision]
-Person = Callable[..., Principal]
-
-AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-PATIENT = PatientId("P-1", "2.999.3.1")
-OTHER = PatientId("P-2", "2.999.3.1")
-DAY = timedelta(days=1)
-ORGANISATION = "2.999.5.1"
+from tests.gateway.policy.questions import AT, DAY, ORGANISATION, OTHER, PATIENT, Ask, Person
 
 # Reasons to refuse: rule number, reason, what is changed of the principal and of the rights.
 DENIALS: dict[str, tuple[int, str, dict[str, Any], dict[str, Any]]] = {
@@ -333,201 +323,6 @@ def test_a_writer_meets_the_default_confidentiality(ask: Ask) -> None:
 def test_writing_passes_the_first_six_rules(ask: Ask, person: Person, name: str) -> None:
     _, reason, who, rights = DENIALS[name]
     assert asked(ask, person, who, rights, action=Action.DOCUMENT_PUBLISH).reason == reason
-
-
-# --- systems, and what concerns no record --------------------------------------------------------
-
-
-def feed(person: Person, **changes: Any) -> Principal:
-    given = {"kind": SubjectKind.NODE, "subject": "hospital", "role": "NODE", "purpose": None}
-    return person(**{**given, **changes})
-
-
-def test_a_feed_is_decided_by_directory_and_matrix(ask: Ask, person: Person) -> None:
-    for action in (Action.PATIENT_FEED, Action.DOCUMENT_PUBLISH):
-        decision = ask(principal=feed(person), action=action, rights=None, patient=None)
-        assert decision.permitted
-        assert decision.path == ("P1 ok", "P6 ok")
-        assert decision.grant is None
-
-
-def test_a_feed_reads_nothing(ask: Ask, person: Person) -> None:
-    for action in (Action.DOCUMENT_QUERY, Action.DOCUMENT_READ, Action.RIGHTS_READ):
-        assert ask(principal=feed(person), action=action).reason == "PROFILE"
-
-
-def test_a_system_role_is_no_role_for_a_person(ask: Ask, person: Person) -> None:
-    assert ask(principal=person(role="NODE")).reason == "SUBJECT_UNKNOWN"
-
-
-def test_the_tester_sees_everything(ask: Ask, person: Person) -> None:
-    rights = PatientRights(oppositions=(Opposition(),), blacklist=(Listing("*"),))
-    decision = ask(principal=feed(person, role="TESTER"), rights=rights)
-    assert decision.permitted
-    assert decision.grant is not None
-    assert (decision.grant.rank, decision.grant.classes, decision.grant.hidden) == (3, None, frozenset())
-
-
-def test_identity_queries_need_no_record(ask: Ask, person: Person) -> None:
-    decision = ask(action=Action.PATIENT_QUERY, rights=None, patient=None)
-    assert (decision.permitted, decision.path) == (True, ("P1 ok", "P6 ok"))
-    assert ask(principal=person(purpose=None), action=Action.PATIENT_QUERY).reason == "PURPOSE"
-
-
-def test_an_identity_query_opens_no_document(ask: Ask) -> None:
-    grant = ask(action=Action.PATIENT_QUERY, rights=PatientRights(levels=(AccessLevel("dr-1", 2),))).grant
-    assert grant is not None
-    assert (grant.rank, grant.classes, grant.organisation) == (0, frozenset(), None)
-
-
-def test_what_this_server_can_do_is_read_without_purpose(ask: Ask, person: Person) -> None:
-    decision = ask(principal=person(purpose=None), action=Action.METADATA_READ, rights=None, patient=None)
-    assert decision.permitted
-
-
-# --- patients and representatives ----------------------------------------------------------------
-
-
-def self_of(person: Person, identity: PatientId, **changes: Any) -> Principal:
-    given = {"kind": SubjectKind.PATIENT, "role": "PAT", "purpose": "PATRQT", "organisation": None}
-    return person(**{**given, "subject": str(identity), **changes})
-
-
-def proxy_of(person: Person, **changes: Any) -> Principal:
-    given = {"kind": SubjectKind.PATIENT, "role": "REPRESENTATIVE", "purpose": "PATRQT", "organisation": None}
-    return person(**{**given, "subject": "mother", "on_behalf_of": str(PATIENT), **changes})
-
-
-def test_the_patient_an_assertion_was_issued_for_is_no_identity(
-    ask: Ask, person: Person, patient: PatientId
-) -> None:
-    decision = ask(principal=self_of(person, patient, subject="somebody", patient=patient))
-    assert not decision.permitted
-
-
-def test_patients_see_all_of_their_own_record(ask: Ask, person: Person, patient: PatientId) -> None:
-    rights = PatientRights(
-        blacklist=(Listing("*"), Listing("*", documents=frozenset({"a"}))), whitelist_only=True
-    )
-    decision = ask(principal=self_of(person, patient), rights=rights)
-    assert decision.permitted
-    assert decision.grant is not None
-    assert (decision.grant.rank, decision.grant.classes, decision.grant.hidden) == (3, None, frozenset())
-
-
-def test_patients_see_no_other_record(ask: Ask, person: Person) -> None:
-    assert ask(principal=self_of(person, OTHER)).reason == "MANDATE"
-    assert ask(principal=self_of(person, OTHER, patient=OTHER)).reason == "PATIENT_MISMATCH"
-
-
-def test_patients_read_the_trail_of_their_own_record_only(
-    ask: Ask, person: Person, patient: PatientId
-) -> None:
-    assert ask(principal=self_of(person, patient), action=Action.AUDIT_READ).permitted
-    whole = ask(principal=self_of(person, patient), action=Action.AUDIT_READ, patient=None, rights=None)
-    assert whole.reason == "DSP_UNAVAILABLE"
-
-
-def test_a_person_without_patient_role_is_not_the_patient(
-    ask: Ask, person: Person, patient: PatientId
-) -> None:
-    who = self_of(person, patient, role="REPRESENTATIVE", patient=patient)
-    assert ask(principal=who).reason == "MANDATE"
-
-
-def test_a_patient_role_acts_for_nobody_else(ask: Ask, person: Person, patient: PatientId) -> None:
-    rights = PatientRights(
-        mandates=(Mandate("mother", Period(), "patient"), Mandate("login-7", Period(), "law"))
-    )
-    for who in (
-        self_of(person, patient, subject="mother", on_behalf_of=str(patient)),
-        self_of(person, patient, subject="login-7", patient=patient, on_behalf_of=str(patient)),
-    ):
-        assert ask(principal=who, rights=rights).reason == "MANDATE"
-
-
-def test_a_mandate_opens_the_record_to_its_holder(ask: Ask, person: Person) -> None:
-    rights = PatientRights(mandates=(Mandate("mother", Period(), "law"),))
-    decision = ask(principal=proxy_of(person), rights=rights)
-    assert decision.permitted
-    assert decision.grant is not None
-    assert decision.grant.rank == 2
-    assert ask(principal=proxy_of(person, subject="aunt"), rights=rights).reason == "MANDATE"
-
-
-@pytest.mark.parametrize(
-    "mandate",
-    [
-        Mandate("mother", Period(), "patient", derived=True),
-        Mandate("mother", Period(), "neighbour"),
-        Mandate("mother", Period(), "patient", actions=frozenset({"document:query"})),
-        Mandate("2.999.5.1", Period(), "patient"),
-    ],
-    ids=["derived", "given by a stranger", "for another action", "held by an organisation"],
-)
-def test_mandates_that_do_not_count(ask: Ask, person: Person, mandate: Mandate) -> None:
-    who = proxy_of(person, organisation=ORGANISATION)
-    assert ask(principal=who, rights=PatientRights(mandates=(mandate,))).reason == "MANDATE"
-
-
-@pytest.mark.parametrize(
-    ("named", "permitted"), [(str(PATIENT), True), ("P-1", True), (None, True), ("P-2", False)]
-)
-def test_the_one_acted_for_is_the_patient_of_the_record(
-    ask: Ask, person: Person, named: str | None, *, permitted: bool
-) -> None:
-    rights = PatientRights(mandates=(Mandate("mother", Period(), str(PATIENT)),))
-    assert ask(principal=proxy_of(person, on_behalf_of=named), rights=rights).permitted is permitted
-
-
-# --- emergency -----------------------------------------------------------------------------------
-
-
-def test_an_emergency_lifts_relation_and_level(ask: Ask, person: Person, strict: Policy) -> None:
-    decision = ask(policy=strict, principal=person(emergency_reason="unconscious", purpose="ETREAT"))
-    assert (decision.permitted, decision.reason, decision.rule) == (True, "EMERGENCY", "P10")
-    assert decision.obligations == EMERGENCY_OBLIGATIONS
-    assert decision.path[-4:] == ("P7 left to P10", "P8 level 0", "P9 up to 2", "P10 permit EMERGENCY")
-    assert decision.grant is not None
-    assert decision.grant.rank == 2
-
-
-@pytest.mark.parametrize(("ceiling", "rank"), [(1, 1), (2, 2), (3, 2)])
-def test_an_emergency_ends_at_the_ceiling_of_the_patient(
-    ask: Ask, person: Person, ceiling: int, rank: int
-) -> None:
-    grant = ask(
-        principal=person(emergency_reason="unconscious"), rights=PatientRights(emergency_rank=ceiling)
-    ).grant
-    assert grant is not None
-    assert grant.rank == rank
-
-
-@pytest.mark.parametrize("reason", [None, "", "  \t"])
-def test_an_emergency_purpose_needs_a_reason(ask: Ask, person: Person, reason: str | None) -> None:
-    decision = ask(principal=person(purpose="ETREAT", emergency_reason=reason))
-    assert (decision.permitted, decision.reason, decision.rule) == (False, "EMERGENCY", "P10")
-
-
-def test_an_emergency_takes_nothing_away(ask: Ask, person: Person) -> None:
-    rights = PatientRights(levels=(AccessLevel("dr-1", 2),), emergency_rank=1)
-    grant = ask(principal=person(emergency_reason="unconscious"), rights=rights).grant
-    assert grant is not None
-    assert grant.rank == 2
-
-
-def test_the_black_list_beats_an_emergency_unless_switched(ask: Ask, person: Person, policy: Policy) -> None:
-    rights = PatientRights(blacklist=(Listing("dr-1"), Listing("dr-1", documents=frozenset({"a"}))))
-    who = person(emergency_reason="unconscious")
-    assert ask(principal=who, rights=rights).reason == "BLACKLIST"
-    lenient = replace(policy, blacklist_beats_emergency=False)
-    lifted = ask(policy=lenient, principal=who, rights=rights)
-    assert lifted.permitted
-    assert "P4 left to P10" in lifted.path
-    assert lifted.grant is not None
-    assert lifted.grant.hidden == frozenset()
-    off = ask(policy=lenient, principal=who, rights=replace(rights, emergency_allowed=False))
-    assert (off.permitted, off.reason) == (False, "EMERGENCY")
 
 
 # --- robustness ----------------------------------------------------------------------------------
