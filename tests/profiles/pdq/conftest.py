@@ -14,6 +14,7 @@ from gateway.record.domain import Domain, IdentityDomain, Kind
 from profiles.pam.profile import PROFILE as PAM
 from profiles.pdq.profile import PROFILE as PDQ
 from profiles.pix.profile import PROFILE as PIX
+from tests.profiles.pdq.answers import ANNE, JO, Feed
 from tests.profiles.pix.conftest import NODE, adt, empty, gateway  # noqa: F401 - fixtures
 from tests.profiles.pix.conftest import domain as pix_domain  # noqa: F401 - a fixture
 
@@ -88,3 +89,10 @@ def cancel() -> Callable[[str], Sequence[str]]:
         return [head, f"QID|{tag}|IHE PDQ Query"]
 
     return make
+
+
+@pytest.fixture
+def two(feed: Feed) -> None:
+    """Jo with identifiers of all domains, and Anne of the laboratory."""
+    feed("A1", lab="L1", rad="R1", secret="S1", **JO)
+    feed(lab="L2", **ANNE)
