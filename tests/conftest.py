@@ -70,7 +70,9 @@ from profiles import PROFILES
 from tests.issuing import token_service
 
 pytest_plugins = ("tests.postgresql", "tests.slapd", "tests.operating", "tests.tsa")
-pytest.register_assert_rewrite("tests.forging", "tests.messages", "tests.outcomes")
+pytest.register_assert_rewrite(
+    "tests.contracts", "tests.forging", "tests.gateway", "tests.messages", "tests.outcomes", "tests.profiles"
+)
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ROOT = "2.999.1.1"
