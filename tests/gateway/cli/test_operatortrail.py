@@ -24,6 +24,7 @@ from gateway.stores.migrate import upgrade
 from gateway.stores.operators import OperatorStore
 from gateway.stores.work import UnitOfWork
 from tests.operating import Receiver, receiving
+from tests.outcomes import Heard
 
 WAIT = 10.0
 
@@ -34,12 +35,17 @@ def receiver() -> Receiver:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, receiver: Receiver) -> Any:
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, receiver: Receiver, heard: Heard) -> Any:
     create(tmp_path / "home", "integration")
     settings = load_settings(tmp_path / "home/passerelle.toml")
     told = replace(settings.operators, syslog=f"tls://localhost:{receiver.port}")
     upgrade(settings.database.url)
-    found = compose(replace(settings, operators=told))
+    found = compose(replace(settings, operators=told), log=heard)
     yield found
     asyncio.run(found.close())
 
@@ -63,7 +69,9 @@ async def until(reached: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_lines_wait_for_the_receiver_and_arrive_in_order(gateway: Gateway, receiver: Receiver) -> None:
+def test_lines_wait_for_the_receiver_and_arrive_in_order(
+    gateway: Gateway, receiver: Receiver, heard: Heard
+) -> None:
     wanted = [f"line {number} é\u2028" for number in range(450)]
 
     async def work() -> None:
@@ -71,7 +79,7 @@ def test_lines_wait_for_the_receiver_and_arrive_in_order(gateway: Gateway, recei
         now = int(datetime.now(UTC).timestamp() * 1_000)
         await note(store, *wanted[:400], at=now)
         keeping = asyncio.create_task(TrailKeeper(gateway, store, pause_seconds=0.05).run())
-        await asyncio.sleep(0.2)
+        await until(lambda: any("operators' trail waits" in each for each in heard.lines))
         assert len(await store.unsent(1_000)) == 400, "nothing is marked that did not leave"
         listener = listen(receiver, receiving(gateway.settings.folder))
         await until(lambda: len(receiver.lines) >= 400)
