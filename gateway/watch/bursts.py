@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.config.trail import WatchRule
 from gateway.watch.event import Seen, Subject, SubjectKind, What
-from gateway.watch.rule import EVENTS, HOUR, MINUTE, Memory, Raised, Severity, clock, subject_of
+from gateway.watch.rule import EVENTS, HOUR, MINUTE, Memory, Raised, Severity, clock, raised, subject_of
 
 NEXT = 24
 """Hours after which a further emergency access to the same record is told again."""
@@ -47,15 +47,11 @@ class Burst:
             return None
         memory["events"] = []
         first = min(each[0] for each in events)
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity=self.severity,
-            explanation=f"{total} {self.words} within {self.minutes} minutes, from {clock(first)} to "
-            f"{clock(seen.at)}; {self.limit} are told",
-            at=seen.at,
-            events=tuple(each[1] for each in events[-EVENTS:]),
+        words = (
+            f"{total} {self.words} within {self.minutes} minutes, from {clock(first)} to "
+            f"{clock(seen.at)}; {self.limit} are told"
         )
+        return raised(self, seen, subject, self.severity, words, (each[1] for each in events[-EVENTS:]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +89,11 @@ class ManyPatients:
         if len(known) < self.limit:
             return None
         memory.clear()
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity=self.severity,
-            explanation=f"{self.words} of {len(known)} different patients, from "
-            f"{clock(min(known.values()))} to {clock(seen.at)}; {self.limit} within {self.hours} h are told",
-            at=seen.at,
-            events=tuple(events),
+        words = (
+            f"{self.words} of {len(known)} different patients, from "
+            f"{clock(min(known.values()))} to {clock(seen.at)}; {self.limit} within {self.hours} h are told"
         )
+        return raised(self, seen, subject, self.severity, words, events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +115,11 @@ class EachEmergency:
         memory["patients"] = known | dict.fromkeys(fresh, seen.at)
         if not fresh:
             return None
-        return Raised(
-            rule="emergency",
-            subject=subject,
-            severity="low",
-            explanation=f"emergency access began at {clock(seen.at)}; "
-            f"it is the number {len(memory['patients'])} within {NEXT} hours",
-            at=seen.at,
-            events=(seen.name,),
+        words = (
+            f"emergency access began at {clock(seen.at)}; "
+            f"it is the number {len(memory['patients'])} within {NEXT} hours"
         )
+        return raised(self, seen, subject, "low", words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +135,8 @@ class EmergenciesRefused:
 
     def look(self, memory: Memory, seen: Seen, subject: Subject) -> Raised | None:  # noqa: ARG002
         """Remembers nothing: the policy has counted."""
-        return Raised(
-            rule="emergencies",
-            subject=subject,
-            severity="high",
-            explanation=f"emergency access to one more record was refused at {clock(seen.at)}: "
-            "there were as many as the policy allows",
-            at=seen.at,
-            events=(seen.name,),
+        words = (
+            f"emergency access to one more record was refused at {clock(seen.at)}: "
+            "there were as many as the policy allows"
         )
+        return raised(self, seen, subject, "high", words)

@@ -14,7 +14,7 @@ from gateway.config.trail import WatchRule
 from gateway.matching.normalise import family_tokens, fold, given_tokens, postcode_of, road_of
 from gateway.record.demographics import Demographics, PersonName
 from gateway.watch.event import Kin, Seen, Subject
-from gateway.watch.rule import DAY, EVENTS, Memory, Raised, clock
+from gateway.watch.rule import DAY, EVENTS, Memory, Raised, clock, raised
 
 _OWN = frozenset({Kin.SELF_NUMBER, Kin.SELF_NAME})
 _FIRMS = frozenset({"B", "C"})
@@ -93,14 +93,8 @@ class OwnRecord:
             return None
         memory["day"] = day
         how = next(each for each in seen.kin if each in _OWN)
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity="medium",
-            explanation=f"read at {clock(seen.at)} what may be the own record: {how.value}",
-            at=seen.at,
-            events=(seen.name,),
-        )
+        words = f"read at {clock(seen.at)} what may be the own record: {how.value}"
+        return raised(self, seen, subject, "medium", words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +123,7 @@ class Relatives:
         why = self._why(memory, seen)
         if why is None:
             return None
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity="medium",
-            explanation=why,
-            at=seen.at,
-            events=tuple(memory["events"]),
-        )
+        return raised(self, seen, subject, "medium", why, memory["events"])
 
     def _why(self, memory: Memory, seen: Seen) -> str | None:
         count = len(memory["patients"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.config.trail import WatchRule
 from gateway.watch.event import Seen, Subject, SubjectKind, What
-from gateway.watch.rule import DAY, HOUR, MINUTE, Memory, Raised, clock, subject_of
+from gateway.watch.rule import DAY, HOUR, MINUTE, Memory, Raised, clock, raised, subject_of
 
 HOURS_KEPT, HOURS_NEEDED = 40, 10
 MOST_COUNTED = 5_000
@@ -44,15 +44,11 @@ class UnusualVolume:
         if len(past) < HOURS_NEEDED or len(known) < self.least or len(known) <= self.times * usual:
             return None
         memory["told"] = True
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity="medium",
-            explanation=f"{len(known)} different patients in the hour from {clock(hour * HOUR)} on; "
-            f"the busiest of the last {len(past)} active hours had {usual}",
-            at=seen.at,
-            events=(seen.name,),
+        words = (
+            f"{len(known)} different patients in the hour from {clock(hour * HOUR)} on; "
+            f"the busiest of the last {len(past)} active hours had {usual}"
         )
+        return raised(self, seen, subject, "medium", words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +69,11 @@ class Dormant:
         memory["last"] = max(last, seen.at)
         if seen.at - last <= self.days * DAY:
             return None
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity="low",
-            explanation=f"used at {clock(seen.at)} for the first time after {(seen.at - last) // DAY} days; "
-            f"{self.days} are told",
-            at=seen.at,
-            events=(seen.name,),
+        words = (
+            f"used at {clock(seen.at)} for the first time after {(seen.at - last) // DAY} days; "
+            f"{self.days} are told"
         )
+        return raised(self, seen, subject, "low", words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +96,11 @@ class TwoPlaces:
         apart = abs(seen.at - at)
         if before == seen.organisation or apart >= self.minutes * MINUTE:
             return None
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity="medium",
-            explanation=f"used for {before} at {clock(at)} and for {seen.organisation} at {clock(seen.at)}, "
-            f"{apart // 1_000} seconds apart; less than {self.minutes} minutes are told",
-            at=seen.at,
-            events=(name, seen.name),
+        words = (
+            f"used for {before} at {clock(at)} and for {seen.organisation} at {clock(seen.at)}, "
+            f"{apart // 1_000} seconds apart; less than {self.minutes} minutes are told"
         )
+        return raised(self, seen, subject, "medium", words, (name, seen.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +126,8 @@ class UnusualHour:
         worked[hour] = max(worked[hour], day)
         if active < self.days or day - near <= UNUSUAL_AFTER_DAYS:
             return None
-        return Raised(
-            rule=self.name,
-            subject=subject,
-            severity="low",
-            explanation=f"used at {clock(seen.at)}; within an hour of that time of day there was no use in "
-            f"{UNUSUAL_AFTER_DAYS} days, on {active} days of use",
-            at=seen.at,
-            events=(seen.name,),
+        words = (
+            f"used at {clock(seen.at)}; within an hour of that time of day there was no use in "
+            f"{UNUSUAL_AFTER_DAYS} days, on {active} days of use"
         )
+        return raised(self, seen, subject, "low", words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -53,6 +54,25 @@ class Rule(Protocol):
     def look(self, memory: Memory, seen: Seen, subject: Subject) -> Raised | None:
         """Remembers the event; tells what it found with it."""
         ...
+
+
+def raised(
+    rule: Rule,
+    seen: Seen,
+    subject: Subject,
+    severity: Severity,
+    explanation: str,
+    events: Iterable[str] = (),
+) -> Raised:
+    """What a rule found at an event; `events` names them where it is not this one alone."""
+    return Raised(
+        rule=rule.name,
+        subject=subject,
+        severity=severity,
+        explanation=explanation,
+        at=seen.at,
+        events=tuple(events) or (seen.name,),
+    )
 
 
 def subject_of(kind: SubjectKind, seen: Seen) -> Subject | None:
