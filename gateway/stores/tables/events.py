@@ -17,7 +17,7 @@ from sqlalchemy import (
     Table,
 )
 
-from gateway.stores.tables.base import METADATA
+from gateway.stores.tables.base import METADATA, blocks
 
 event = Table(
     "event",
@@ -62,17 +62,8 @@ event_seen = Table(
     comment="Messages of others that were taken, so that one sent again is kept once.",
 )
 
-event_block = Table(
-    "event_block",
-    METADATA,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("trail", SmallInteger, nullable=False),
-    Column("slot", Integer, nullable=False, index=True),
-    Column("at", BigInteger, nullable=False),
-    Column("count", SmallInteger, nullable=False),
-    Column("root", LargeBinary(32), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    comment="Messages of other systems as they came, packed, sealed under the key of trail and week.",
+event_block = blocks(
+    "event_block", "Messages of other systems as they came, packed, sealed under the key of trail and week."
 )
 
 slot_key = Table(

@@ -6,26 +6,16 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
 )
 
-from gateway.stores.tables.base import METADATA
+from gateway.stores.tables.base import METADATA, blocks
 
-system_block = Table(
-    "system_block",
-    METADATA,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("trail", SmallInteger, nullable=False),
-    Column("slot", Integer, nullable=False, index=True),
-    Column("at", BigInteger, nullable=False),
-    Column("count", SmallInteger, nullable=False),
-    Column("root", LargeBinary(32), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    comment="Messages of systems as they came, packed, sealed under the key of trail and week.",
+system_block = blocks(
+    "system_block", "Messages of systems as they came, packed, sealed under the key of trail and week."
 )
 
 system_event = Table(
