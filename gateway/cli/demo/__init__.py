@@ -17,6 +17,7 @@ from gateway.cli.demo.actors import Actor, Cast
 from gateway.cli.demo.keep import how_to_use
 from gateway.cli.demo.papers import read_papers
 from gateway.cli.demo.screen import Notes, Screen
+from gateway.cli.init import TEST_PARTNERS
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare, serving
 from gateway.config import Settings, shipped
@@ -154,7 +155,10 @@ def _perform(folder: Path, screen: Screen, *, keep: bool) -> None:
     began = time.perf_counter()
     config = prepare(folder / "system")
     settings = load_settings(config)
-    screen.passed("A configuration, a test authority and certificates for seven partners are made", began)
+    screen.passed(
+        f"A configuration, a test authority and certificates for {len(TEST_PARTNERS)} partners are made",
+        began,
+    )
     began = time.perf_counter()
     with serving(config):
         server = settings.server
