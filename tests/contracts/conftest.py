@@ -20,6 +20,7 @@ from gateway.declare.bindings import Raw
 from gateway.declare.transaction import AnyTransaction
 from gateway.stores.migrate import upgrade
 from tests.asking import BACK, HART_KEY, enter
+from tests.contracts.listing import EXACT, LISTED, Listing
 from tests.deciding import Place
 from tests.forging import Forge, part_of
 from tests.housing import OTHER, PATIENT, TOLD_AT, House, empty_record, standing, transaction_of
@@ -117,6 +118,12 @@ def forge(ready: House) -> Forge:
 def fresh(house: House) -> Forge:
     """A forge in front of an empty record."""
     return Forge(house)
+
+
+@pytest.fixture
+def how(forge: Forge) -> dict[str, object]:
+    """Changes of the engine: the partner is enrolled with two callback addresses."""
+    return {"nodes": Listing(forge.house.gateway.engine.nodes, LISTED, EXACT)}
 
 
 @pytest.fixture(scope="session")
