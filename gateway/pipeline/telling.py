@@ -86,19 +86,16 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
     a medium tells once for each patient, a batch once for each operation (HPD 3.59.5).
     """
-    reply = x.sealed.digest()
     facts = _transaction_facts(x, engine, x.transaction, x.target, x.principal, x.verdict)
-    told = [each for merged in _merge_facts(facts, x.target) for each in _patient_facts(merged, x.result)]
-    told = [each for one in told for each in _deed_facts(one, x.result)]
-    failed = frozenset(
-        problem.location for problem in x.result.problems if not problem.warning and problem.location
-    )
-    if failed:
-        told = list(_partial_facts(facts, failed))
-    to = x.proven.reply_to
-    damaged = [each.context for each in x.result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
-    told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
-    return tuple(_append(x, engine, x.work, each, x.verdict, reply, to) for each in told)
+    reply, to, result = x.sealed.digest(), x.proven.reply_to, x.result
+    told = _told_apart(facts, x.target, result)
+    if result.problems:
+        failed = frozenset(each.location for each in result.problems if not each.warning and each.location)
+        if failed:
+            told = list(_partial_facts(facts, failed))
+        damaged = [each.context for each in result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
+        told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
+    return tuple([_append(x, engine, x.work, each, x.verdict, reply, to) for each in told])
 
 
 def tell_failure(
@@ -130,9 +127,8 @@ def _transaction_facts(
     verdict: Verdict | None,
 ) -> AuditFacts:
     event = transaction.audit
-    peer = replace(_peer(x, requestor=not event.from_responder), media=event.media)
-    here = engine.here
-    source, destination = (here, replace(peer, is_requestor=True)) if event.from_responder else (peer, here)
+    here, peer = engine.here, _peer(x, media=event.media)
+    source, destination = (here, peer) if event.from_responder else (peer, here)
     human = principal if principal is not None and principal.kind is not SubjectKind.NODE else None
     emergency = verdict is not None and "audit-emergency" in verdict.leading.obligations
     made: Answer | None = x.known("result")
@@ -145,7 +141,7 @@ def _transaction_facts(
         source=source,
         destination=destination,
         audit_source=engine.audit_source,
-        objects=tuple(objects_of(transaction, target, verdict, made)),
+        objects=objects_of(transaction, target, verdict, made),
         human=human_of(human) if human else None,
         purpose=human.purpose if human else None,
         more_types=(events.EMERGENCY_STARTED,) if emergency else (),
@@ -153,16 +149,24 @@ def _transaction_facts(
     )
 
 
-def _peer(x: Exchange, *, requestor: bool) -> Participant:
-    node = x.known("node")
-    name = node.name if node is not None else x.raw.peer_host or "unknown"
-    return Participant(name, x.raw.peer_host or "unknown", is_requestor=requestor)
+def _peer(x: Exchange, *, media: Code | None = None) -> Participant:
+    node, host = x.known("node"), x.raw.peer_host or "unknown"
+    return Participant(node.name if node is not None else host, host, is_requestor=True, media=media)
+
+
+def _told_apart(facts: AuditFacts, target: Target, result: Answer) -> list[AuditFacts]:
+    """The messages of one exchange: a single one, but for merges, media and batches."""
+    told = [facts]
+    if target.merged:
+        told = list(_merge_facts(facts, target))
+    if result.sets:
+        told = [each for one in told for each in _patient_facts(one, result)]
+    if result.deeds:
+        told = [each for one in told for each in _deed_facts(one, result)]
+    return told
 
 
 def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:
-    if not target.merged:
-        yield facts
-        return
     details = ((target.message_id_type, target.message_id),) if target.message_id else ()
     ended = tuple(patient_object(patient, details) for patient in target.merged)
     stays = tuple(patient_object(patient, details) for patient in target.patients)
@@ -177,8 +181,6 @@ def _patient_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
     for patient in patients:
         others = set().union(*names) - set().union(*(each for each in names if patient in each))
         yield replace(facts, objects=tuple(each for each in facts.objects if each.identifier not in others))
-    if not patients:
-        yield facts
 
 
 def _deed_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
@@ -192,8 +194,6 @@ def _deed_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
             outcome=Outcome.MINOR_FAILURE if failed else facts.outcome,
             description=deed.refused if failed else facts.description,
         )
-    if not result.deeds:
-        yield facts
 
 
 def _partial_facts(facts: AuditFacts, failed: frozenset[str]) -> Iterable[AuditFacts]:
@@ -217,7 +217,7 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
             events.LOGIN,
             at=x.at,
             outcome=Outcome.SERIOUS_FAILURE,
-            peer=_peer(x, requestor=True),
+            peer=_peer(x),
             here=engine.here,
             audit_source=engine.audit_source,
         )
@@ -227,7 +227,7 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
             kind or events.PROTOCOL_ABUSE,
             at=x.at,
             outcome=Outcome.MINOR_FAILURE if minor else Outcome.SERIOUS_FAILURE,
-            peer=_peer(x, requestor=True),
+            peer=_peer(x),
             here=engine.here,
             audit_source=engine.audit_source,
             description=_described(error),
@@ -243,7 +243,7 @@ def _alert(x: Exchange, engine: Engine, kind: Code, text: str) -> AuditFacts:
         kind,
         at=x.at,
         outcome=Outcome.SERIOUS_FAILURE,
-        peer=_peer(x, requestor=True),
+        peer=_peer(x),
         here=engine.here,
         audit_source=engine.audit_source,
         description=text,
