@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -166,11 +166,7 @@ def _objects(facts: AuditFacts) -> str:
 
 def _trace(trace_id: str) -> str:
     """The id that ties logs, evidence and audit of one exchange together: type Other, role Processing."""
-    return (
-        f'<ParticipantObjectIdentification ParticipantObjectID="{_text(trace_id)}"'
-        f' ParticipantObjectTypeCode="4" ParticipantObjectTypeCodeRole="26">'
-        f"{_coded('ParticipantObjectIDTypeCode', TRACE_ID)}</ParticipantObjectIdentification>"
-    )
+    return f'<ParticipantObjectIdentification ParticipantObjectID="{_text(trace_id)}"{_TRACE_REST}'
 
 
 def _object(each: AuditObject) -> str:
@@ -191,7 +187,7 @@ def _object(each: AuditObject) -> str:
 
 
 def _detail(kind: str, value: str) -> str:
-    encoded = b64encode(_bounded(value).encode("utf-8", "replace")).decode("ascii")
+    encoded = b2a_base64(_bounded(value).encode("utf-8", "replace"), newline=False).decode("ascii")
     return f'<ParticipantObjectDetail type="{_text(kind)}" value="{encoded}"/>'
 
 
@@ -234,3 +230,9 @@ def _bounded(value: str) -> str:
         return value
     digest = sha256(value.encode("utf-8", "replace")).hexdigest()
     return f"{value[: TEXT_LIMIT - 72]}…sha256:{digest}"
+
+
+_TRACE_REST = (
+    ' ParticipantObjectTypeCode="4" ParticipantObjectTypeCodeRole="26">'
+    f"{_coded('ParticipantObjectIDTypeCode', TRACE_ID)}</ParticipantObjectIdentification>"
+)

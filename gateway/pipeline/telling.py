@@ -86,33 +86,36 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
     a medium tells once for each patient, a batch once for each operation (HPD 3.59.5).
     """
-    facts = _transaction_facts(x, engine, x.transaction, x.target, x.principal, x.verdict)
-    reply, to, result = x.sealed.digest(), x.proven.reply_to, x.result
-    told = _told_apart(facts, x.target, result)
+    target, result = x.target, x.result
+    facts = _transaction_facts(x, engine, x.transaction, target, x.principal, x.verdict)
+    told = _told_apart(facts, target, result)
     if result.problems:
         failed = frozenset(each.location for each in result.problems if not each.warning and each.location)
         if failed:
             told = list(_partial_facts(facts, failed))
         damaged = [each.context for each in result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
         told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
-    return tuple([_append(x, engine, x.work, each, x.verdict, reply, to) for each in told])
+    about = _circumstances(x, x.sealed.digest(), x.proven.reply_to, x.verdict)
+    return tuple([keep(each, about, x.trace_id, engine, x.work) for each in told])
 
 
 def tell_failure(
     x: Exchange, engine: Engine, work: UnitOfWork, error: Exception, reply: bytes, to: str | None
 ) -> int:
     """Notes the one audit row of an exchange that was refused; an alert beside it for a foreign address."""
+    beside: list[AuditFacts] = []
     if isinstance(error, ReplyAddressRefused):
         # Somebody asked us to call an address that is not listed (server-side request forgery).
         text = f"{error.detail}: {error.address}"
-        _append(x, engine, work, _alert(x, engine, events.MESSAGE_SECURITY, text), None, reply, to)
+        beside.append(_alert(x, engine, events.MESSAGE_SECURITY, text))
     if isinstance(error, PrivateKeySent):
-        facts = _alert(x, engine, events.PRIVATE_KEY_SENT, error.detail)
-        _append(x, engine, work, facts, None, reply, to)
+        beside.append(_alert(x, engine, events.PRIVATE_KEY_SENT, error.detail))
     if isinstance(error, KeyUnreadable) or Meaning.UNREADABLE_DOCUMENT in _meanings(error):
-        facts = _alert(x, engine, events.CONTENT_UNREADABLE, _described(error))
-        _append(x, engine, work, facts, None, reply, to)
-    return _append(x, engine, work, _failure_facts(x, engine, error), x.known("verdict"), reply, to)
+        beside.append(_alert(x, engine, events.CONTENT_UNREADABLE, _described(error)))
+    for facts in beside:
+        keep(facts, _circumstances(x, reply, to, None), x.trace_id, engine, work)
+    about = _circumstances(x, reply, to, x.known("verdict"))
+    return keep(_failure_facts(x, engine, error), about, x.trace_id, engine, work)
 
 
 # --- what is told --------------------------------------------------------------------------------
@@ -308,18 +311,10 @@ def _meanings(error: Exception) -> set[Meaning]:
 # --- about what it is kept -----------------------------------------------------------------------
 
 
-def _append(
-    x: Exchange,
-    engine: Engine,
-    work: UnitOfWork,
-    facts: AuditFacts,
-    verdict: Verdict | None,
-    reply: bytes,
-    to: str | None,
-) -> int:
+def _circumstances(x: Exchange, reply: bytes, to: str | None, verdict: Verdict | None) -> Circumstances:
     node = x.known("node")
     transaction: AnyTransaction | None = x.known("transaction")
-    about = Circumstances(
+    return Circumstances(
         node=node.name if node is not None else "unknown",
         node_certificate=x.raw.peer_certificate,
         transaction=transaction.code if transaction is not None else "-",
@@ -329,7 +324,6 @@ def _append(
         verdict=verdict,
         reply_to=to,
     )
-    return keep(facts, about, x.trace_id, engine, work)
 
 
 def tell_alone(facts: AuditFacts, engine: Engine, work: UnitOfWork) -> int:
