@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import socket
 import ssl
 import statistics
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from load import Load
@@ -25,29 +26,18 @@ from gateway.cli.started import free_ports, serving
 from gateway.config import Settings
 from gateway.crypto import pki
 from gateway.declare.bindings import Raw
-from gateway.errors import SignatureBroken
 from gateway.pipeline.engine import Engine
-from gateway.pipeline.exchange import Exchange, Receipt
+from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.run import run
+from gateway.pipeline.stages import conclude
 
 BLOCK = 50
 """Queries in a row with the audit, then as many without: what the machine does else falls on both."""
-REMEMBERED = timedelta(minutes=7)
 
 
 async def commit(x: Exchange, engine: Engine) -> None:
-    """The commit stage of a query without message, evidence and audit row; the replay memory stays."""
-    engine.journal.remember(
-        x.work,
-        sender=x.node.name,
-        message_id=x.proven.message_id or "",
-        digest=x.proven.digest,
-        expires=x.at + REMEMBERED,
-        answer=None,
-        otherwise=SignatureBroken("this message was received before (replay)", location="MessageID"),
-    )
-    await engine.committer.commit(x.work)
-    x.receipt = Receipt(audit_ids=(), sealed=x.sealed)
+    """The commit stage of a query without message, evidence, receipt and audit row; all else stays."""
+    await conclude(x, engine, ())
 
 
 def show(
@@ -111,6 +101,7 @@ def _raw(workshop: Workshop, data: bytes) -> Raw:
         target=f"{workshop.settings.server.public_url}/xds/registry",
         headers=headers,
         body=body,
+        sha256=hashlib.sha256(body).digest(),
         peer_certificate=signer.certificate if signer else None,
         peer_host="127.0.0.1",
     )

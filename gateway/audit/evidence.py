@@ -89,7 +89,7 @@ def evidence_bytes(record: EvidenceRecord, signer: Signer) -> bytes:
             "outcome": record.outcome,
             "audit_sha256": record.audit_sha256.hex(),
             "scheme": signer.scheme.value,
-            "signer": fingerprint(signer.certificate),
+            "signer": signer.name,
             **({} if record.reply_to is None else {"reply_to": record.reply_to}),
         },
         option=orjson.OPT_SORT_KEYS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -122,7 +122,7 @@ def query_object(
     if len(text) > QUERY_LIMIT:
         details += (("QuerySHA256", sha256(text).hexdigest()), ("QuerySize", str(len(text))))
         return AuditObject(identifier, transaction, _SYSTEM, _QUERY, details=details)
-    query = b64encode(text).decode("ascii")
+    query = b2a_base64(text, newline=False).decode("ascii")
     return AuditObject(identifier, transaction, _SYSTEM, _QUERY, query=query, details=details)
 
 

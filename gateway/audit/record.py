@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -89,12 +89,8 @@ def human_of(principal: Principal) -> Human:
 
 def audit_message(facts: AuditFacts) -> str:
     """The AuditMessage element, without XML declaration; valid for any text in the facts."""
-    human = _human(facts.human) if facts.human is not None else ""
-    return (
-        f"<AuditMessage>{_event(facts)}{human}"
-        f"{_participant(facts.source, SOURCE)}{_participant(facts.destination, DESTINATION)}"
-        f"{_audit_source(facts.audit_source)}{_objects(facts)}</AuditMessage>"
-    )
+    parties = _parties(facts.human, facts.source, facts.destination, facts.audit_source)
+    return f"<AuditMessage>{_event(facts)}{parties}{_objects(facts)}</AuditMessage>"
 
 
 # --- elements ------------------------------------------------------------------------------------
@@ -104,9 +100,6 @@ def _event(facts: AuditFacts) -> str:
     if facts.at.tzinfo is None:
         raise Defect("the time of an audit event must be aware")
     at = facts.at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")]
-    types = _coded("EventTypeCode", facts.type)
-    if facts.more_types:
-        types += "".join([_coded("EventTypeCode", code) for code in facts.more_types])
     description = ""
     if facts.description is not None:
         description = f"<EventOutcomeDescription>{_text(facts.description)}</EventOutcomeDescription>"
@@ -114,7 +107,24 @@ def _event(facts: AuditFacts) -> str:
     return (
         f'<EventIdentification EventActionCode="{facts.action.value}" EventDateTime="{at}Z"'
         f' EventOutcomeIndicator="{facts.outcome.value}">'
-        f"{_coded('EventID', facts.event)}{types}{description}{purpose}</EventIdentification>"
+        f"{_kinds(facts.event, facts.type, facts.more_types)}{description}{purpose}</EventIdentification>"
+    )
+
+
+@lru_cache(maxsize=512)
+def _kinds(event: Code, kind: Code, more: tuple[Code, ...]) -> str:
+    types = "".join([_coded("EventTypeCode", code) for code in (kind, *more)])
+    return f"{_coded('EventID', event)}{types}"
+
+
+@lru_cache(maxsize=512)
+def _parties(
+    human: Human | None, source: Participant, destination: Participant, audit_source: AuditSource
+) -> str:
+    """Who took part, and who tells of it. Remembered: one person asks several times through one system."""
+    return (
+        f"{_human(human) if human is not None else ''}"
+        f"{_participant(source, SOURCE)}{_participant(destination, DESTINATION)}{_audit_source(audit_source)}"
     )
 
 
@@ -156,11 +166,7 @@ def _objects(facts: AuditFacts) -> str:
 
 def _trace(trace_id: str) -> str:
     """The id that ties logs, evidence and audit of one exchange together: type Other, role Processing."""
-    return (
-        f'<ParticipantObjectIdentification ParticipantObjectID="{_text(trace_id)}"'
-        f' ParticipantObjectTypeCode="4" ParticipantObjectTypeCodeRole="26">'
-        f"{_coded('ParticipantObjectIDTypeCode', TRACE_ID)}</ParticipantObjectIdentification>"
-    )
+    return f'<ParticipantObjectIdentification ParticipantObjectID="{_text(trace_id)}"{_TRACE_REST}'
 
 
 def _object(each: AuditObject) -> str:
@@ -181,7 +187,7 @@ def _object(each: AuditObject) -> str:
 
 
 def _detail(kind: str, value: str) -> str:
-    encoded = b64encode(_bounded(value).encode("utf-8", "replace")).decode("ascii")
+    encoded = b2a_base64(_bounded(value).encode("utf-8", "replace"), newline=False).decode("ascii")
     return f'<ParticipantObjectDetail type="{_text(kind)}" value="{encoded}"/>'
 
 
@@ -224,3 +230,9 @@ def _bounded(value: str) -> str:
         return value
     digest = sha256(value.encode("utf-8", "replace")).hexdigest()
     return f"{value[: TEXT_LIMIT - 72]}…sha256:{digest}"
+
+
+_TRACE_REST = (
+    ' ParticipantObjectTypeCode="4" ParticipantObjectTypeCodeRole="26">'
+    f"{_coded('ParticipantObjectIDTypeCode', TRACE_ID)}</ParticipantObjectIdentification>"
+)

@@ -7,9 +7,11 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, unique
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -42,6 +44,9 @@ class Scheme(Enum):
     RSA_PKCS1_SHA384 = "rsa-pkcs1-sha384"
     RSA_PKCS1_SHA512 = "rsa-pkcs1-sha512"
     ED25519 = "ed25519"
+
+    # Members are equal to themselves alone, and are looked up for each signature: no detour over the name.
+    __hash__ = object.__hash__
 
 
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
@@ -77,15 +82,23 @@ PKCS1_SCHEMES = frozenset({Scheme.RSA_PKCS1_SHA256, Scheme.RSA_PKCS1_SHA384, Sch
 
 def sign_with(key: PrivateKey, scheme: Scheme, data: bytes) -> bytes:
     """The signature of `data`; AlgorithmRefused when the key is not of the scheme's kind."""
-    if isinstance(key, ec.EllipticCurvePrivateKey) and scheme in _EC:
-        width = _width(key.curve)
-        r, s = decode_dss_signature(key.sign(data, _EC[scheme]))
+    curve = _EC.get(scheme)
+    if curve is not None and _is_elliptic(type(key)):
+        key = cast("ec.EllipticCurvePrivateKey", key)
+        width = (key.key_size + 7) // 8
+        r, s = decode_dss_signature(key.sign(data, curve))
         return r.to_bytes(width, "big") + s.to_bytes(width, "big")
     if isinstance(key, rsa.RSAPrivateKey) and scheme in _RSA:
         return key.sign(data, *_RSA[scheme])
     if isinstance(key, ed25519.Ed25519PrivateKey) and scheme is Scheme.ED25519:
         return key.sign(data)
     raise AlgorithmRefused(f"the key cannot sign by {scheme.value}")
+
+
+@lru_cache
+def _is_elliptic(kind: type) -> bool:
+    """Remembered, because the abstract classes of keys look again each time."""
+    return issubclass(kind, ec.EllipticCurvePrivateKey)
 
 
 def verify_with(key: PublicKey, scheme: Scheme, signature: bytes, data: bytes) -> None:
@@ -167,11 +180,18 @@ def load_certificates(pem: bytes) -> list[x509.Certificate]:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key with its certificate (DER) and the scheme it signs by unless told otherwise."""
+    """A private key with its certificate (DER) and the scheme it signs by unless told otherwise.
+
+    `name` is the fingerprint of the certificate.
+    """
 
     key: PrivateKey = field(repr=False)
     certificate: bytes = field(repr=False)
     scheme: Scheme
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", fingerprint(self.certificate))
 
     @classmethod
     def of(cls, key: object, certificate: x509.Certificate, *, pkcs1: bool = False) -> Signer:

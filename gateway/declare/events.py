@@ -43,6 +43,9 @@ class ObjectKind(Enum):
     REGISTRY_OBJECT = "registry-object"
     RESOURCE = "resource"
 
+    # Members are equal to themselves alone, and are looked for in every exchange: no detour over the name.
+    __hash__ = object.__hash__
+
 
 # --- EventID -------------------------------------------------------------------------------------
 

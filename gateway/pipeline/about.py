@@ -28,6 +28,9 @@ from gateway.record.people import Code
 
 _VEILED = ("P9", "CONFIDENTIALITY")
 
+_ASKED = frozenset({ObjectKind.PATIENT, ObjectKind.QUERY})
+_NOTHING = Answer()
+
 Details = tuple[tuple[str, str], ...]
 
 
@@ -36,41 +39,51 @@ def objects_of(
     target: Target | None,
     verdict: Verdict | None,
     result: Answer | None,
-) -> Iterator[AuditObject]:
+) -> tuple[AuditObject, ...]:
     """Patients, what was touched, the query, and the decision where something was refused or hidden."""
     event = transaction.audit
-    made = result if result is not None else Answer()
+    made = result if result is not None else _NOTHING
+    found: list[AuditObject] = []
     if target is not None:
         details = ((target.message_id_type, target.message_id),) if target.message_id else ()
-        yield from _patients(event, target, verdict, made, details)
-        yield from _touched(event, target, made)
-        if ObjectKind.QUERY in event.objects and target.query is not None:
+        found += _patients(event, target, verdict, made, details)
+        if not event.objects <= _ASKED or target.deeds:
+            found += _touched(event, target, made)
+        if target.query is not None and ObjectKind.QUERY in event.objects:
             query = target.query
             told = (*details, *query.details)
-            yield query_object(
-                query.identifier, event.type, query.text, encoding=query.encoding, details=told
+            found.append(
+                query_object(query.identifier, event.type, query.text, encoding=query.encoding, details=told)
             )
         if target.audit_log is not None:
-            yield audit_log_object(target.audit_log)
-    if verdict is not None and (not verdict.leading.permitted or verdict.hidden):
-        leading = verdict.leading
-        rule, reason = leading.rule, leading.reason
-        if leading.permitted:
-            rule, reason = verdict.withheld or _VEILED
-        yield decision_object(reason, rule, leading.policy_version)
+            found.append(audit_log_object(target.audit_log))
+    if verdict is not None:
+        found += _decision(verdict)
+    return tuple(found)
+
+
+def _decision(verdict: Verdict) -> Iterable[AuditObject]:
+    leading = verdict.leading
+    if leading.permitted and not verdict.hidden:
+        return ()
+    rule, reason = leading.rule, leading.reason
+    if leading.permitted:
+        rule, reason = verdict.withheld or _VEILED
+    return (decision_object(reason, rule, leading.policy_version),)
 
 
 def _patients(
     event: AuditEvent, target: Target, verdict: Verdict | None, made: Answer, details: Details
-) -> Iterator[AuditObject]:
+) -> Iterable[AuditObject]:
     if target.meant:
-        yield from (
+        return [
             patient_object(patient, (*details, (IDENTIFIER_TYPE_DETAIL, kind)), life_cycle=life)
             for patient, kind, life in target.meant
-        )
-    elif ObjectKind.PATIENT in event.objects:
-        named = (*target.patients, *(verdict.patients if verdict else ()), *made.patients)
-        yield from (patient_object(patient, details) for patient in dict.fromkeys(named))
+        ]
+    if ObjectKind.PATIENT not in event.objects:
+        return ()
+    named = (*target.patients, *(verdict.patients if verdict else ()), *made.patients)
+    return [patient_object(patient, details) for patient in dict.fromkeys(named)]
 
 
 def _touched(event: AuditEvent, target: Target, made: Answer) -> Iterator[AuditObject]:

@@ -188,7 +188,11 @@ def _seal(x: Exchange) -> Sealed:
 
 async def commit(x: Exchange, engine: Engine) -> None:
     """Record, audit, evidence, replay memory, what leaves later: in one transaction, always last."""
-    audit_ids = tell_success(x, engine)
+    await conclude(x, engine, tell_success(x, engine))
+
+
+async def conclude(x: Exchange, engine: Engine, audit_ids: tuple[int, ...]) -> None:
+    """What the commit stage does beside the audit rows, which are noted before."""
     await announce(x.result.persons, engine, x.work, x.at, x.trace_id)
     await fulfil(x, engine)
     _remember_token(x, engine)

@@ -86,36 +86,36 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
     a medium tells once for each patient, a batch once for each operation (HPD 3.59.5).
     """
-    reply = x.sealed.digest()
-    facts = _transaction_facts(x, engine, x.transaction, x.target, x.principal, x.verdict)
-    told = [each for merged in _merge_facts(facts, x.target) for each in _patient_facts(merged, x.result)]
-    told = [each for one in told for each in _deed_facts(one, x.result)]
-    failed = frozenset(
-        problem.location for problem in x.result.problems if not problem.warning and problem.location
-    )
-    if failed:
-        told = list(_partial_facts(facts, failed))
-    to = x.proven.reply_to
-    damaged = [each.context for each in x.result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
-    told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
-    return tuple(_append(x, engine, x.work, each, x.verdict, reply, to) for each in told)
+    target, result = x.target, x.result
+    facts = _transaction_facts(x, engine, x.transaction, target, x.principal, x.verdict)
+    told = _told_apart(facts, target, result)
+    if result.problems:
+        failed = frozenset(each.location for each in result.problems if not each.warning and each.location)
+        if failed:
+            told = list(_partial_facts(facts, failed))
+        damaged = [each.context for each in result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
+        told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
+    about = _circumstances(x, x.sealed.digest(), x.proven.reply_to, x.verdict)
+    return tuple([keep(each, about, x.trace_id, engine, x.work) for each in told])
 
 
 def tell_failure(
     x: Exchange, engine: Engine, work: UnitOfWork, error: Exception, reply: bytes, to: str | None
 ) -> int:
     """Notes the one audit row of an exchange that was refused; an alert beside it for a foreign address."""
+    beside: list[AuditFacts] = []
     if isinstance(error, ReplyAddressRefused):
         # Somebody asked us to call an address that is not listed (server-side request forgery).
         text = f"{error.detail}: {error.address}"
-        _append(x, engine, work, _alert(x, engine, events.MESSAGE_SECURITY, text), None, reply, to)
+        beside.append(_alert(x, engine, events.MESSAGE_SECURITY, text))
     if isinstance(error, PrivateKeySent):
-        facts = _alert(x, engine, events.PRIVATE_KEY_SENT, error.detail)
-        _append(x, engine, work, facts, None, reply, to)
+        beside.append(_alert(x, engine, events.PRIVATE_KEY_SENT, error.detail))
     if isinstance(error, KeyUnreadable) or Meaning.UNREADABLE_DOCUMENT in _meanings(error):
-        facts = _alert(x, engine, events.CONTENT_UNREADABLE, _described(error))
-        _append(x, engine, work, facts, None, reply, to)
-    return _append(x, engine, work, _failure_facts(x, engine, error), x.known("verdict"), reply, to)
+        beside.append(_alert(x, engine, events.CONTENT_UNREADABLE, _described(error)))
+    for facts in beside:
+        keep(facts, _circumstances(x, reply, to, None), x.trace_id, engine, work)
+    about = _circumstances(x, reply, to, x.known("verdict"))
+    return keep(_failure_facts(x, engine, error), about, x.trace_id, engine, work)
 
 
 # --- what is told --------------------------------------------------------------------------------
@@ -130,9 +130,8 @@ def _transaction_facts(
     verdict: Verdict | None,
 ) -> AuditFacts:
     event = transaction.audit
-    peer = replace(_peer(x, requestor=not event.from_responder), media=event.media)
-    here = engine.here
-    source, destination = (here, replace(peer, is_requestor=True)) if event.from_responder else (peer, here)
+    here, peer = engine.here, _peer(x, media=event.media)
+    source, destination = (here, peer) if event.from_responder else (peer, here)
     human = principal if principal is not None and principal.kind is not SubjectKind.NODE else None
     emergency = verdict is not None and "audit-emergency" in verdict.leading.obligations
     made: Answer | None = x.known("result")
@@ -145,7 +144,7 @@ def _transaction_facts(
         source=source,
         destination=destination,
         audit_source=engine.audit_source,
-        objects=tuple(objects_of(transaction, target, verdict, made)),
+        objects=objects_of(transaction, target, verdict, made),
         human=human_of(human) if human else None,
         purpose=human.purpose if human else None,
         more_types=(events.EMERGENCY_STARTED,) if emergency else (),
@@ -153,16 +152,24 @@ def _transaction_facts(
     )
 
 
-def _peer(x: Exchange, *, requestor: bool) -> Participant:
-    node = x.known("node")
-    name = node.name if node is not None else x.raw.peer_host or "unknown"
-    return Participant(name, x.raw.peer_host or "unknown", is_requestor=requestor)
+def _peer(x: Exchange, *, media: Code | None = None) -> Participant:
+    node, host = x.known("node"), x.raw.peer_host or "unknown"
+    return Participant(node.name if node is not None else host, host, is_requestor=True, media=media)
+
+
+def _told_apart(facts: AuditFacts, target: Target, result: Answer) -> list[AuditFacts]:
+    """The messages of one exchange: a single one, but for merges, media and batches."""
+    told = [facts]
+    if target.merged:
+        told = list(_merge_facts(facts, target))
+    if result.sets:
+        told = [each for one in told for each in _patient_facts(one, result)]
+    if result.deeds:
+        told = [each for one in told for each in _deed_facts(one, result)]
+    return told
 
 
 def _merge_facts(facts: AuditFacts, target: Target) -> Iterable[AuditFacts]:
-    if not target.merged:
-        yield facts
-        return
     details = ((target.message_id_type, target.message_id),) if target.message_id else ()
     ended = tuple(patient_object(patient, details) for patient in target.merged)
     stays = tuple(patient_object(patient, details) for patient in target.patients)
@@ -177,8 +184,6 @@ def _patient_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
     for patient in patients:
         others = set().union(*names) - set().union(*(each for each in names if patient in each))
         yield replace(facts, objects=tuple(each for each in facts.objects if each.identifier not in others))
-    if not patients:
-        yield facts
 
 
 def _deed_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
@@ -192,8 +197,6 @@ def _deed_facts(facts: AuditFacts, result: Answer) -> Iterable[AuditFacts]:
             outcome=Outcome.MINOR_FAILURE if failed else facts.outcome,
             description=deed.refused if failed else facts.description,
         )
-    if not result.deeds:
-        yield facts
 
 
 def _partial_facts(facts: AuditFacts, failed: frozenset[str]) -> Iterable[AuditFacts]:
@@ -217,7 +220,7 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
             events.LOGIN,
             at=x.at,
             outcome=Outcome.SERIOUS_FAILURE,
-            peer=_peer(x, requestor=True),
+            peer=_peer(x),
             here=engine.here,
             audit_source=engine.audit_source,
         )
@@ -227,7 +230,7 @@ def _failure_facts(x: Exchange, engine: Engine, error: Exception) -> AuditFacts:
             kind or events.PROTOCOL_ABUSE,
             at=x.at,
             outcome=Outcome.MINOR_FAILURE if minor else Outcome.SERIOUS_FAILURE,
-            peer=_peer(x, requestor=True),
+            peer=_peer(x),
             here=engine.here,
             audit_source=engine.audit_source,
             description=_described(error),
@@ -243,7 +246,7 @@ def _alert(x: Exchange, engine: Engine, kind: Code, text: str) -> AuditFacts:
         kind,
         at=x.at,
         outcome=Outcome.SERIOUS_FAILURE,
-        peer=_peer(x, requestor=True),
+        peer=_peer(x),
         here=engine.here,
         audit_source=engine.audit_source,
         description=text,
@@ -308,18 +311,10 @@ def _meanings(error: Exception) -> set[Meaning]:
 # --- about what it is kept -----------------------------------------------------------------------
 
 
-def _append(
-    x: Exchange,
-    engine: Engine,
-    work: UnitOfWork,
-    facts: AuditFacts,
-    verdict: Verdict | None,
-    reply: bytes,
-    to: str | None,
-) -> int:
+def _circumstances(x: Exchange, reply: bytes, to: str | None, verdict: Verdict | None) -> Circumstances:
     node = x.known("node")
     transaction: AnyTransaction | None = x.known("transaction")
-    about = Circumstances(
+    return Circumstances(
         node=node.name if node is not None else "unknown",
         node_certificate=x.raw.peer_certificate,
         transaction=transaction.code if transaction is not None else "-",
@@ -329,7 +324,6 @@ def _append(
         verdict=verdict,
         reply_to=to,
     )
-    return keep(facts, about, x.trace_id, engine, work)
 
 
 def tell_alone(facts: AuditFacts, engine: Engine, work: UnitOfWork) -> int:

@@ -49,6 +49,7 @@ _STEPS = 10_000
 _QUERY_CANCELLED = "57014"
 _OURS = (sqlite3.OperationalError, sqlite3.IntegrityError)
 """Of the driver itself, where it is called without SQLAlchemy."""
+_BEGIN = "BEGIN IMMEDIATE"
 _LOCKS = 2_048
 _LOCK = select(func.pg_advisory_xact_lock(column("place"))).select_from(
     func.unnest(bindparam("places", type_=ARRAY(BigInteger))).table_valued("place").render_derived()
@@ -183,13 +184,15 @@ class SqliteDatabase:
         self._url = url
         self._read = _sqlite_engine(url)
         self._write = _sqlite_engine(url)
-        event.listen(self._write, "begin", _take_write_lock)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._lock = os.open(f"{url.partition('///')[2]}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._connection = self._read.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+        self._driver = _driver(self._connection)
         self._preparer = Preparer(self._read.dialect)
         self._checks = Preparer(self._write.dialect)
+        with self._write.connect() as connection:
+            self._writing = _driver(connection)
+        event.listen(self._write, "begin", _take_write_lock)
         self._inserts: dict[Insert, tuple[str, tuple[str, ...]]] = {}
 
     async def fetch(self, query: Executable, values: Values | None = None) -> Rows:
@@ -208,7 +211,7 @@ class SqliteDatabase:
         engine, until = _sqlite_engine(self._url), time.monotonic() + seconds
         try:
             with engine.connect() as connection:
-                driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+                driver = _driver(connection)
                 driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
                 return connection.execute(query, values).fetchall()
         except OperationalError as error:
@@ -223,13 +226,27 @@ class SqliteDatabase:
         await asyncio.get_running_loop().run_in_executor(self._writer, self._apply, units)
 
     def _apply(self, units: Sequence[UnitOfWork]) -> None:
+        write = self._apply_all if any(unit.steps for unit in units) else self._apply_journal
         try:
-            with self._turn(), self._write.connect() as connection, connection.begin():
-                _write_all(
-                    connection, units, partial(self._check, connection), partial(self._insert, connection)
-                )
+            with self._turn():
+                write(units)
         except (OperationalError, IntegrityError, *_OURS) as error:
             raise refusal(error) from error
+
+    def _apply_all(self, units: Sequence[UnitOfWork]) -> None:
+        with self._write.connect() as connection, connection.begin():
+            _write_all(connection, units, partial(self._check, connection), self._insert)
+
+    def _apply_journal(self, units: Sequence[UnitOfWork]) -> None:
+        """Queries leave rows of the journal alone: the same transaction, without SQLAlchemy's part in it."""
+        self._writing.execute(_BEGIN)
+        try:
+            _write_journal(units, self._insert)
+            self._writing.execute("COMMIT")
+        except BaseException:
+            if self._writing.in_transaction:
+                self._writing.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -240,11 +257,10 @@ class SqliteDatabase:
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
-    def _insert(self, connection: Connection, statement: Insert, rows: Sequence[Values]) -> None:
+    def _insert(self, statement: Insert, rows: Sequence[Values]) -> None:
         """Rows of the journal come with every request: their text is made once."""
         text, names = self._inserts.get(statement) or self._inserted(statement, rows[0])
-        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
-        driver.executemany(text, [[row[name] for name in names] for row in rows])
+        self._writing.executemany(text, [[row[name] for name in names] for row in rows])
 
     def _inserted(self, statement: Insert, row: Values) -> tuple[str, tuple[str, ...]]:
         compiled = statement.compile(dialect=self._write.dialect, column_keys=list(row))
@@ -255,8 +271,7 @@ class SqliteDatabase:
         """With prepared text where the check is one that comes often."""
         if check.values is None:
             return _holds(connection, check)
-        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
-        return bool(self._checks.prepare(check.query, check.values).run(driver, check.values))
+        return bool(self._checks.prepare(check.query, check.values).run(_driver(connection), check.values))
 
     async def close(self) -> None:
         """Closes both connections and the writer."""
@@ -296,7 +311,12 @@ def _sqlite_engine(url: str) -> Engine:
 
 def _take_write_lock(connection: Connection) -> None:
     # Taking the lock at once avoids a deadlock between two readers that both want to write.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql(_BEGIN)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """What SQLAlchemy drives; it is the same for all connections of one engine (StaticPool)."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 class PostgresDatabase:
