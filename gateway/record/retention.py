@@ -54,6 +54,20 @@ class Hold:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What one person would do; `subject` is `release` with the number of a hold, or `run`."""
+
+    subject: str
+    actor: str
+    reason: str
+    at: int
+
+    def confirmed_by(self, actor: str) -> bool:
+        """Whether this is another person, who may do what was proposed."""
+        return self.actor.strip().casefold() != actor.strip().casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Holds:
     """Holds in force. `events` are ids of audit rows and events of incidents that are held by number.
