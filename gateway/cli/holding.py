@@ -23,11 +23,18 @@ from gateway.stores.keys import key_maker
 from gateway.stores.proposals import ProposalStore
 from gateway.stores.retention import NOWHERE, Erased, RetentionStore
 from gateway.stores.rows import millis
+from gateway.stores.settled import SettledStore
 from gateway.stores.work import UnitOfWork
 
 _DAY = timedelta(days=1)
 _WHAT = MappingProxyType(
-    {Kept.OWN: "rows", Kept.RECEIVED: "blocks", Kept.SYSTEM: "blocks", Kept.ALERTS: "alerts"}
+    {
+        Kept.OWN: "rows",
+        Kept.RECEIVED: "blocks",
+        Kept.SYSTEM: "blocks",
+        Kept.ALERTS: "alerts",
+        Kept.INCIDENTS: "closed incidents",
+    }
 )
 
 
@@ -154,7 +161,13 @@ async def _over(gateway: Gateway, store: RetentionStore, kind: Kept) -> str:
     slot = over_before(gateway, kind)
     if slot is None:
         return f"{kind.value:10} is kept for ever"
-    count = await store.count_over(kind, slot)
+    settled = SettledStore(gateway.database)
+    if kind is Kept.ALERTS:
+        count = await settled.count_alerts(slot * SLOT_MS)
+    elif kind is Kept.INCIDENTS:
+        count = await settled.count_incidents(slot * SLOT_MS)
+    else:
+        count = await store.count_over(kind, slot)
     return (
         f"{kind.value:10} {count} {_WHAT[kind]} are from before {_week(slot)}; they go unless they are held"
     )

@@ -15,6 +15,7 @@ class Kept(Enum):
     RECEIVED = "received"
     SYSTEM = "system"
     ALERTS = "alerts"
+    INCIDENTS = "incidents"
 
 
 @unique

@@ -214,7 +214,7 @@ def test_what_systems_said_and_old_alerts_go_too(place: Place) -> None:
     alert = dict.fromkeys(("rule", "kind", "subject", "severity", "explanation"), "x")
     work, at = UnitOfWork(), millis(place.now)
     for number, state in ((1, "dismissed"), (2, "open")):
-        given = {"number": number, "events": "[]", "first_at": at, "last_at": at, "count": 1, "state": state}
+        given = {"number": number, "events": "", "first_at": at, "last_at": at, "count": 1, "state": state}
         work.write(insert(tables.alert), {**alert, **given})
     place.run(place.gateway.engine.committer.commit(work))
     place.now += timedelta(days=38)
@@ -248,7 +248,13 @@ def test_an_incident_is_held_by_its_number(place: Place) -> None:
     }
     work.write(insert(tables.incident_step), {**done, "audit_id": step})
     alert = dict.fromkeys(("rule", "kind", "subject", "severity", "explanation"), "x")
-    found = {"number": 1, "events": f'["{at:x}-{event:x}"]', "first_at": at, "last_at": at, "count": 1}
+    found = {
+        "number": 1,
+        "events": f"{at - 1:x}-1 {at:x}-{event:x}",
+        "first_at": at,
+        "last_at": at,
+        "count": 1,
+    }
     work.write(insert(tables.alert), {**alert, **found, "state": "incident", "incident": 7})
     place.run(place.gateway.engine.committer.commit(work))
     place.keep()
