@@ -23,6 +23,7 @@ from gateway.client.token import issue_assertion
 from gateway.crypto.keys import load_signer
 from gateway.crypto.xmldsig import c14n
 from gateway.record.people import Code, PatientId
+from tests.postgresql import read_rows
 
 ACT_REASON = "2.16.840.1.113883.5.8"
 REASONS = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
@@ -268,7 +269,10 @@ class Place:
     # --- what was told ---
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        path = self.settings.database.url.removeprefix("sqlite:///")
+        url = self.settings.database.url
+        if not url.startswith("sqlite"):
+            return read_rows(url, statement, *values)
+        path = url.removeprefix("sqlite:///")
         with contextlib.closing(sqlite3.connect(path)) as connection:
             return connection.execute(statement, values).fetchall()
 

@@ -35,7 +35,7 @@ from gateway.trail.receiving import judged
 WEEK = slot_of(millis(datetime.now(UTC))) + 1
 BEGIN = datetime.fromtimestamp(WEEK * SLOT_MS / 1000, UTC) + timedelta(hours=1)
 ROOT = "2.999.1.1"
-KEPT = Retention(own_days=30, received_days=30, system_days=30, alert_days=30)
+KEPT = Retention(own_days=30, received_days=30, system_days=30, alert_days=30, incident_days=60)
 ANNA, BERT = PatientId("ANNA", ROOT), PatientId("BERT", ROOT)
 TOLD = Code("ITI-18", "IHE Transactions", "Registry Stored Query")
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from lxml import etree
@@ -92,6 +93,20 @@ class Script:
             f"MSH|^~\\&|EMR|HOSPITAL|PASSERELLE|DSP|20260101120000||ADT^{trigger}|{uuid.uuid4().hex[:20]}|T|2.3.1\r"
             f"EVN|{trigger}|20260101120000\rPID|||{self.place.cx(patient)}{also}||TEST^{patient}||19700101|F\r"
             f"{merged}{visit}".encode()
+        )
+        assert b"MSA|AA" in answer, answer
+
+    async def visit(
+        self, trigger: str, patient: str, admitted: datetime, discharged: datetime | None = None
+    ) -> None:
+        """A message about a visit (ITI-31, HL7 v2.5) over MLLP."""
+        acting, _ = self.place.acting(PHYSICIAN)
+        times = [f"{each:%Y%m%d%H%M%S}+0000" if each else "" for each in (admitted, discharged)]
+        visit = ["PV1", "1", "I", *[""] * 16, f"V-{patient}", *[""] * 24, *times]
+        answer = await acting.feed(
+            f"MSH|^~\\&|EMR|HOSPITAL|PASSERELLE|DSP|20260101120000||ADT^{trigger}|{uuid.uuid4().hex[:20]}|T|2.5\r"
+            f"EVN||20260101120000\rPID|1||{self.place.cx(patient)}||TEST^{patient}||19700101|F\r"
+            f"{'|'.join(visit)}\r".encode()
         )
         assert b"MSA|AA" in answer, answer
 
@@ -207,3 +222,9 @@ def plain(resource: Any) -> str:
     """The sentence of an AuditEvent, from after its time."""
     text = "".join(etree.fromstring(resource["text"]["div"]).itertext())
     return str(text).partition(": ")[2]
+
+
+def names(answer: Any) -> Counter[str]:
+    """Ids of the entries of a journal."""
+    assert answer.status == 200, answer.told
+    return Counter(each["resource"]["id"] for each in answer.told.get("entry", ()))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,23 @@ class Server:
         async with engine.connect() as connection:
             await connection.execute(text(statement))
         await engine.dispose()
+
+
+def read_rows(url: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """What a query gives; marks are `?`. In a thread of its own: a test may be inside an event loop."""
+    marks = itertools.count()
+    named = "".join(f":v{next(marks)}" if each == "?" else each for each in statement)
+
+    async def read() -> list[tuple[Any, ...]]:
+        engine = create_async_engine(async_url(url))
+        async with engine.connect() as connection:
+            found = await connection.execute(text(named), {f"v{at}": each for at, each in enumerate(values)})
+            rows = [tuple(row) for row in found]
+        await engine.dispose()
+        return rows
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(read())).result()
 
 
 def _programs() -> Iterator[Path]:

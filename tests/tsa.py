@@ -53,6 +53,7 @@ class Tsa:
     mode: str = "good"
     asked: list[bytes] = field(default_factory=list)
     url: str = ""
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def trust(self) -> Path:
@@ -109,7 +110,11 @@ class Tsa:
         return builder.sign(issuer_key, hashes.SHA256())
 
     def reply(self, query: bytes) -> bytes:
-        """What is answered to a request, as the mode says."""
+        """What is answered to a request, as the mode says; one at a time, for the files."""
+        with self.turn:
+            return self._reply(query)
+
+    def _reply(self, query: bytes) -> bytes:
         self.asked.append(query)
         if self.mode == "nonce":
             query = _changed(query, -4)

@@ -16,6 +16,7 @@ from gateway.bindings.soap import SoapForm
 from gateway.cli.forms import fhir_form, soap_form
 from gateway.cli.log import operator_log
 from gateway.cli.measuring import measure
+from gateway.cli.papers import hand_of
 from gateway.cli.provider import Provider, provider
 from gateway.cli.services import (
     Ground,
@@ -40,6 +41,7 @@ from gateway.identity.jwt import TokenReader
 from gateway.identity.nodes import NodeDirectory
 from gateway.identity.revocation import RevocationList
 from gateway.identity.saml import FollowingReader
+from gateway.paper.hand import Hand
 from gateway.pipeline.engine import Engine, Log
 from gateway.pipeline.policing import tell_policy_refused
 from gateway.pipeline.stages import STAGES
@@ -128,7 +130,8 @@ def compose(
         soap=soap,
         revoked=revocations.revoked,
     )
-    services = _signing(services_of(ground, policies, declared.consents, issuing.service, directory), signer)
+    services = services_of(ground, policies, declared.consents, issuing.service, directory)
+    services = _signing(services, hand_of(settings.stamps, signer, time.now, log))
     engine = Engine(
         stages=STAGES,
         catalogue=declared,
@@ -180,10 +183,10 @@ def _telling(log: Log, event: str) -> Callable[[SettingsInvalid], None]:
     return lambda problem: log.error(event, reason=problem.detail, at=problem.location)
 
 
-def _signing(services: Services, signer: Signer) -> Services:
-    """The same, with the key that signs what is given out of the trail."""
+def _signing(services: Services, hand: Hand) -> Services:
+    """The same, with who signs what is given out of the trail."""
     access = services.access
-    return replace(services, access=replace(access, trail=replace(access.trail, signer=signer)))
+    return replace(services, access=replace(access, trail=replace(access.trail, hand=hand)))
 
 
 def _in_force(

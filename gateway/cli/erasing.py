@@ -20,6 +20,7 @@ from gateway.stores.forwarding import ForwardingStore
 from gateway.stores.keys import key_maker
 from gateway.stores.retention import NOWHERE, Erased, Outside, Over, RetentionStore
 from gateway.stores.rows import millis
+from gateway.stores.settled import SettledStore
 from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
 
@@ -40,16 +41,18 @@ class Eraser:
     _since: int = 0
     _swept: int | None = None
     _store: RetentionStore = field(init=False)
+    _settled: SettledStore = field(init=False)
 
     def __post_init__(self) -> None:
         self._store = RetentionStore(self.gateway.database, key_maker())
+        self._settled = SettledStore(self.gateway.database)
 
     async def step(self) -> bool:
         """One part of the work, if it is time to look; tells whether there may be more."""
         if time.monotonic() < self._next:
             return False
         holds = await self._widened(await self._store.holds())
-        for part in (self._own, self._received, self._system, self._alerts):
+        for part in (self._own, self._received, self._system, self._alerts, self._incidents):
             if await part(holds):
                 return True
         if await self._sweep():
@@ -133,12 +136,23 @@ class Eraser:
 
     async def _alerts(self, holds: Holds) -> bool:
         slot = over_before(self.gateway, Kept.ALERTS)
-        found = [] if slot is None else await self._store.alerts_over(slot, holds.incidents, BATCH)
+        found = [] if slot is None else await self._settled.alerts_over(slot, holds.incidents, BATCH)
         if found:
             work = UnitOfWork()
-            self._store.erase_alerts(work, found)
+            self._settled.erase_alerts(work, found)
             await self._record_outside(work, Kept.ALERTS, found, holds)
         return bool(found)
+
+    async def _incidents(self, holds: Holds) -> bool:
+        """Some incidents of one week that are closed, each with its chain of steps."""
+        slot, now = over_before(self.gateway, Kept.INCIDENTS), millis(self.gateway.engine.clock())
+        found = [] if slot is None else await self._settled.incidents_over(slot, now, holds.incidents, BATCH)
+        part = [each for each in found if each.slot == found[0].slot]
+        if part:
+            work = UnitOfWork()
+            self._settled.erase_incidents(work, part)
+            await self._record_outside(work, Kept.INCIDENTS, part, holds)
+        return bool(part)
 
     async def _record_outside(
         self, work: UnitOfWork, kind: Kept, over: Sequence[Outside], holds: Holds
@@ -188,6 +202,7 @@ def over_before(gateway: Gateway, kind: Kept) -> int | None:
         Kept.RECEIVED: told.received_days,
         Kept.SYSTEM: told.system_days,
         Kept.ALERTS: told.alert_days,
+        Kept.INCIDENTS: told.incident_days,
     }[kind]
     return slot_of(millis(gateway.engine.clock() - timedelta(days=days))) if days else None
 

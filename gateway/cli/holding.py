@@ -9,22 +9,32 @@ from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 
 from gateway.cli.compose import Gateway, compose
+from gateway.cli.confirming import VALID_MS, TwoPersons
 from gateway.cli.erasing import Eraser, over_before
 from gateway.cli.trail import origin_of
 from gateway.config import Settings
+from gateway.declare.events import Outcome
 from gateway.errors import SettingsInvalid
-from gateway.pipeline.trailuse import tell_hold
+from gateway.pipeline.trailuse import tell_asked, tell_hold
 from gateway.record.people import PatientId
-from gateway.record.retention import Hold, HoldKind, Kept
+from gateway.record.retention import Hold, HoldKind, Kept, Proposal
 from gateway.stores.events import SLOT_MS
 from gateway.stores.keys import key_maker
+from gateway.stores.proposals import ProposalStore
 from gateway.stores.retention import NOWHERE, Erased, RetentionStore
 from gateway.stores.rows import millis
+from gateway.stores.settled import SettledStore
 from gateway.stores.work import UnitOfWork
 
 _DAY = timedelta(days=1)
 _WHAT = MappingProxyType(
-    {Kept.OWN: "rows", Kept.RECEIVED: "blocks", Kept.SYSTEM: "blocks", Kept.ALERTS: "alerts"}
+    {
+        Kept.OWN: "rows",
+        Kept.RECEIVED: "blocks",
+        Kept.SYSTEM: "blocks",
+        Kept.ALERTS: "alerts",
+        Kept.INCIDENTS: "closed incidents",
+    }
 )
 
 
@@ -75,8 +85,8 @@ async def _check_incident(store: RetentionStore, wish: Wish) -> None:
         raise SettingsInvalid("there is no incident of this number; name the days it lasted")
 
 
-async def release(settings: Settings, number: int, reason: str, actor: str) -> None:
-    """Ends a hold; what is over is erased again."""
+async def release(settings: Settings, number: int, reason: str, actor: str) -> bool:
+    """Ends a hold, where another person proposed it; else proposes it. Tells which."""
     if not reason.strip():
         raise SettingsInvalid("the end of a hold needs a reason")
     async with _opened(settings) as (gateway, store):
@@ -84,10 +94,20 @@ async def release(settings: Settings, number: int, reason: str, actor: str) -> N
         found = next((each for each in (await store.holds()).holds if each.number == number), None)
         if found is None:
             raise missing
-        work = UnitOfWork()
-        store.release(work, number, actor, millis(gateway.engine.clock()), missing)
         patients = (_patient(settings, found.name),) if found.kind is HoldKind.PATIENT else ()
-        await _commit(gateway, work, f"hold {number} released: {reason.strip()}", patients, actor)
+        origin, engine = origin_of(settings), gateway.engine
+        now = millis(engine.clock())
+
+        def tell(what: str, work: UnitOfWork, outcome: Outcome) -> None:
+            tell_hold(f"hold {number} {what}", patients, actor, origin, engine, work, outcome=outcome)
+
+        work, wish = UnitOfWork(), Proposal(subject=f"release {number}", actor=actor, reason=reason, at=now)
+        if not await TwoPersons(gateway, tell).agree(work, wish):
+            return False
+        store.release(work, number, actor, now, missing)
+        tell(f"released: {reason.strip()}", work, Outcome.SUCCESS)
+        await engine.committer.commit(work)
+        return True
 
 
 async def shown(settings: Settings, *, every: bool) -> list[str]:
@@ -96,6 +116,8 @@ async def shown(settings: Settings, *, every: bool) -> list[str]:
         told = [await _over(gateway, store, kind) for kind in Kept]
         told += [_hold_line(each) for each in (await store.holds(every=every)).holds]
         erased = await store.erasures()
+        since = millis(gateway.engine.clock()) - VALID_MS
+        told += [_proposal_line(each) for each in await ProposalStore(gateway.database).listed(since)]
         told.append(f"{sum(each.count for each in erased)} entries were erased, in {len(erased)} records")
         if every:
             told += [
@@ -106,20 +128,46 @@ async def shown(settings: Settings, *, every: bool) -> list[str]:
         return told
 
 
-async def run(settings: Settings) -> int:
-    """Erases now what is over; gives the number of steps that did something."""
-    async with _opened(settings) as (gateway, _):
+async def run(settings: Settings, reason: str, actor: str) -> int | None:
+    """Erases now what is over, where another person proposed it; else proposes it.
+
+    Gives the number of steps that did something, None where it was proposed.
+    """
+    async with _opened(settings) as (gateway, store):
+        origin, engine = origin_of(settings), gateway.engine
+
+        def tell(what: str, work: UnitOfWork, outcome: Outcome) -> None:
+            tell_asked(f"erasing {what}", actor, origin, engine, work, outcome=outcome)
+
+        now, work = millis(engine.clock()), UnitOfWork()
+        wish = Proposal(subject="run", actor=actor, reason=reason, at=now)
+        if not await TwoPersons(gateway, tell).agree(work, wish, since=await _last_change(store)):
+            return None
+        tell("confirmed", work, Outcome.SUCCESS)
+        await engine.committer.commit(work)
         eraser, steps = Eraser(gateway), 0
         while await eraser.step():
             steps += 1
         return steps
 
 
+async def _last_change(store: RetentionStore) -> int:
+    """When something was held or released: what was proposed before that may be something else by now."""
+    holds = (await store.holds(every=True)).holds
+    return max((each.released_at or each.at for each in holds), default=0)
+
+
 async def _over(gateway: Gateway, store: RetentionStore, kind: Kept) -> str:
     slot = over_before(gateway, kind)
     if slot is None:
         return f"{kind.value:10} is kept for ever"
-    count = await store.count_over(kind, slot)
+    settled = SettledStore(gateway.database)
+    if kind is Kept.ALERTS:
+        count = await settled.count_alerts(slot * SLOT_MS)
+    elif kind is Kept.INCIDENTS:
+        count = await settled.count_incidents(slot * SLOT_MS)
+    else:
+        count = await store.count_over(kind, slot)
     return (
         f"{kind.value:10} {count} {_WHAT[kind]} are from before {_week(slot)}; they go unless they are held"
     )
@@ -130,6 +178,11 @@ def _hold_line(each: Hold) -> str:
     state = "held" if each.released_at is None else f"released {_day(each.released_at)} by {each.released_by}"
     told = f"hold {each.number}: {each.kind.value} {each.name}{between}, {state}"
     return f"{told}, since {_day(each.at)} by {each.actor}: {each.reason}"
+
+
+def _proposal_line(each: Proposal) -> str:
+    told = f"proposed on {_day(each.at)} by {each.actor}: {each.reason}".rstrip(": ")
+    return f"{told}; another person confirms it: passerelle retention {each.subject}"
 
 
 @asynccontextmanager

@@ -39,7 +39,7 @@ async def write_journal(
         scope = Scope(grants=grants, identities=dict.fromkeys(record.keys, asked.patient))
         found = await read_journal(engine.services, scope, asked, now)
         await _tell(gateway, asked.patient, operator, now)
-        content = await written(found, form, language, {}, engine.signer)
+        content = await written(found, form, language, {}, engine.services.access.trail.hand)
         return len(found.entries), content
     finally:
         await gateway.close()

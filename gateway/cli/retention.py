@@ -18,6 +18,9 @@ app = typer.Typer(no_args_is_help=True)
 ConfigFile = Annotated[Path, typer.Option("--config", help="passerelle.toml of the installation.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept and audited.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of an incident (UTC).")]
+User = Annotated[
+    str, typer.Option("--as", help="Who is acting, where no operators are configured; else who is logged in.")
+]
 _DEFAULT = Path("passerelle.toml")
 
 
@@ -71,24 +74,29 @@ def release(
     number: Annotated[int, typer.Argument(help="Number of the hold, from show.")],
     reason: Reason,
     config: ConfigFile = _DEFAULT,
+    user: User = "",
 ) -> None:
-    """End a hold; what is over is erased again."""
+    """End a hold; what is over is erased again. One person proposes it, another one does it."""
     from gateway.cli.holding import release as write  # noqa: PLC0415
-    from gateway.cli.policyroom import ready  # noqa: PLC0415
+    from gateway.cli.policyroom import acting_as, ready  # noqa: PLC0415
 
     settings = ready(load_settings(config))
     with administering(settings, "security-officer", f"retention release {number}") as operator:
-        asyncio.run(write(settings, number, reason, operator.id))
-    print(f"hold {number} is released")
+        actor = acting_as(settings, operator, user)
+        done = asyncio.run(write(settings, number, reason, actor))
+    print(f"hold {number} is released" if done else "proposed; another person must release it as well")
 
 
 @app.command()
-def run(config: ConfigFile = _DEFAULT) -> None:
-    """Erase now what is over by the settings; a running server does so by itself."""
+def run(config: ConfigFile = _DEFAULT, reason: Reason = "", user: User = "") -> None:
+    """Erase now what is over by the settings; a running server does so by itself.
+
+    One person proposes it, another one does it.
+    """
     from gateway.cli.holding import run as erase  # noqa: PLC0415
-    from gateway.cli.policyroom import ready  # noqa: PLC0415
+    from gateway.cli.policyroom import acting_as, ready  # noqa: PLC0415
 
     settings = ready(load_settings(config))
-    with administering(settings, "security-officer", "retention run"):
-        steps = asyncio.run(erase(settings))
-    print(f"done in {steps} steps")
+    with administering(settings, "security-officer", "retention run") as operator:
+        steps = asyncio.run(erase(settings, reason, acting_as(settings, operator, user)))
+    print("proposed; another person must run it as well" if steps is None else f"done in {steps} steps")

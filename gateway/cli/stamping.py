@@ -8,21 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from cryptography import x509
 from prometheus_client import Gauge
 from sqlalchemy import Row
 
 from gateway.audit.cosignature import found_in, read_key
 from gateway.cli.alarms import raise_alert
 from gateway.cli.compose import Gateway
-from gateway.client.stamps import fetch_stamp
+from gateway.cli.papers import stamp_of
 from gateway.client.witness import SizeDiffers, add_checkpoint
 from gateway.config.trail import Witness
-from gateway.crypto.keys import load_certificates
-from gateway.crypto.stamp import accept, ask
 from gateway.declare import events
 from gateway.declare.events import Outcome
 from gateway.errors import GatewayError, Outdated, SignatureBroken
@@ -30,7 +27,6 @@ from gateway.stores.proofs import Cosignature, ProofStore, Stamp
 from gateway.stores.tree import TreeStore
 from gateway.stores.work import UnitOfWork
 
-_CLOCKS_DIFFER = timedelta(seconds=60)
 _PENDING = Gauge(
     "passerelle_audit_unproven_seconds",
     "Age of the oldest checkpoint without proof.",
@@ -118,17 +114,10 @@ class Stamping:
     async def _stamp(self, tree: Row[Any]) -> None:
         """Nothing but a token that was verified is stored."""
         told, engine = self.gateway.settings.stamps, self.gateway.engine
-        asked = ask(tree.note.encode("utf-8"), told.policy)
-        reply = await fetch_stamp(told.url or "", asked.request, told.timeout_seconds)
-        token, shown = accept(reply, asked, self._trust(), engine.clock(), _CLOCKS_DIFFER)
+        token, shown = await stamp_of(told, tree.note.encode("utf-8"), engine.clock)
         work = UnitOfWork()
         self.store.stamp(work, Stamp(tree.size, told.url or "", _millis(shown.at), token))
         await engine.committer.commit(work)
-
-    def _trust(self) -> list[x509.Certificate]:
-        """Read each time: a new file counts at once."""
-        path = self.gateway.settings.stamps.trust
-        return [] if path is None else list(load_certificates(path.read_bytes()))
 
     def _witness(self, witness: Witness) -> Prover:
         key = read_key(witness.key)

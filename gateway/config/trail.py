@@ -133,13 +133,14 @@ class Retention:
 
     `own` is our trail of what was done here: messages, evidence and decisions. `received` is what other
     systems told of the use of the record, `system` what systems said of themselves, `alert` what the watch
-    found and nobody has to look at any more.
+    found and nobody has to look at any more, `incident` incidents that are closed, with their steps.
     """
 
     own_days: Days = 0
     received_days: Days = 0
     system_days: Days = 0
     alert_days: Days = 0
+    incident_days: Days = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)

@@ -90,6 +90,7 @@ NOTIFICATION_GIVEN_UP = Code("notification-given-up", "2.999.1.2", "Notification
 DOSSIER_MADE = Code("dossier-made", "2.999.1.2", "Dossier of an Exchange Made")
 TRAIL_ERASED = Code("trail-erased", "2.999.1.2", "Trail Erased after Retention")
 HOLD_CHANGED = Code("hold-changed", "2.999.1.2", "Legal Hold Changed")
+ERASING_ASKED = Code("erasing-asked", "2.999.1.2", "Erasing of the Trail Asked For")
 AUDIT_GIVEN_UP = Code("audit-given-up", "2.999.1.2", "Audit Event Not Taken by a Receiver")
 AUDIT_FILLING = Code("audit-filling", "2.999.1.2", "Audit Trail Nearly Full")
 AUDIT_DELAYED = Code("audit-delayed", "2.999.1.2", "Audit Trail Not Delivered")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 from types import MappingProxyType
 
-from asn1crypto import algos, x509
+from asn1crypto import algos, cms, x509
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
@@ -18,11 +19,11 @@ from pyhanko.sign import signers
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
-from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from gateway.crypto.keys import Scheme, Signer
-from gateway.errors import Malformed
+from gateway.errors import Malformed, TooLarge
+from gateway.paper.hand import LONGEST_STAMP, Hand
 
 FIELD = "Signature"
 _HASHES = MappingProxyType(
@@ -42,6 +43,18 @@ _HASHES = MappingProxyType(
 _ECDSA = frozenset({Scheme.ECDSA_SHA256, Scheme.ECDSA_SHA384, Scheme.ECDSA_SHA512})
 _PSS = frozenset({Scheme.RSA_PSS_SHA256, Scheme.RSA_PSS_SHA384, Scheme.RSA_PSS_SHA512})
 _LONGEST = 1024
+_SIGNATURE = 8 * 1024
+_RANGE = re.compile(rb"/ByteRange ?\[ ?0 (\d{1,12}) (\d{1,12}) \d{1,12} *\]")
+
+
+async def issued_pdf(data: bytes, hand: Hand, now: datetime, *, reason: str = "") -> bytes:
+    """The PDF as it is given out: signed, and with a stamp over the signature where one is to be had."""
+    room = hand.stamp is not None
+    signed = await asyncio.to_thread(sign_pdf, data, hand.signer, now, reason=reason, room=room)
+    if hand.stamp is None:
+        return signed
+    token = await hand.stamp(signature_of(signed))
+    return signed if token is None else with_stamp(signed, token)
 
 
 def sign_pdf(
@@ -51,41 +64,63 @@ def sign_pdf(
     *,
     reason: str = "",
     chain: Sequence[bytes] = (),
-    stamper: TimeStamper | None = None,
+    room: bool = False,
 ) -> bytes:
     """The PDF with a signature over all of it, by the key and certificate of `signer`.
 
-    `chain` are certificates (DER) that lead from the signer's to its authority. `stamper` obtains a time
-    stamp (RFC 3161) over the signature. Not to be called inside an event loop; Malformed for what is no PDF.
+    `chain` are certificates (DER) that lead from the signer's to its authority; `room` is left for a stamp.
+    Not to be called inside an event loop; Malformed for what is no PDF.
     """
-    return asyncio.run(signed_pdf(data, signer, now, reason=reason, chain=chain, stamper=stamper))
-
-
-async def signed_pdf(
-    data: bytes,
-    signer: Signer,
-    now: datetime,
-    *,
-    reason: str = "",
-    chain: Sequence[bytes] = (),
-    stamper: TimeStamper | None = None,
-) -> bytes:
-    """As `sign_pdf`, inside an event loop."""
     about = signers.PdfSignatureMetadata(
         field_name=FIELD,
         md_algorithm=_HASHES[signer.scheme],
         subfilter=SigSeedSubFilter.PADES,
         reason=reason or None,
     )
-    hand = _Hand(signer, chain)
-    pen = _Pen(now, about, hand, stamper)
-    output = BytesIO()
+    pen = _Pen(now, about, _Hand(signer, chain))
+    output, space = BytesIO(), 2 * (_SIGNATURE + LONGEST_STAMP) if room else None
     try:
         writer = _Addition(BytesIO(data))
-        await pen.async_sign_pdf(writer, output=output)
+        asyncio.run(pen.async_sign_pdf(writer, output=output, bytes_reserved=space))
     except (PdfError, SigningError) as error:
         raise Malformed("the document cannot be signed; expected a PDF without a signature") from error
     return output.getvalue()
+
+
+def signature_of(data: bytes) -> bytes:
+    """The value of the signature of a PDF that was signed here: what a stamp is asked for."""
+    _, signature = _container(data)
+    value: bytes = _signer_info(signature)["signature"].native
+    return value
+
+
+def with_stamp(data: bytes, token: bytes) -> bytes:
+    """The PDF with a stamp (RFC 3161 token, DER) over its signature, in the room that was left for it.
+
+    The stamp is an unsigned attribute (id-aa-signatureTimeStampToken, RFC 3161 appendix A).
+    """
+    place, signature = _container(data)
+    stamp = {"type": "signature_time_stamp_token", "values": [cms.ContentInfo.load(token)]}
+    _signer_info(signature)["unsigned_attrs"] = cms.CMSAttributes([cms.CMSAttribute(stamp)])
+    whole: bytes = signature.dump(force=True)
+    told, size = whole.hex().encode(), place.stop - place.start
+    if len(told) > size:
+        raise TooLarge(f"the stamp is too long: {len(told) // 2} octets where there are {size // 2}")
+    return data[: place.start] + told.ljust(size, b"0") + data[place.stop :]
+
+
+def _container(data: bytes) -> tuple[slice, cms.ContentInfo]:
+    """Where the signature stands, in hexadecimal digits, and what it is (ISO 32000-2 section 12.8.1)."""
+    found = list(_RANGE.finditer(data))
+    if not found:
+        raise Malformed("the PDF has no signature")
+    place = slice(int(found[-1][1]) + 1, int(found[-1][2]) - 1)
+    return place, cms.ContentInfo.load(bytes.fromhex(data[place].decode("ascii")), strict=False)
+
+
+def _signer_info(signature: cms.ContentInfo) -> cms.SignerInfo:
+    (info,) = signature["content"]["signer_infos"]
+    return info
 
 
 class _Hand(signers.Signer):
@@ -139,10 +174,8 @@ class _Addition(IncrementalPdfFileWriter):
 class _Pen(signers.PdfSigner):
     """Signs at a given time."""
 
-    def __init__(
-        self, now: datetime, about: signers.PdfSignatureMetadata, hand: _Hand, stamper: TimeStamper | None
-    ) -> None:
-        super().__init__(about, signer=hand, timestamper=stamper, new_field_spec=SigFieldSpec(FIELD))
+    def __init__(self, now: datetime, about: signers.PdfSignatureMetadata, hand: _Hand) -> None:
+        super().__init__(about, signer=hand, new_field_spec=SigFieldSpec(FIELD))
         self._now = now
 
     def init_signing_session(

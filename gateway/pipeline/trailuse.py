@@ -11,6 +11,7 @@ from gateway.audit.record import AuditFacts, Human
 from gateway.declare.events import (
     AUDIT_LOG_USED,
     DOSSIER_MADE,
+    ERASING_ASKED,
     HOLD_CHANGED,
     TRAIL_ERASED,
     EventAction,
@@ -32,11 +33,30 @@ def tell_erased(erasure: Erasure, origin: str, engine: Engine, work: UnitOfWork)
 
 
 def tell_hold(
-    what: str, patients: Sequence[PatientId], actor: str, origin: str, engine: Engine, work: UnitOfWork
+    what: str,
+    patients: Sequence[PatientId],
+    actor: str,
+    origin: str,
+    engine: Engine,
+    work: UnitOfWork,
+    *,
+    outcome: Outcome = Outcome.SUCCESS,
 ) -> int:
-    """Notes the audit row of a legal hold that was set or released; it stands in the patient's trail too."""
-    facts = _facts(HOLD_CHANGED, EventAction.UPDATE, engine)
+    """Notes the audit row of a legal hold that was set or released, or whose release was proposed or refused.
+
+    It stands in the patient's trail too.
+    """
+    facts = replace(_facts(HOLD_CHANGED, EventAction.UPDATE, engine), outcome=outcome)
     objects = (*map(patient_object, patients), audit_log_object(origin, (("Hold", what),)))
+    return tell_alone(replace(facts, objects=objects, human=Human(actor, actor)), engine, work)
+
+
+def tell_asked(
+    what: str, actor: str, origin: str, engine: Engine, work: UnitOfWork, *, outcome: Outcome
+) -> int:
+    """Notes the audit row of erasing that one proposed, another confirmed, or the same was refused."""
+    facts = replace(_facts(ERASING_ASKED, EventAction.UPDATE, engine), outcome=outcome)
+    objects = (audit_log_object(origin, (("Erasing", what),)),)
     return tell_alone(replace(facts, objects=objects, human=Human(actor, actor)), engine, work)
 
 

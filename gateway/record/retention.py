@@ -15,6 +15,7 @@ class Kept(Enum):
     RECEIVED = "received"
     SYSTEM = "system"
     ALERTS = "alerts"
+    INCIDENTS = "incidents"
 
 
 @unique
@@ -52,6 +53,20 @@ class Hold:
             and self.until is not None
             and self.since <= at <= self.until
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What one person would do; `subject` is `release` with the number of a hold, or `run`."""
+
+    subject: str
+    actor: str
+    reason: str
+    at: int
+
+    def confirmed_by(self, actor: str) -> bool:
+        """Whether this is another person, who may do what was proposed."""
+        return self.actor.strip().casefold() != actor.strip().casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import Row, delete, func, insert, literal, or_, select, tuple_, update
 
 from gateway.errors import GatewayError, Outdated
 from gateway.record.retention import Hold, HoldKind, Holds, Kept
 from gateway.stores import tables
-from gateway.stores.alerts import DISMISSED
 from gateway.stores.database import Database
 from gateway.stores.events import OWN, SLOT_MS, SYSTEM, USE
 from gateway.stores.keys import first_key
@@ -26,9 +24,6 @@ _SYSTEM, _ALERT, _INCIDENT = tables.system_block.c, tables.alert.c, tables.incid
 _STEP = tables.incident_step.c
 NOWHERE = -1
 """The position of what has no place in the tree."""
-
-CLOSED = "closed"
-"""The state of an incident that is over."""
 
 _ADD_ERASURE = insert(tables.erasure)
 _ADD_HOLD = insert(tables.retention_hold)
@@ -130,7 +125,7 @@ class RetentionStore:
         ]
 
     async def count_over(self, kind: Kept, slot: int) -> int:
-        """How many of a class are of weeks before `slot`, held or not."""
+        """How many of a class of messages are of weeks before `slot`, held or not."""
         end = slot * SLOT_MS
         query = {
             Kept.OWN: select(func.count(_AUDIT.id)).where(
@@ -138,7 +133,6 @@ class RetentionStore:
             ),
             Kept.RECEIVED: select(func.count(_BLOCK.id)).where(_BLOCK.trail == USE, _BLOCK.slot < slot),
             Kept.SYSTEM: select(func.count(_SYSTEM.id)).where(_SYSTEM.slot < slot),
-            Kept.ALERTS: select(func.count(_ALERT.number)).where(_ALERT.last_at < end),
         }[kind]
         return int((await self._database.fetch(query))[0][0])
 
@@ -185,25 +179,6 @@ class RetentionStore:
         rows = await self._database.fetch(query.order_by(_SYSTEM.id).limit(limit))
         return [Outside(row.id, row.slot, bytes(row.root)) for row in rows]
 
-    async def alerts_over(self, slot: int, but: Collection[int], limit: int) -> list[Outside]:
-        """Alerts of weeks before `slot` that are dismissed, or whose incident is closed and not held.
-
-        The newest stays: numbers go on from it.
-        """
-        newest = select(func.max(_ALERT.number)).scalar_subquery()
-        closed = select(_INCIDENT.number).where(_INCIDENT.state == CLOSED, _INCIDENT.number.not_in(but))
-        query = (
-            select(_ALERT.number, _ALERT.last_at)
-            .where(_ALERT.last_at < slot * SLOT_MS, _ALERT.number < newest)
-            .where(or_(_ALERT.state == DISMISSED, _ALERT.incident.in_(closed)))
-            .order_by(_ALERT.number)
-            .limit(limit)
-        )
-        return [
-            Outside(row.number, row.last_at // SLOT_MS, row.number.to_bytes(8, "big"))
-            for row in await self._database.fetch(query)
-        ]
-
     # --- erasing ---
 
     def erase_own(self, work: UnitOfWork, over: Sequence[Over]) -> None:
@@ -235,12 +210,6 @@ class RetentionStore:
         work.write(delete(tables.system_event).where(found.slot == slot, found.place.in_(keys)))
         if last:
             work.write(delete(tables.slot_key).where(_KEY.trail == SYSTEM, _KEY.slot == slot))
-
-    def erase_alerts(self, work: UnitOfWork, over: Sequence[Outside]) -> None:
-        """Notes the end of alerts."""
-        keys = [each.id for each in over]
-        gone = Outdated("somebody else erased alerts meanwhile")
-        work.write(delete(tables.alert).where(_ALERT.number.in_(keys)), expect=len(keys), otherwise=gone)
 
     def destroy_key(self, work: UnitOfWork, slot: int) -> None:
         """Notes the end of the key of a week: what is left of its blocks anywhere cannot be read again."""
@@ -307,7 +276,7 @@ class RetentionStore:
             return frozenset()
         steps = select(_STEP.audit_id).where(_STEP.incident.in_(numbers))
         alerts = select(_ALERT.events).where(_ALERT.incident.in_(numbers))
-        names = [each for row in await self._database.fetch(alerts) for each in orjson.loads(row.events)]
+        names = [each for row in await self._database.fetch(alerts) for each in row.events.split()]
         events = {int(name.rpartition("-")[2], 16) for name in names}
         return frozenset(events | {row.audit_id for row in await self._database.fetch(steps)})
 

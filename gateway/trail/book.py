@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from gateway.crypto.keys import Signer
 from gateway.errors import Defect, GatewayError
+from gateway.paper.hand import Hand
 from gateway.record.events import AuditRecord, Received, patient_of
 from gateway.record.people import PatientId
 from gateway.stores.blocks import BlockStore, SeenStore, digest_of
@@ -62,7 +62,7 @@ class Taken:
 class TrailBook:
     """Reads the trail, and takes what other systems tell of the use of the record.
 
-    `signer` signs what is given out of it on paper.
+    `hand` signs what is given out of it on paper.
     """
 
     events: EventStore
@@ -71,7 +71,7 @@ class TrailBook:
     seen: SeenStore
     new_key: Callable[[], int]
     readers: Readers = field(default_factory=lambda: READERS)
-    signer: Signer | None = None
+    hand: Hand | None = None
 
     async def take(self, work: UnitOfWork, messages: Sequence[Received], now: datetime) -> list[Taken]:
         """Notes messages of other systems, each once; invalid ones too, marked. In their order.

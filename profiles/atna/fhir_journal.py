@@ -65,9 +65,9 @@ async def handle(call: Call[JournalRequest], services: Services) -> Told:
     links = {"self": f"{request.base}/AuditEvent/$journal?{request.text}"}
     if journal.more is not None:
         links["next"] = request.next(journal.more)
-    signer = services.access.trail.signer
+    hand = services.access.trail.hand
     form = "json" if request.form == "xml" else request.form
-    content = await written(journal, form, request.language, links, signer)
+    content = await written(journal, form, request.language, links, hand)
     if request.form == "xml":
         content = await in_thread(_as_xml, content)
     return Told(form=request.form, content=content)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -20,7 +18,7 @@ from gateway.cli.started import prepare, serving
 from gateway.journal.words import LANGUAGES
 from tests.deciding import PHYSICIAN, Place, deny
 from tests.feeding import audit_event
-from tests.journaling import EMR, OFFICER, Script
+from tests.journaling import EMR, OFFICER, Script, names
 
 EXPECTED = Path(__file__).with_name("journal_expected.toml")
 ANNA, BERT = "ANNA", "BERT"
@@ -36,11 +34,6 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Script]:
         asyncio.run(told.everything(FIRST, SECOND, THIRD))
         told.settled()
         yield told
-
-
-def names(answer: Any) -> Counter[str]:
-    assert answer.status == 200, answer.told
-    return Counter(each["resource"]["id"] for each in answer.told.get("entry", ()))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -96,6 +89,33 @@ def test_what_was_removed_is_marked(script: Script) -> None:
     *_, read, removed = asyncio.run(script.told("GONE", "en"))
     assert "opened the document “Wrong patient” (doctor's letter), removed later." in read
     assert "Conformance User (administration, Test Tools) removed the document “Wrong patient”" in removed
+
+
+def test_what_is_done_during_a_visit_stands_under_it(script: Script) -> None:
+    """Visits as a hospital tells them: one that lasts, one that ended meanwhile, one that was over before."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    admitted, soon = now - timedelta(hours=9), now + timedelta(minutes=1)
+    past = now - timedelta(days=3)
+
+    async def play() -> None:
+        for patient, begin in (("STAYS", admitted), ("LEAVES", admitted), ("LEFT", past)):
+            await script.visit("A01", patient, begin)
+        await script.visit("A03", "LEFT", past, past + timedelta(hours=5))
+        for patient in ("STAYS", "LEAVES", "LEFT"):
+            document = await script.place.provide(patient, f"Letter of {patient}")
+            await script.place.retrieved(PHYSICIAN, document)
+        await script.visit("A03", "LEAVES", admitted, soon)
+
+    asyncio.run(play())
+    script.settled()
+    heading = "Visit or stay that began on"
+    for patient, visits in (("STAYS", True), ("LEAVES", True), ("LEFT", False)):
+        page = asyncio.run(script.journal(patient, language="en", format="html")).told.decode()
+        assert f"opened the document “Letter of {patient}”" in page
+        physician = page.partition("Dr Anne Weber")[2].partition("<h")[0]
+        assert f"opened the document “Letter of {patient}”" in physician
+        assert (heading in physician) is visits, patient
+        assert (heading in page) is visits
 
 
 def test_it_is_refused_alike_to_all_others(script: Script) -> None:

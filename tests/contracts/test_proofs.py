@@ -13,20 +13,29 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import orjson
 import pytest
+from asn1crypto import x509 as names
 from click.testing import Result
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import KeyUsageConstraints, validate_pdf_signature
+from pyhanko.sign.validation.status import PdfSignatureStatus
+from pyhanko_certvalidator import ValidationContext
 from typer.testing import CliRunner
 
 from gateway.cli.audit import app
 from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare, serving
-from gateway.crypto.keys import fingerprint
+from gateway.crypto.keys import fingerprint, load_certificates
+from tests.deciding import Place
 from tests.tsa import Tsa
 from tests.witness import Witness
 
@@ -302,3 +311,63 @@ def test_stamps_by_hand_are_those_that_openssl_verifies(good: Site, archive: Pat
         [*command, "-CAfile", good.tsa.trust], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+# --- papers --------------------------------------------------------------------------------------
+
+
+def paper_status(site: Site, data: bytes) -> PdfSignatureStatus:
+    """What a reader of somebody else says of a PDF whose issuer and authority of time are believed."""
+    (found,) = PdfFileReader(BytesIO(data)).embedded_signatures
+    certificates = load_certificates((site.folder / "pki/authority.pem").read_bytes()) + site.tsa.authorities
+    roots = [names.Certificate.load(each.public_bytes(Encoding.DER)) for each in certificates]
+    context = ValidationContext(trust_roots=roots)
+    usage = KeyUsageConstraints(key_usage={"digital_signature"})
+    return validate_pdf_signature(found, context, context, key_usage_settings=usage)
+
+
+def dossier(site: Site, tmp_path: Path) -> bytes:
+    place, output = Place(site.config), tmp_path / f"{time.time_ns()}.pdf"
+    asyncio.run(place.feed("PAPER"))
+    site.sealed()
+    ((trace,),) = site.rows("SELECT trace_id FROM audit WHERE message LIKE '%PAPER^%' ORDER BY id LIMIT 1")
+    done = site.command("dossier", str(trace), "-o", output)
+    assert done.exit_code == 0, done.output
+    return output.read_bytes()
+
+
+def journal(site: Site, _: Path) -> bytes:
+    place = Place(site.config)
+    asyncio.run(place.feed("PAPER"))
+    asked = f"/AuditEvent/$journal?patient=urn:oid:{place.root}%7CPAPER&format=pdf"
+    answer = asyncio.run(place.fhir(place.patient("PAPER"), "GET", asked, accept="*/*"))
+    assert answer.status == 200
+    return bytes(answer.told)
+
+
+@pytest.mark.parametrize("paper", [dossier, journal])
+def test_papers_are_stamped(good: Site, tmp_path: Path, paper: Callable[[Site, Path], bytes]) -> None:
+    """PAdES baseline B-T, ETSI EN 319 142-1."""
+    began = datetime.now(UTC)
+    status = paper_status(good, paper(good, tmp_path))
+    assert status.bottom_line
+    assert status.coverage.name == "ENTIRE_FILE"
+    assert status.timestamp_validity is not None
+    assert status.timestamp_validity.trusted
+    assert -2 < (status.timestamp_validity.timestamp - began).total_seconds() < WAIT
+
+
+@pytest.mark.parametrize("mode", ["down", "slow", "nonce", "hash", "nonsense"])
+def test_papers_are_made_without_a_stamp_where_none_is_to_be_had(
+    good: Site, tmp_path: Path, mode: str
+) -> None:
+    log = good.folder / "server.log"
+    before = log.read_text().count("paper without time stamp")
+    good.tsa.mode = mode
+    status = paper_status(good, journal(good, tmp_path))
+    assert (status.bottom_line, status.timestamp_validity) == (True, None)
+    assert log.read_text().count("paper without time stamp") == before + 1
+    good.tsa.mode = "good"
+    deadline = time.monotonic() + WAIT
+    while paper_status(good, journal(good, tmp_path)).timestamp_validity is None:
+        assert time.monotonic() < deadline, "it stays without"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,8 @@ from lxml import etree
 from gateway.bindings import fhirtypes
 from gateway.cli.partner import Acting
 from tests.deciding import PHYSICIAN, Answer, Place, Who, permit
+from tests.logging_nodes import LogSite, audit_xml, until
+from tests.logging_nodes import syslog as written
 
 AUDITOR = Who(partner="privacy-desk", role="auditor", subject="au.clement", organisation="2.999.2.7")
 OFFICER = replace(AUDITOR, role="data-protection-officer", subject="dpo.reding")
@@ -360,3 +363,25 @@ def test_others_may_not_read_it(deciding: Place) -> None:
     assert deciding.last()[::2] == ("ITI-81", "PROFILE")
     elsewhere = asyncio.run(asked(deciding, PHYSICIAN, SINCE))
     assert elsewhere.status == 403
+
+
+def test_more_messages_than_an_answer_holds_are_told_by_its_status(deciding: Place) -> None:
+    """206 with the newest 500; the rest by a narrower time (RESTful ATNA 3.82.4.2)."""
+    site = LogSite(deciding.config)
+    before, _ = site.kept()
+    texts = (
+        re.sub(rb'(?<=EventDateTime=")[^"]*', b"2026-02-03T04:%02d:%02dZ" % divmod(number, 60), audit_xml())
+        for number in range(501)
+    )
+    site.send(*[written(text, app="many", number=number) for number, text in enumerate(texts)])
+    assert until(lambda: site.kept()[0], before + 501) == before + 501
+
+    async def main() -> None:
+        partial = await syslog(deciding, AUDITOR, "date=2026-02-03&app-name=many")
+        assert (partial.status, partial.headers["content-type"]) == (206, "application/json")
+        assert [each["Procid"] for each in partial.told] == [str(number) for number in range(500, 0, -1)]
+        for time_asked, expected in (("eb2026-02-03T04:00:01Z", 1), ("gt2026-02-03T04:00:00Z", 500)):
+            whole = await syslog(deciding, AUDITOR, f"date={time_asked}&{SINCE}&app-name=many")
+            assert (whole.status, len(whole.told)) == (200, expected)
+
+    asyncio.run(main())

@@ -50,7 +50,7 @@ from gateway.stores.tables.registry import (
     record_key,
     submission_set,
 )
-from gateway.stores.tables.retention import erasure, retention_hold
+from gateway.stores.tables.retention import erasure, retention_hold, retention_proposal
 from gateway.stores.tables.rights import consent, patient_rights, revocation, rights_version
 from gateway.stores.tables.system import system_block, system_event
 from gateway.stores.tables.tokens import authorization_code, issued_token
@@ -121,6 +121,7 @@ __all__ = [
     "presence_miss",
     "record_key",
     "retention_hold",
+    "retention_proposal",
     "revocation",
     "rights_version",
     "seen_message",

@@ -35,3 +35,13 @@ retention_hold = Table(
     Column("released_by", String(128)),
     comment="What must not be erased although its time is over, and who said so.",
 )
+
+retention_proposal = Table(
+    "retention_proposal",
+    METADATA,
+    Column("subject", String(64), primary_key=True),
+    Column("actor", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    comment="What one person proposed about retention, and another has yet to confirm.",
+)

@@ -16,6 +16,7 @@ from gateway.cli.main import app
 from gateway.cli.settings import load_settings
 from gateway.cli.started import prepare, serving
 from gateway.errors import GatewayError
+from gateway.trail.dicom import read_message
 from tests.deciding import PHYSICIAN, Place
 
 PATIENT, BEFORE = "RETAINED", "BEFORE"
@@ -59,11 +60,19 @@ def test_a_patient_is_held_and_released_and_both_leave_a_trail(config: Path) -> 
     assert f"hold {number}: patient {BEFORE}^^^&2.999.1.1&ISO, held" in shown
     assert "a complaint" in shown
     assert PATIENT in str(asyncio.run(held(config))), "also under the identifier of now"
-    retention(config, "release", number, "--reason", "settled")
+    end = ("release", number, "--reason", "settled", "--as")
+    assert "proposed; another person must release it" in retention(config, *end, "alice")
+    assert "may not confirm it" in retention(config, *end, "ALICE ", code=2)
+    shown = retention(config, "show")
+    assert f"hold {number}: patient {BEFORE}" in shown
+    assert f"by alice: settled; another person confirms it: passerelle retention release {number}" in shown
+    assert f"hold {number} is released" in retention(config, *end, "bob")
     assert number not in retention(config, "show")
     assert f"hold {number}" in retention(config, "show", "--all")
     messages = rows(config, "SELECT message FROM audit WHERE message LIKE '%hold-changed%' ORDER BY id")
-    assert len(messages) == 2
+    told = [read_message(message.encode()) for (message,) in messages]
+    assert [each.outcome for each in told] == [0, 0, 8, 0], "held, proposed, refused, released"
+    assert [each.agents[0].user_id for each in told[1:]] == ["alice", "ALICE", "bob"]
     assert all(BEFORE in message for (message,) in messages)
     lines = [line for (line,) in rows(config, "SELECT line FROM operator_event ORDER BY key")]
     assert any("retention hold patient" in line for line in lines)
@@ -83,7 +92,18 @@ def test_what_is_over_is_shown_and_erased_on_demand(config: Path) -> None:
     shown = retention(config, "show")
     assert "own        0 rows are from before" in shown
     assert "received   is kept for ever" in shown
-    assert "done in 0 steps" in retention(config, "run")
+    assert "another person must run it" in retention(config, "run", "--as", "alice", "--reason", "moving")
+    assert "by alice: moving; another person confirms it: passerelle retention run" in retention(
+        config, "show"
+    )
+    assert "may not confirm it" in retention(config, "run", "--as", "alice", code=2)
+    number = retention(config, "hold", "trace", "some", "--reason", "asked").rsplit(maxsplit=1)[-1]
+    assert "another person must run it" in retention(config, "run", "--as", "bob"), "void: something was held"
+    assert "done in 0 steps" in retention(config, "run", "--as", "alice")
+    assert "confirms it" not in retention(config, "show")
+    messages = rows(config, "SELECT message FROM audit WHERE message LIKE '%erasing-asked%' ORDER BY id")
+    assert [read_message(message.encode()).outcome for (message,) in messages] == [0, 8, 0, 0]
+    assert number in retention(config, "show")
 
 
 @pytest.mark.parametrize(

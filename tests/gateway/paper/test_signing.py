@@ -1,24 +1,26 @@
-from datetime import datetime, timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
-from asn1crypto import keys
 from asn1crypto import x509 as names
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
 from gateway.crypto.keys import PrivateKey, Signer
-from gateway.errors import Malformed
+from gateway.crypto.stamp import accept, ask
+from gateway.errors import Malformed, TooLarge
+from gateway.paper.hand import Hand
 from gateway.paper.model import Paper
 from gateway.paper.pdf import write_pdf
-from gateway.paper.signing import FIELD, sign_pdf
+from gateway.paper.signing import FIELD, issued_pdf, sign_pdf, signature_of, with_stamp
+from tests.tsa import Tsa
 
 
 def certificate_of(
@@ -82,21 +84,48 @@ def test_a_stranger_is_not_believed(signer: Signer, paper: Paper) -> None:
     assert not status.trusted
 
 
-def test_it_can_be_stamped(paper: Paper) -> None:
-    now = paper.created
-    key = rsa.generate_private_key(65537, 3072)
-    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
-    der = certificate_of(key, now, purpose).public_bytes(serialization.Encoding.DER)
-    held = key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    stamper = DummyTimeStamper(
-        names.Certificate.load(der), keys.PrivateKeyInfo.load(held), fixed_dt=now + timedelta(seconds=3)
-    )
+def test_it_is_stamped_where_an_authority_answers(tsa: Tsa, paper: Paper) -> None:
+    """PAdES B-T, by the reader of somebody else; what the authority stamps is the signature."""
+    now = datetime.now(UTC)
     signer = signer_of(ec.generate_private_key(ec.SECP256R1()), now)
-    status = checked(sign_pdf(write_pdf(paper), signer, now, stamper=stamper), now, signer.certificate, der)
+
+    async def stamp(data: bytes) -> bytes:
+        asked = ask(data)
+        return accept(tsa.reply(asked.request), asked, tsa.authorities, now, timedelta(minutes=1))[0]
+
+    data = asyncio.run(issued_pdf(write_pdf(paper), Hand(signer, stamp), now))
+    authority = tsa.authorities[0].public_bytes(serialization.Encoding.DER)
+    status = checked(data, datetime.now(UTC), signer.certificate, authority)
     assert status.bottom_line
-    assert status.timestamp_validity.timestamp == now + timedelta(seconds=3)
+    assert status.coverage.name == "ENTIRE_FILE"
+    assert abs(status.timestamp_validity.timestamp - now) < timedelta(minutes=1)
+    assert status.timestamp_validity.trusted
+    with pytest.raises(TooLarge, match="too long"):
+        with_stamp(sign_pdf(write_pdf(paper), signer, now), stamp_in(data))
+
+
+def stamp_in(data: bytes) -> bytes:
+    (found,) = PdfFileReader(BytesIO(data)).embedded_signatures
+    (attribute,) = found.signer_info["unsigned_attrs"]
+    token: bytes = attribute["values"][0].dump()
+    return token
+
+
+def test_without_an_answer_it_is_signed_all_the_same(paper: Paper) -> None:
+    signer = signer_of(ec.generate_private_key(ec.SECP256R1()), paper.created)
+
+    async def nothing(_: bytes) -> None:
+        return None
+
+    for hand in (Hand(signer, nothing), Hand(signer)):
+        data = asyncio.run(issued_pdf(write_pdf(paper), hand, paper.created))
+        status = checked(data, paper.created, signer.certificate)
+        assert (status.bottom_line, status.timestamp_validity) == (True, None)
+
+
+def test_what_is_not_signed_has_no_signature(paper: Paper) -> None:
+    with pytest.raises(Malformed, match="no signature"):
+        signature_of(write_pdf(paper))
 
 
 @pytest.mark.parametrize("data", [b"", b"no PDF", b"%PDF-1.7\n%%EOF"])
