@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -137,6 +138,8 @@ async def _serve(settings: Settings, sockets: Sockets, index: int, ready: Callab
     await alarms.tell(_activity(gateway, events.APPLICATION_START))
     if wrong and index == 0:
         await _clock_is_wrong(gateway, gateway.time.offset)
+    # What stands now stays: else each full collection would go through all of it, beside the requests.
+    gc.freeze()
     ready()
     await until_stopped()
     drain_seconds, since = settings.server.drain_seconds, asyncio.get_running_loop().time()
