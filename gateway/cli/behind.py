@@ -6,6 +6,7 @@ It answers no partner, so that no request waits for it; workers leave it rows, a
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -80,6 +81,8 @@ async def beside(
         needed.append(("clock", partial(gateway.time.run, clock_alert)))
     log = gateway.engine.log
     working = [asyncio.create_task(lasting(name, work, log)) for name, work in needed]
+    # What stands now stays: else each full collection would go through all of it.
+    gc.freeze()
     try:
         yield
     finally:

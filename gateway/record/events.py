@@ -113,9 +113,11 @@ class AuditRecord:
         """What it is found by beside its time: patients, agents and objects, each with its kind in front."""
         seen = {f"agent|{each.user_id}" for each in self.agents if each.user_id}
         for entity in (each for each in self.entities if each.identifier):
-            seen.add(f"entity|{patient_name(entity) if entity.is_patient else entity.identifier}")
             if entity.is_patient:
-                seen.add(f"patient|{patient_name(entity)}")
+                name = patient_name(entity)
+                seen |= {f"entity|{name}", f"patient|{name}"}
+            else:
+                seen.add(f"entity|{entity.identifier}")
         yield from sorted(seen)
 
 

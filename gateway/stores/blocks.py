@@ -84,7 +84,7 @@ class SeenStore:
         clash = Outdated("a message was taken by somebody else meanwhile")
         rows = [{"slot": slot, "digest": each} for each in digests]
         if rows:
-            work.write(_ADD_SEEN, *rows, otherwise=clash)
+            work.record(_ADD_SEEN, *rows, clash=clash)
 
 
 class BlockStore:

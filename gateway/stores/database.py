@@ -171,7 +171,7 @@ def _write_journal(
         try:
             insert_all(statement, rows)
         except (IntegrityError, sqlite3.IntegrityError):
-            clash = units[0].journal_clash
+            clash = units[0].clashes.get(statement)
             if clash is None:
                 raise
             raise clash from None

@@ -157,7 +157,7 @@ class EventStore:
     def __init__(self, database: Database, keys: KeyTree) -> None:
         self._database = database
         self._lateral = isinstance(database, PostgresDatabase)
-        self._secret = keys.derived(b"event terms")
+        self._keyed = blake2b(digest_size=8, key=keys.derived(b"event terms"))
         self._places = keys.derived(b"event places")
 
     def note(
@@ -175,23 +175,25 @@ class EventStore:
         """Notes one event; `place` is its audit row or its block. `again`: it may be noted already."""
         at = millis(record.at)
         where = {"slot": slot_of(at), "at": at, "id": key}
-        work.write(
-            _ADD_EVENT if again else _INSERT_EVENT,
-            {
-                **where,
-                "trail": trail,
-                "place": place,
-                "item": item,
-                "type": record.event.code[:_TYPE],
-                "subtype": (record.transaction or (record.types[0].code if record.types else ""))[:_SUBTYPE],
-                "action": (record.action or "")[:1],
-                "outcome": record.outcome,
-                "flags": flags,
-            },
-        )
+        row = {
+            **where,
+            "trail": trail,
+            "place": place,
+            "item": item,
+            "type": record.event.code[:_TYPE],
+            "subtype": (record.transaction or (record.types[0].code if record.types else ""))[:_SUBTYPE],
+            "action": (record.action or "")[:1],
+            "outcome": record.outcome,
+            "flags": flags,
+        }
         terms = [{**where, "term": each} for each in self.digests(record.terms())]
+        if not again:
+            work.record(_INSERT_EVENT, row)
+            work.record(_INSERT_TERM, *terms)
+            return
+        work.write(_ADD_EVENT, row)
         if terms:
-            work.write(_ADD_TERM if again else _INSERT_TERM, *terms)
+            work.write(_ADD_TERM, *terms)
 
     def digests(self, terms: Iterable[str]) -> list[int]:
         """What terms are stored as: keyed, so that the index tells no identifiers."""
@@ -334,8 +336,9 @@ class EventStore:
         return rows
 
     def _digest(self, term: str) -> int:
-        data = term.encode("utf-8", "replace")
-        return int.from_bytes(blake2b(data, digest_size=8, key=self._secret).digest(), "big", signed=True)
+        found = self._keyed.copy()
+        found.update(term.encode("utf-8", "replace"))
+        return int.from_bytes(found.digest(), "big", signed=True)
 
 
 @lru_cache(maxsize=8)

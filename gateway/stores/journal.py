@@ -99,7 +99,7 @@ class Journal:
             "digest": digest,
             "answer": answer,
         }
-        work.record(_INSERT_SEEN, row, otherwise)
+        work.record(_INSERT_SEEN, row, clash=otherwise)
 
     def forget(self, work: UnitOfWork, now: datetime) -> None:
         """Notes the removal of messages whose window is over."""

@@ -46,7 +46,7 @@ class UnitOfWork:
 
     steps: list[Write | Check] = field(default_factory=list)
     journal: list[tuple[Insert, Values]] = field(default_factory=list)
-    journal_clash: GatewayError | None = None
+    clashes: dict[Insert, GatewayError] = field(default_factory=dict)
     locks: list[int] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
     made: dict[PatientId, tuple[int, bytes]] = field(default_factory=dict)
@@ -76,13 +76,14 @@ class UnitOfWork:
         """Notes numbers that no two transactions may hold at a time (signed, 64 bits)."""
         self.locks.extend(numbers)
 
-    def record(self, statement: Insert, row: Values, clash: GatewayError | None = None) -> None:
-        """Notes a journal row (audit, replay memory), written together with those of other requests.
+    def record(self, statement: Insert, *rows: Values, clash: GatewayError | None = None) -> None:
+        """Notes rows of a journal (audit, replay memory, events), written with those of other requests.
 
-        `clash` is raised if the row's key is taken.
+        All rows of a statement have the same names. `clash` is raised if the key of one is taken.
         """
-        self.journal.append((statement, row))
-        self.journal_clash = clash or self.journal_clash
+        self.journal.extend([(statement, row) for row in rows])
+        if clash is not None:
+            self.clashes[statement] = clash
 
     def rolled_back(self) -> None:
         """Undoes what was done outside the database, such as blobs written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from lxml import etree
@@ -34,6 +34,17 @@ def read_message(data: bytes) -> AuditRecord:
 
 def record_of(root: _Element) -> AuditRecord:
     """The event of an AuditMessage element."""
+    return _record(root, _agent, _entity)
+
+
+def outline_of(root: _Element) -> AuditRecord:
+    """The event with no more of its agents and objects than it is found by; refused where `record_of` is."""
+    return _record(root, _named_agent, _named_entity)
+
+
+def _record(
+    root: _Element, agent: Callable[[_Element], Agent], entity: Callable[[_Element], Entity]
+) -> AuditRecord:
     if _name(root.tag) != "AuditMessage":
         raise Malformed("no AuditMessage element")
     parts = _parts(root)
@@ -54,11 +65,11 @@ def record_of(root: _Element) -> AuditRecord:
         types=tuple(_codes(told, "EventTypeCode")),
         purposes=tuple(_codes(told, "PurposeOfUse")),
         description=_text(told, "EventOutcomeDescription"),
-        agents=tuple([_agent(each) for each in parts.get("ActiveParticipant", ())]),
+        agents=tuple([agent(each) for each in parts.get("ActiveParticipant", ())]),
         source_id=source.get("AuditSourceID", "") if source is not None else "",
         source_site=source.get("AuditEnterpriseSiteID") if source is not None else None,
         source_types=tuple(_source_types(source)),
-        entities=tuple([_entity(each) for each in parts.get("ParticipantObjectIdentification", ())]),
+        entities=tuple([entity(each) for each in parts.get("ParticipantObjectIdentification", ())]),
     )
 
 
@@ -74,6 +85,18 @@ def _agent(element: _Element) -> Agent:
         address=get("NetworkAccessPointID"),
         address_type=get("NetworkAccessPointTypeCode"),
         media=next(_codes(_parts(media), "MediaType"), None) if media is not None else None,
+    )
+
+
+def _named_agent(element: _Element) -> Agent:
+    return Agent(user_id=element.get("UserID", ""))
+
+
+def _named_entity(element: _Element) -> Entity:
+    return Entity(
+        identifier=element.get("ParticipantObjectID", ""),
+        type_code=element.get("ParticipantObjectTypeCode"),
+        role=element.get("ParticipantObjectTypeCodeRole"),
     )
 
 

@@ -24,7 +24,7 @@ from gateway.errors import GatewayError, SchemaInvalid
 from gateway.record.events import Agent, AuditRecord, Received
 from gateway.record.people import Code
 from gateway.stores.events import INVALID, SYSTEM, USE
-from gateway.trail.dicom import LIMITS, record_of
+from gateway.trail.dicom import LIMITS, outline_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -57,7 +57,8 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 class Judged:
     """A message with the event in it, its class, and its flags (`stores.events`).
 
-    `message.fault` says why it is no valid audit message.
+    `message.fault` says why it is no valid audit message. `record` has what the event is found by; who wants
+    all of it reads the message (`TrailBook.open`).
     """
 
     message: Received
@@ -109,7 +110,7 @@ def unreadable(message: Received) -> AuditRecord:
 def _read(message: Received) -> Judged:
     try:
         root = parse(message.raw.removeprefix(_BOM), LIMITS)
-        record = record_of(root)
+        record = outline_of(root)
     except GatewayError as error:
         kept = replace(message, fault=error.detail)
         return Judged(kept, unreadable(kept), USE, INVALID)

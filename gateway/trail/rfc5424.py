@@ -6,6 +6,7 @@ What has no such header, as the older form of RFC 3164, is plain: kept whole, wi
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _HEAD = re.compile(
@@ -22,16 +23,9 @@ _OLDER = re.compile(
 )
 _HIGHEST_PRI = 191
 _NIL = b"-"
-_FIELDS = (
-    ("pri", "pri"),
-    ("version", "version"),
-    ("timestamp", "timestamp"),
-    ("hostname", "hostname"),
-    ("app_name", "app-name"),
-    ("procid", "procid"),
-    ("msg_id", "msg-id"),
-    ("data", "structured-data"),
-)
+_FIELDS = ("pri", "version", "timestamp", "hostname", "app-name", "procid", "msg-id", "structured-data")
+_OLDER_FIELDS = ("pri", "timestamp", "hostname", "app-name", "procid")
+"""Names of the groups of either form, in their order."""
 
 Header = tuple[tuple[str, str], ...]
 
@@ -55,23 +49,19 @@ def read_syslog(frame: bytes) -> Syslog:
     """The header and the message; nothing is refused, and no octet of the message is changed."""
     found = _HEAD.match(frame)
     if found is not None and int(found["pri"]) <= _HIGHEST_PRI:
-        header = _header(found)
+        header = _header(_FIELDS, found)
         if header is not None:
             return Syslog(header, frame[found.end() :])
     older = _OLDER.match(frame)
     if older is None or int(older["pri"]) > _HIGHEST_PRI:
         return Syslog((), frame)
-    return Syslog(_header(older) or (), frame)
+    return Syslog(_header(_OLDER_FIELDS, older) or (), frame)
 
 
-def _header(found: re.Match[bytes]) -> Header | None:
+def _header(names: Sequence[str], found: re.Match[bytes]) -> Header | None:
     """None for octets that are no UTF-8: then the frame is kept as a whole."""
-    told = found.groupdict()
+    told = zip(names, found.groups(), strict=True)
     try:
-        return tuple(
-            (name, value.decode())
-            for group, name in _FIELDS
-            if (value := told.get(group)) is not None and value != _NIL
-        )
+        return tuple([(name, value.decode()) for name, value in told if value is not None and value != _NIL])
     except UnicodeDecodeError:
         return None

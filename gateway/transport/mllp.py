@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import cast
 
 from gateway.config import Limits
-from gateway.errors import Malformed, NodeRefused, TooLarge
-from gateway.transport.gate import Failure, Gate, OnFailure, Peer, drained
+from gateway.errors import Malformed, TooLarge
+from gateway.transport.gate import OnFailure, Peer
+from gateway.transport.listener import Listener, OnAbuse, Session, SessionLimits
 from gateway.transport.tls import ServerTls
 
 START, END, RETURN = 0x0B, 0x1C, 0x0D
 QUEUE = 32
-TICK_SECONDS = 1.0
-TICKS_PER_LIMIT = 4
 
 Handler = Callable[[bytes, Peer], Awaitable[bytes]]
-OnAbuse = Callable[[Peer, str], None]
 Admit = Callable[[Peer], str]
 
 
@@ -69,30 +66,23 @@ class Framer:
         return message
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Session):
     """One connection of a node: messages are handled one after the other, in the order they came."""
 
     def __init__(self, server: MllpServer, peer: Peer, node: str) -> None:
+        super().__init__(peer, node)
         self._server = server
         self._limits = server.limits
-        self._peer = peer
-        self._node = node
-        self._loop = asyncio.get_running_loop()
         self._framer = Framer(server.limits.mllp_frame_bytes)
         self._queue: deque[bytes] = deque()
         self._work: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
-        self._since = self._loop.time()
         self._stalled = 0.0
         self._ending = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._server.entered(self, self._node)
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        self._server.left(self, self._node)
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
         self._ending = True
         self._queue.clear()
         self._writable.set()
@@ -105,78 +95,78 @@ class _Connection(asyncio.Protocol):
         try:
             self._queue.extend(self._framer.feed(data))
         except (Malformed, TooLarge) as error:
-            self._server.on_abuse(self._peer, error.detail)
+            self._server.on_abuse(self.peer, error.detail)
             self.end()
         if not begun or len(self._queue) > complete:
-            self._since = self._loop.time()
+            self.since = self.loop.time()
         if len(self._queue) > QUEUE:
-            self._transport.pause_reading()
+            self.transport.pause_reading()
         if self._queue and self._work is None:
             self._begin()
 
     def _begin(self) -> None:
-        self._work = self._loop.create_task(self._handle())
+        self._work = self.loop.create_task(self._handle())
         self._work.add_done_callback(self._handled)
 
     async def _handle(self) -> None:
         while self._queue:
             message = self._queue.popleft()
-            reply = await self._server.handler(message, self._peer)
+            reply = await self._server.handler(message, self.peer)
             if not reply:
                 # There is no acknowledgement for what has no readable header.
                 self._queue.clear()
-                self._transport.close()
+                self.transport.close()
                 return
             await self._writable.wait()
-            self._transport.write(framed(reply))
+            self.transport.write(framed(reply))
 
     def _handled(self, work: asyncio.Task[None]) -> None:
         """The queue was empty, or the handler broke: then nobody knows what holds, and we close."""
         self._work = None
-        self._since = self._loop.time()
+        self.since = self.loop.time()
         if work.cancelled():
             return
         if (error := work.exception()) is not None:
-            self._transport.abort()
-            self._loop.call_exception_handler({"message": "HL7 v2 handler failed", "exception": error})
+            self.transport.abort()
+            self.loop.call_exception_handler({"message": "HL7 v2 handler failed", "exception": error})
         elif self._queue:
             self._begin()
         elif self._ending:
-            self._transport.close()
+            self.transport.close()
         else:
-            self._transport.resume_reading()
+            self.transport.resume_reading()
 
     def end(self) -> None:
         """Take nothing more; close when what was received whole is answered."""
         self._ending = True
         if self._work is None and not self._queue:
-            self._transport.close()
+            self.transport.close()
 
     def abort(self) -> None:
         """Close at once."""
         if self._work is not None:
             self._work.cancel()
-        self._transport.abort()
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         self._writable.clear()
-        self._stalled = self._loop.time()
+        self._stalled = self.loop.time()
 
     def resume_writing(self) -> None:
         self._writable.set()
         self._stalled = 0.0
 
-    def check(self, now: float) -> None:
-        """End what takes too long. `now` is the time of the event loop."""
+    async def check(self, now: float) -> None:
+        """End what takes too long."""
         if self._stalled and now - self._stalled > self._limits.mllp_idle_seconds:
-            self._server.on_abuse(self._peer, "acknowledgements not read in time")
+            self._server.on_abuse(self.peer, "acknowledgements not read in time")
             self.abort()
         elif self._ending or self._work is not None:
             return
-        elif self._framer.inside and now - self._since > self._limits.mllp_frame_seconds:
-            self._server.on_abuse(self._peer, "frame not completed in time")
+        elif self._framer.inside and now - self.since > self._limits.mllp_frame_seconds:
+            self._server.on_abuse(self.peer, "frame not completed in time")
             self.end()
-        elif now - self._since > self._limits.mllp_idle_seconds:
+        elif now - self.since > self._limits.mllp_idle_seconds:
             self.end()
 
 
@@ -201,82 +191,24 @@ class MllpServer:
         self.handler = handler
         self.limits = limits
         self.on_abuse = on_abuse
-        self._admit = admit
-        self._on_failure = on_failure
-        self._connections: set[_Connection] = set()
-        self._by_node: Counter[str] = Counter()
-        self._watch: asyncio.Task[None] | None = None
-        self._gates = [
-            Gate(
-                listener,
-                self._protocol,
-                tls,
+        self._listener: Listener[None, _Connection] = Listener(
+            sockets,
+            tls,
+            SessionLimits(
+                connections=limits.mllp_connections,
+                connections_per_node=limits.mllp_connections_per_node,
                 handshake_seconds=limits.handshake_seconds,
-                on_failure=on_failure,
-                room=self._room,
-            )
-            for listener in sockets
-        ]
+                shortest_seconds=min(limits.mllp_frame_seconds, limits.mllp_idle_seconds),
+            ),
+            admit=lambda peer: (None, admit(peer)),
+            session=lambda peer, _node, name: _Connection(self, peer, name),
+            on_failure=on_failure,
+        )
 
     def start(self) -> None:
         """Begin to accept; must be called in the event loop."""
-        self._watch = asyncio.get_running_loop().create_task(self._watching())
-        for gate in self._gates:
-            gate.open()
+        self._listener.start()
 
     async def stop(self, drain_seconds: float) -> None:
         """Accept no more, answer what was received within the time, then close what is left."""
-        for gate in self._gates:
-            await gate.close()
-        for connection in list(self._connections):
-            connection.end()
-        await drained(self._connections, drain_seconds)
-        for connection in list(self._connections):
-            connection.abort()
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-
-    def entered(self, connection: _Connection, node: str) -> None:
-        """A connection was made."""
-        self._connections.add(connection)
-        self._by_node[node] += 1
-
-    def left(self, connection: _Connection, node: str) -> None:
-        """A connection was lost."""
-        self._connections.discard(connection)
-        self._by_node[node] -= 1
-        if self._by_node[node] <= 0:
-            del self._by_node[node]
-
-    def _protocol(self, peer: Peer) -> asyncio.Protocol:
-        if peer.refusal is not None:
-            return _Turned()
-        try:
-            node = self._admit(peer)
-        except NodeRefused as error:
-            self._on_failure(peer, Failure.NODE, error.detail)
-            return _Turned()
-        if self._by_node[node] >= self.limits.mllp_connections_per_node:
-            self._on_failure(peer, Failure.CROWDED, f"node {node} has too many connections")
-            return _Turned()
-        return _Connection(self, peer, node)
-
-    def _room(self, greeting: int) -> bool:
-        return greeting + len(self._connections) <= self.limits.mllp_connections
-
-    async def _watching(self) -> None:
-        shortest = min(self.limits.mllp_frame_seconds, self.limits.mllp_idle_seconds)
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(min(TICK_SECONDS, shortest / TICKS_PER_LIMIT))
-            now = loop.time()
-            for connection in list(self._connections):
-                connection.check(now)
-
-
-class _Turned(asyncio.Protocol):
-    """A connection that is closed as soon as it is made."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+        await self._listener.stop(drain_seconds)

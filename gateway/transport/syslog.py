@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import Busy, Malformed, NodeRefused, TooLarge
-from gateway.transport.gate import Failure, Gate, OnFailure, Peer, drained
+from gateway.transport.gate import Failure, OnFailure, Peer
+from gateway.transport.listener import Listener, OnAbuse, Session, SessionLimits
 from gateway.transport.tls import ServerTls
 
-TICK_SECONDS = 1.0
-TICKS_PER_LIMIT = 4
 DATAGRAM_BYTES = 65_535
 DATAGRAMS_AT_ONCE = 64
 RECEIVE_BYTES = 4 * 1024 * 1024
@@ -25,7 +23,6 @@ _SPACE, _ZERO, _NINE = 0x20, 0x30, 0x39
 
 NodeT = TypeVar("NodeT")
 TakenT_contra = TypeVar("TakenT_contra", contravariant=True)
-OnAbuse = Callable[[Peer, str], None]
 
 
 class OctetFramer:
@@ -105,29 +102,26 @@ class SyslogLimits:
     connections_per_node: int
 
 
-class _Connection(asyncio.Protocol, Generic[NodeT]):
+class _Connection(Session, Generic[NodeT]):
     """One session of a node, for as many messages as it likes."""
 
     def __init__(self, server: SyslogServer[NodeT], peer: Peer, node: NodeT, name: str) -> None:
-        self.peer = peer
+        super().__init__(peer, name)
         self.node = node
-        self.name = name
         self.waiting = False
         self._server = server
-        self._loop = asyncio.get_running_loop()
         self._framer = OctetFramer(server.limits.frame_bytes)
-        self._since = self._loop.time()
         self._known = False
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        super().connection_made(transport)
         self.pause()
         self._server.entered(self)
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._ended = True
-        self._server.left(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._ended:
@@ -137,7 +131,7 @@ class _Connection(asyncio.Protocol, Generic[NodeT]):
         if frames:
             self._server.sink.put(frames, self.peer, self.node, self)
         if frames or not begun:
-            self._since = self._loop.time()
+            self.since = self.loop.time()
         if fault is not None:
             self._server.on_abuse(self.peer, fault.detail)
             self.end()
@@ -148,7 +142,7 @@ class _Connection(asyncio.Protocol, Generic[NodeT]):
         """Read nothing until there is room."""
         if not self.waiting and not self._ended:
             self.waiting = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def admitted(self) -> None:
         """Nothing is read before it is known that the node may send."""
@@ -160,25 +154,26 @@ class _Connection(asyncio.Protocol, Generic[NodeT]):
         """Read again."""
         if self.waiting and self._known and not self._ended:
             self.waiting = False
-            self._since = self._loop.time()
-            self._transport.resume_reading()
+            self.since = self.loop.time()
+            self.transport.resume_reading()
 
     def end(self) -> None:
         """Take nothing more; what was received whole is kept."""
         self._ended = True
-        self._transport.close()
+        self.transport.close()
 
     def abort(self) -> None:
         """Close at once."""
         self._ended = True
-        self._transport.abort()
+        self.transport.abort()
 
-    def check(self, now: float) -> None:
-        """End a frame that takes too long. `now` is the time of the event loop."""
-        late = self._framer.inside and now - self._since > self._server.limits.frame_seconds
+    async def check(self, now: float) -> None:
+        """End a frame that takes too long, and a session of who may not send any more."""
+        late = self._framer.inside and now - self.since > self._server.limits.frame_seconds
         if late and not self.waiting and not self._ended:
             self._server.on_abuse(self.peer, "message not completed in time")
             self.abort()
+        await self._server.still(self)
 
 
 class SyslogServer(Generic[NodeT]):
@@ -208,93 +203,47 @@ class SyslogServer(Generic[NodeT]):
         self._admit = admit
         self._standing = standing
         self._on_failure = on_failure
-        self._connections: set[_Connection[NodeT]] = set()
-        self._by_node: Counter[str] = Counter()
-        self._watch: asyncio.Task[None] | None = None
         self._beginning: set[asyncio.Task[None]] = set()
-        self._gates = [
-            Gate(
-                listener,
-                self._protocol,
-                tls,
+        self._listener: Listener[NodeT, _Connection[NodeT]] = Listener(
+            sockets,
+            tls,
+            SessionLimits(
+                connections=limits.connections,
+                connections_per_node=limits.connections_per_node,
                 handshake_seconds=limits.handshake_seconds,
-                on_failure=on_failure,
-                room=self._room,
-            )
-            for listener in sockets
-        ]
+                shortest_seconds=limits.frame_seconds,
+            ),
+            admit=admit,
+            session=lambda peer, node, name: _Connection(self, peer, node, name),
+            on_failure=on_failure,
+        )
 
     def start(self) -> None:
         """Begin to accept; must be called in the event loop."""
-        self._watch = asyncio.get_running_loop().create_task(self._watching())
-        for gate in self._gates:
-            gate.open()
+        self._listener.start()
 
     async def stop(self, drain_seconds: float) -> None:
         """Accept and read no more."""
-        for gate in self._gates:
-            await gate.close()
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-        for connection in list(self._connections):
-            connection.end()
-        await drained(self._connections, drain_seconds)
-        for connection in list(self._connections):
-            connection.abort()
+        await self._listener.stop(drain_seconds)
 
     def entered(self, connection: _Connection[NodeT]) -> None:
-        """A connection was made."""
-        self._connections.add(connection)
-        self._by_node[connection.name] += 1
+        """A connection was made: it begins when it is known that the node may send."""
         task = asyncio.get_running_loop().create_task(self._begin(connection))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
 
-    def left(self, connection: _Connection[NodeT]) -> None:
-        """A connection was lost."""
-        self._connections.discard(connection)
-        self._by_node[connection.name] -= 1
-        if self._by_node[connection.name] <= 0:
-            del self._by_node[connection.name]
-
     def resume(self) -> None:
         """There is room again."""
-        for connection in self._connections:
+        for connection in self._listener.sessions:
             connection.resume()
 
-    def _protocol(self, peer: Peer) -> asyncio.Protocol:
-        if peer.refusal is not None:
-            return _Turned()
-        try:
-            node, name = self._admit(peer)
-        except NodeRefused as error:
-            self._on_failure(peer, Failure.NODE, error.detail)
-            return _Turned()
-        if self._by_node[name] >= self.limits.connections_per_node:
-            self._on_failure(peer, Failure.CROWDED, f"node {name} has too many connections")
-            return _Turned()
-        return _Connection(self, peer, node, name)
-
-    def _room(self, greeting: int) -> bool:
-        return greeting + len(self._connections) <= self.limits.connections
-
-    async def _watching(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(min(TICK_SECONDS, self.limits.frame_seconds / TICKS_PER_LIMIT))
-            now = loop.time()
-            for connection in list(self._connections):
-                connection.check(now)
-                await self._still(connection)
-
     async def _begin(self, connection: _Connection[NodeT]) -> None:
-        if await self._still(connection):
+        if await self.still(connection):
             connection.admitted()
         else:
             connection.abort()
 
-    async def _still(self, connection: _Connection[NodeT]) -> bool:
+    async def still(self, connection: _Connection[NodeT]) -> bool:
         """Whether the node may send, or still may: it can be blocked, or revoked, or its certificate over."""
         try:
             self._admit(connection.peer)
@@ -306,13 +255,6 @@ class SyslogServer(Generic[NodeT]):
         except Busy:
             return False
         return True
-
-
-class _Turned(asyncio.Protocol):
-    """A connection that is closed as soon as it is made."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
 
 
 # --- UDP -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.record.events import Received
 from gateway.stores.events import INVALID, SYSTEM, USE
+from gateway.trail.dicom import read_message
 from gateway.trail.receiving import DICOM, PLAIN, Judged, form_of, judged, other_sender
 from tests.logging_nodes import audit_xml
 
@@ -80,7 +81,7 @@ def test_markup_in_a_query_is_kept_as_text() -> None:
     raw = audit_xml().replace(b"</ParticipantObjectIdent", inside + b"</ParticipantObjectIdent")
     found = judge(raw)
     assert found.flags == INVALID
-    assert found.record.entities[0].query == "PHEgYT0iMSI+eDwvcT4="
+    assert read_message(raw).entities[0].query == "PHEgYT0iMSI+eDwvcT4="
 
 
 def test_patients_are_found_however_they_are_written() -> None:
