@@ -1,7 +1,7 @@
 """Fills the index of events and measures how long searches of the trail take as it grows (ITI-81).
 
-Rows of the index are made by the database itself, week by week, as sorted as the server writes them. Only
-some patients have audit rows behind their events: those that are asked for.
+Only some patients, and the latest events of some persons, have audit rows behind them: those that are asked
+for.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
+from filling import Rows, fill_postgresql, fill_sqlite
+from happened import SAMPLE, YEARS_IN_WEEKS, Happened, agent, audit_row
+from rich.progress import Progress
 from sqlalchemy import insert, text
 
-from gateway.audit.objects import patient_object, query_object
-from gateway.audit.record import AuditFacts, AuditSource, Human, Participant, audit_message
 from gateway.cli.compose import Gateway, compose
 from gateway.cli.indexing import index_once
 from gateway.cli.keeper import resume, seal_once
@@ -30,25 +32,16 @@ from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.started import serving
 from gateway.config import Settings
-from gateway.declare.events import Outcome, query_event
-from gateway.record.people import PatientId
+from gateway.record.access import Scope
 from gateway.stores.database import PostgresDatabase
 from gateway.stores.events import SLOT_MS, Question, slot_of
-from gateway.stores.journal import AuditRow
-from gateway.stores.partitions import TABLES, WEEKS, statement
 from gateway.stores.tables import audit
 from gateway.stores.work import UnitOfWork
+from gateway.trail.reading import read_page
 
-YEARS_IN_WEEKS = 156
-PER_PATIENT = 100
-AGENTS, NODES = 2_000, 20
-SAMPLE, SAMPLED_AGENTS = 200, 20
-INDEXED = 4_000
-_EVENT = query_event("ITI-18", "Registry Stored Query")
-
-# What the database computes of the number `i` of an event: spread, and without a library of its own.
-_MIXED = "(({0} * 2654435761 + 40503) % 4294967296)"
-_TERM = "((" + _MIXED + " - 2147483648) * 4294967296 + ({0} * 2246822519 % 4294967296))"
+NOTE = "trail.json"
+SAMPLED_AGENTS, AGENT_WEEKS = 20, 8
+INDEXED, AT_ONCE, PAGE = 4_000, 500, 50
 
 
 @dataclass(frozen=True)
@@ -65,23 +58,22 @@ class Timed:
 def run(config: Path, options: argparse.Namespace) -> None:
     """Fills, measures without and with HTTP, prints the table."""
     settings = load_settings(config)
-    began = time.perf_counter()
-    filling = asyncio.run(_prepared(settings, options.entries))
-    filled = time.perf_counter() - began
-    measured, rate = asyncio.run(_stored(settings, filling, options.queries))
+    filling = _filled(settings, config.parent, options.entries)
+    entries, count = filling.happened.entries, options.queries
+    measured, rate = asyncio.run(_stored(settings, Asking(filling.happened), count))
     with serving(config, workers=options.workers):
-        measured += asyncio.run(_over_http(settings, filling, options.queries))
+        measured += asyncio.run(_over_http(settings, Asking(filling.happened), count))
     size = filling.octets
     print(
-        f"{options.entries} events, {YEARS_IN_WEEKS} weeks, index {size / 2**20:.0f} MiB "
-        f"({size / max(1, options.entries):.0f} bytes an event), filled in {filled:.0f} s, "
+        f"{entries} events, {YEARS_IN_WEEKS} weeks, index {size / 2**20:.0f} MiB "
+        f"({size / entries:.0f} bytes an event), filled in {filling.seconds:.0f} s, "
         f"indexed {rate:.0f} rows/s, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     print(f"{'search':<44}{'n':>6}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}")
     for each in measured:
         print(f"{each.name:<44}{each.count:>6}{each.p50:>9.1f}{each.p95:>9.1f}{each.worst:>9.1f}")
     if options.json:
-        told = {"entries": options.entries, "bytes": size, "indexed": rate}
+        told = {"entries": entries, "bytes": size, "indexed": rate}
         text_ = json.dumps({**told, "measured": [asdict(each) for each in measured]}, indent=2)
         options.json.write_text(text_, encoding="utf-8")
 
@@ -91,114 +83,74 @@ def run(config: Path, options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class Filling:
-    """Whom to ask for, and the weeks that are filled, the last of them this one."""
+    """What the database holds, the seconds that filling it took, and the octets of the index."""
 
-    patients: tuple[PatientId, ...]
-    agents: tuple[str, ...]
-    first: int
-    last: int
-    octets: int = 0
-    """Of the index; 0 where it stood there before."""
+    happened: Happened
+    seconds: float
+    octets: int
 
 
-async def _prepared(settings: Settings, entries: int) -> Filling:
+def _filled(settings: Settings, home: Path, entries: int) -> Filling:
+    """Fills the index, or takes what a folder keeps of an earlier run."""
+    note = home / NOTE
+    if not note.exists():
+        first = slot_of(time.time_ns() // 1_000_000) - YEARS_IN_WEEKS + 1
+        happened = Happened(entries, first, settings.domain.affinity_oid)
+        began = time.perf_counter()
+        _fill(settings, happened)
+        seconds = time.perf_counter() - began
+        note.write_text(json.dumps({"entries": entries, "first": first, "seconds": seconds}), "utf-8")
+    told = json.loads(note.read_text("utf-8"))
+    happened = Happened(told["entries"], told["first"], settings.domain.affinity_oid)
+    octets = asyncio.run(_behind(settings, happened))
+    return Filling(happened, told["seconds"], octets)
+
+
+def _fill(settings: Settings, happened: Happened) -> None:
+    gateway = compose(settings)
+    rows, url = Rows(happened, gateway.engine.services.access.trail.events), settings.database.url
+    asyncio.run(gateway.close())
+    with Progress() as progress:
+        task = progress.add_task("events", total=happened.entries)
+
+        def tell(count: int) -> None:
+            progress.advance(task, count)
+
+        if url.startswith("sqlite"):
+            fill_sqlite(url.removeprefix("sqlite:///"), rows, tell)
+        else:
+            asyncio.run(fill_postgresql(url, rows, tell))
+
+
+async def _behind(settings: Settings, happened: Happened) -> int:
+    """Audit rows behind the events that are asked for, where there are none yet; octets of the index."""
     gateway = compose(settings)
     try:
-        last = slot_of(time.time_ns() // 1_000_000)
-        root = settings.domain.affinity_oid
-        filling = Filling(
-            tuple(PatientId(f"TRAIL-{number}", root) for number in range(SAMPLE)),
-            tuple(f"user{number}" for number in range(SAMPLED_AGENTS)),
-            last - YEARS_IN_WEEKS + 1,
-            last,
-        )
-        (have,) = await gateway.database.fetch(text("SELECT count(*) AS n FROM event"))
-        if have.n >= entries:
-            return filling
-        return replace(filling, octets=await _fill(gateway, filling, entries))
+        octets = await _size(gateway)
+        numbers = _asked(happened)
+        first = await gateway.engine.journal.rows([happened.key(next(numbers))])
+        if not first:
+            await _rows_behind(gateway, happened)
+        return octets
     finally:
         await gateway.close()
 
 
-async def _fill(gateway: Gateway, filling: Filling, entries: int) -> int:
-    """Gives the octets that the index takes."""
-    before = await _size(gateway)
-    await _names(gateway, filling)
-    each = entries // YEARS_IN_WEEKS + 1
-    patients = max(SAMPLE, entries // PER_PATIENT)
-    if isinstance(gateway.database, PostgresDatabase):
-        quarters = range(filling.first // WEEKS, filling.last // WEEKS + 1)
-        await _execute(gateway, [statement(table, quarter) for quarter in quarters for table in TABLES])
-    for number, slot in enumerate(range(filling.first, filling.last + 1)):
-        await _execute(gateway, _week(slot, number * each, each, patients))
-    octets = await _size(gateway) - before
-    await _rows_behind(gateway, filling)
-    await _execute(gateway, ["ANALYZE"])
-    return octets
+def _asked(happened: Happened) -> Iterator[int]:
+    """Events of the patients that are asked for, and the latest ones of the persons."""
+    since = happened.week(happened.last - AGENT_WEEKS + 1).start
+    for number in happened.numbers:
+        late = number >= since and happened.agent_number(number) < SAMPLED_AGENTS
+        if late or happened.patient_number(number) < SAMPLE:
+            yield number
 
 
-async def _execute(gateway: Gateway, statements: Sequence[str]) -> None:
-    work = UnitOfWork()
-    for each in statements:
-        work.write(text(each.replace(":", "\\:")))
-    await gateway.database.apply([work])
-
-
-async def _names(gateway: Gateway, filling: Filling) -> None:
-    """The terms of those who are asked for, as the store writes them, by their numbers."""
-    store = gateway.engine.services.access.trail.events
-    rows = [("patient", number, f"patient|{each}") for number, each in enumerate(filling.patients)]
-    rows += [("entity", number, f"entity|{each}") for number, each in enumerate(filling.patients)]
-    rows += [("agent", number, f"agent|{each}") for number, each in enumerate(filling.agents)]
-    digests = {term: store.digests(frozenset({term}))[0] for _, _, term in rows}
-    values = ", ".join(f"('{kind}', {number}, {digests[term]})" for kind, number, term in rows)
-    create = "CREATE TABLE bench_term (kind TEXT, number BIGINT, term BIGINT, PRIMARY KEY (kind, number))"
-    await _execute(gateway, [create, f"INSERT INTO bench_term VALUES {values}"])  # noqa: S608 - our own
-
-
-def _week(slot: int, first: int, count: int, patients: int) -> list[str]:
-    """Events of a week, each with six terms: patient twice, agent, node, this system, and an object."""
-    step = SLOT_MS / (count + 1)
-    numbers = (
-        f"WITH RECURSIVE n(i) AS (SELECT CAST({first} AS BIGINT) UNION ALL "  # noqa: S608 - our own
-        f"SELECT i + 1 FROM n WHERE i < {first + count - 1}), made AS (SELECT i, "
-        f"CAST({slot * SLOT_MS} + (i - {first}) * {step:.3f} AS BIGINT) AS at, "
-        f"{_MIXED.format('i')} % {patients} AS patient, "
-        f"{_MIXED.format('(i + 77)')} % {AGENTS} AS agent FROM n)"
-    )
-    known = "COALESCE((SELECT term FROM bench_term WHERE kind = '{0}' AND number = made.{1}), {2})"
-    sought = [
-        known.format("patient", "patient", _TERM.format("(patient + 100000000)")),
-        known.format("entity", "patient", _TERM.format("(patient + 200000000)")),
-        known.format("agent", "agent", _TERM.format("(agent + 300000000)")),
-        _TERM.format(f"(i % {NODES} + 400000000)"),
-        "1",
-        _TERM.format("(i + 600000000)"),
-    ]
-    terms = " UNION ALL ".join(
-        f"SELECT CAST({slot} AS INTEGER) AS slot, CAST({each} AS BIGINT) AS term, at, i AS id FROM made"  # noqa: S608
-        for each in sought
-    )
-    kinds = "CASE i % 5 WHEN 0 THEN '110107' WHEN 1 THEN '110106' ELSE '110112' END"
-    outcomes = "CASE i % 50 WHEN 0 THEN 8 ELSE 0 END"
-    columns = f"{slot}, at, i, 0, i, 0, {kinds}, 'ITI-18', 'E', {outcomes}, 0"
-    events = f"{numbers} SELECT {columns} FROM made"  # noqa: S608 - our own
-    return [
-        f"INSERT INTO event {events}",
-        f"INSERT INTO event_term {numbers} SELECT * FROM ({terms}) AS told ORDER BY term, at, id",  # noqa: S608
-    ]
-
-
-async def _rows_behind(gateway: Gateway, filling: Filling) -> None:
-    """An audit row for each event of those who are asked for."""
-    work, events = UnitOfWork(), gateway.engine.services.access.trail.events
-    for patient in filling.patients:
-        asked = Question(since=0, until=2**62, terms=frozenset({f"patient|{patient}"}), limit=100_000)
-        for found in await events.find(asked):
-            row = _row(patient, datetime.fromtimestamp(found.at / 1000, UTC))
-            told = {"id": found.id, "at": found.at, "trace_id": f"{found.id:032x}"}
-            work.write(insert(audit), {**asdict(row), **told})
-    await gateway.database.apply([work])
+async def _rows_behind(gateway: Gateway, happened: Happened) -> None:
+    numbers = _asked(happened)
+    while some := list(islice(numbers, AT_ONCE)):
+        work = UnitOfWork()
+        work.write(insert(audit), *(happened.row(number) for number in some))
+        await gateway.database.apply([work])
     sealing = await resume(gateway)
     while await seal_once(gateway, sealing):
         pass
@@ -207,87 +159,147 @@ async def _rows_behind(gateway: Gateway, filling: Filling) -> None:
     await gateway.database.apply([work])
 
 
-def _row(patient: PatientId, at: datetime) -> AuditRow:
-    here = Participant("https://gateway.example/xds/registry", "gateway.example", "4711")
-    facts = AuditFacts(
-        event=_EVENT.received, type=_EVENT.type, action=_EVENT.received_action, at=at,
-        outcome=Outcome.SUCCESS, source=Participant("hospital", "10.0.0.7", is_requestor=True),
-        destination=here, audit_source=AuditSource("passerelle", "integration"),
-        human=Human("dr.weber", "<dr.weber@issuer>"),
-        objects=(patient_object(patient), query_object("urn:uuid:1", _EVENT.type, b"<AdhocQuery/>" * 60)),
-        trace_id="0" * 32,
-    )  # fmt: skip
-    return AuditRow(
-        trace_id="0" * 32, at=at, transaction="ITI-18", outcome=0, message=audit_message(facts),
-        evidence="e" * 900, evidence_signature=b"s" * 64, decision=None,
-    )  # fmt: skip
+# --- asking --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One search: the parameters of ITI-81, and what they ask of the index."""
+
+    since: int
+    until: int
+    terms: frozenset[str] | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outcomes: frozenset[int] | None = None
+
+    @property
+    def question(self) -> Question:
+        """Of the index."""
+        return Question(
+            since=self.since, until=self.until, terms=self.terms, outcomes=self.outcomes, limit=PAGE
+        )
+
+    @property
+    def query(self) -> Mapping[str, object]:
+        """Of the URL."""
+        since, until = (datetime.fromtimestamp(each / 1000, UTC) for each in (self.since, self.until))
+        form = "%Y-%m-%dT%H:%M:%SZ"
+        dates = [f"ge{since:{form}}", f"le{until:{form}}"]
+        return {"date": dates, "_count": f"{PAGE}", **self.parameters}
+
+
+class Asking:
+    """Draws what is asked for, each time another."""
+
+    def __init__(self, happened: Happened) -> None:
+        self.happened = happened
+        self._draw = random.Random(4711)  # noqa: S311 - no secret
+        self._end = (happened.last + 1) * SLOT_MS - 1
+
+    def patient(self, weeks: int) -> Asked:
+        """A patient over some weeks that lie anywhere."""
+        patient = self.happened.patient(self._draw.randrange(1, SAMPLE))
+        since, until = self._span(weeks, YEARS_IN_WEEKS)
+        named = {"patient.identifier": f"urn:oid:{patient.root}|{patient.extension}"}
+        # As a search of ITI-81 asks: as whom it is about, and as who acted.
+        terms = {f"patient|{patient}", f"agent|{patient}", f"agent|{patient.extension}"}
+        return Asked(since, until, frozenset(terms), named)
+
+    def nobody(self) -> Asked:
+        """A patient without any event."""
+        since, until = self._span(YEARS_IN_WEEKS, YEARS_IN_WEEKS)
+        named = {"patient.identifier": f"urn:oid:{self.happened.root}|NOBODY"}
+        return Asked(since, until, frozenset({"patient|NOBODY"}), named)
+
+    def person(self, weeks: int, within: int = YEARS_IN_WEEKS) -> Asked:
+        """Who asked, over some of the last weeks."""
+        name = agent(self._draw.randrange(SAMPLED_AGENTS))
+        since, until = self._span(weeks, within)
+        return Asked(since, until, frozenset({f"agent|{name}"}), {"agent.identifier": name})
+
+    def object(self) -> Asked:
+        """The object of one event, at any time."""
+        happened = self.happened
+        number = self._draw.choice(happened.numbers)
+        while happened.patient_number(number) >= SAMPLE:
+            number = self._draw.choice(happened.numbers)
+        name = f"{happened.key(number):032x}"
+        since, until = self._span(YEARS_IN_WEEKS, YEARS_IN_WEEKS)
+        return Asked(since, until, frozenset({f"entity|{name}"}), {"entity.identifier": name})
+
+    def hour(self, outcomes: frozenset[int] | None = None) -> Asked:
+        """All that happened within an hour."""
+        until = self._end - self._draw.randrange((YEARS_IN_WEEKS - 1) * SLOT_MS)
+        return Asked(until - 3_600_000, until, outcomes=outcomes)
+
+    def _span(self, weeks: int, within: int) -> tuple[int, int]:
+        until = self._end - self._draw.randrange(within - weeks + 1) * SLOT_MS
+        return until - weeks * SLOT_MS + 1, until
 
 
 # --- measuring -----------------------------------------------------------------------------------
 
 
-async def _timed(name: str, count: int, do: Callable[[int], Awaitable[object]]) -> Timed:
+async def _timed(name: str, count: int, do: Callable[[], Awaitable[object]]) -> Timed:
     took = []
-    for number in range(count):
+    for _ in range(count):
         began = time.perf_counter()
-        await do(number)
+        await do()
         took.append((time.perf_counter() - began) * 1000)
     cuts = statistics.quantiles(took, n=20)
     return Timed(name, count, cuts[9], cuts[18], max(took))
 
 
-async def _stored(settings: Settings, filling: Filling, count: int) -> tuple[list[Timed], float]:
+async def _stored(settings: Settings, asking: Asking, count: int) -> tuple[list[Timed], float]:
     """Without HTTP: rows only, and with the events opened; the rate of indexing."""
-    gateway, draw = compose(settings), random.Random(4711)  # noqa: S311 - no secret
+    gateway = compose(settings)
     book = gateway.engine.services.access.trail
-    end = (filling.last + 1) * SLOT_MS
-
-    def of_patient(weeks: int) -> Question:
-        term, until = f"patient|{draw.choice(filling.patients)}", end
-        if weeks < YEARS_IN_WEEKS:
-            until -= draw.randrange(YEARS_IN_WEEKS - weeks) * SLOT_MS
-        return Question(since=until - weeks * SLOT_MS, until=until, terms=frozenset({term}), limit=50)
-
-    def at_time(**more: object) -> Question:
-        since = end - draw.randrange(YEARS_IN_WEEKS) * SLOT_MS - draw.randrange(SLOT_MS)
-        return Question(since=since - 3_600_000, until=since, limit=50, **more)  # type: ignore[arg-type]
-
-    def of_agent() -> Question:
-        term = f"agent|{draw.choice(filling.agents)}"
-        return Question(since=filling.first * SLOT_MS, until=end, terms=frozenset({term}), limit=50)
-
-    def of_nobody() -> Question:
-        return replace(of_patient(YEARS_IN_WEEKS), terms=frozenset({"patient|nobody"}))
-
-    kinds: dict[str, Callable[[], Question]] = {
-        "index: patient, 4 weeks": lambda: of_patient(4),
-        "index: patient, 3 years": lambda: of_patient(YEARS_IN_WEEKS),
-        "index: unknown patient, 3 years": of_nobody,
-        "index: agent, 3 years, newest 50": of_agent,
-        "index: an hour, newest 50": at_time,
-        "index: an hour, failures": lambda: at_time(outcomes=frozenset({8})),
+    rows: dict[str, Callable[[], Asked]] = {
+        "a patient, 4 weeks": lambda: asking.patient(4),
+        "a patient, 3 years": lambda: asking.patient(YEARS_IN_WEEKS),
+        "an unknown patient, 3 years": asking.nobody,
+        "a person, 4 weeks": lambda: asking.person(4),
+        "a person, 3 years": lambda: asking.person(YEARS_IN_WEEKS),
+        "an object, 3 years": asking.object,
+        "an hour": asking.hour,
+        "an hour, failures": lambda: asking.hour(frozenset({8})),
     }
-
-    async def whole(_: int) -> None:
-        await book.search(of_patient(YEARS_IN_WEEKS))
-
     try:
-        found = []
-        for name, ask in kinds.items():
-            found.append(await _timed(name, count, lambda _, ask=ask: book.events.find(ask())))  # type: ignore[misc]
-        found.append(await _timed("opened: patient, 3 years, newest 50", count, whole))
-        return found, await _indexing(gateway, filling)
+        found = [
+            await _timed(f"rows: {name}", count, lambda ask=ask: book.events.find(ask().question))  # type: ignore[misc]
+            for name, ask in rows.items()
+        ]
+        found += [
+            await _timed(f"opened: {name}", count, lambda ask=ask: _opened(gateway, ask()))  # type: ignore[misc]
+            for name, ask in _readable(asking).items()
+        ]
+        return found, await _indexing(gateway, asking.happened)
     finally:
         await gateway.close()
 
 
-async def _indexing(gateway: Gateway, filling: Filling) -> float:
+def _readable(asking: Asking) -> dict[str, Callable[[], Asked]]:
+    """Searches of events that have audit rows behind them."""
+    return {
+        "a patient, 4 weeks": lambda: asking.patient(4),
+        "a patient, 3 years": lambda: asking.patient(YEARS_IN_WEEKS),
+        "a person, 4 weeks": lambda: asking.person(4, AGENT_WEEKS),
+        "an object, 3 years": asking.object,
+    }
+
+
+async def _opened(gateway: Gateway, asked: Asked) -> None:
+    book = gateway.engine.services.access.trail
+    await read_page(book, Scope(whole_trail=True), asked.question, ())
+
+
+async def _indexing(gateway: Gateway, happened: Happened) -> float:
     """Rows that the indexer makes findable in a second, behind all that is there already."""
     engine = gateway.engine
-    for _ in range(INDEXED // 500):
+    for _ in range(INDEXED // AT_ONCE):
         work = UnitOfWork()
-        for _ in range(500):
-            engine.journal.append(work, _row(filling.patients[0], datetime.now(UTC)))
+        for _ in range(AT_ONCE):
+            engine.journal.append(work, audit_row(happened.facts(0, datetime.now(UTC))))
         await gateway.database.apply([work])
     sealing = await resume(gateway)
     while await seal_once(gateway, sealing):
@@ -298,31 +310,22 @@ async def _indexing(gateway: Gateway, filling: Filling) -> float:
     return INDEXED / (time.perf_counter() - began)
 
 
-async def _over_http(settings: Settings, filling: Filling, count: int) -> list[Timed]:
+async def _over_http(settings: Settings, asking: Asking, count: int) -> list[Timed]:
     """The whole way: TLS, token, decision, search, opening, signing, audit."""
     acting = Acting.at(settings, "tester", "auditor")
     token = base64.urlsafe_b64encode(acting.assertion()).rstrip(b"=").decode()
     headers = {"authorization": f"Bearer {token}", "accept": "application/fhir+json"}
-    draw, now = random.Random(42), datetime.now(UTC)  # noqa: S311 - no secret
-    root = settings.domain.affinity_oid
+    url = f"{acting.endpoints.fhir}/AuditEvent"
 
     async with acting.identity.http() as http:
 
-        async def search(weeks: int) -> None:
-            patient = draw.choice(filling.patients[1:]).extension
-            until = now - timedelta(weeks=draw.randrange(YEARS_IN_WEEKS - weeks + 1))
-            since = until - timedelta(weeks=weeks)
-            query = {
-                "date": [f"ge{since:%Y-%m-%dT%H:%M:%SZ}", f"le{until:%Y-%m-%dT%H:%M:%SZ}"],
-                "patient.identifier": f"urn:oid:{root}|{patient}",
-                "_count": "50",
-            }
-            answer = await http.get(f"{acting.endpoints.fhir}/AuditEvent", params=query, headers=headers)
+        async def search(asked: Asked) -> None:
+            answer = await http.get(url, params=asked.query, headers=headers)
             answer.raise_for_status()
 
         return [
-            await _timed("HTTP: patient, 4 weeks", count, lambda _: search(4)),
-            await _timed("HTTP: patient, 3 years, newest 50", count, lambda _: search(YEARS_IN_WEEKS)),
+            await _timed(f"ITI-81: {name}", count, lambda ask=ask: search(ask()))  # type: ignore[misc]
+            for name, ask in _readable(asking).items()
         ]
 
 

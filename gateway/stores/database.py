@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import asyncpg
@@ -51,6 +52,8 @@ _OURS = (sqlite3.OperationalError, sqlite3.IntegrityError)
 """Of the driver itself, where it is called without SQLAlchemy."""
 _BEGIN = "BEGIN IMMEDIATE"
 _LOCKS = 2_048
+_SESSION = MappingProxyType({"jit": "off"})
+"""PostgreSQL would compile some plans to machine code for 100 ms that then run for 2."""
 _LOCK = select(func.pg_advisory_xact_lock(column("place"))).select_from(
     func.unnest(bindparam("places", type_=ARRAY(BigInteger))).table_valued("place").render_derived()
 )
@@ -326,7 +329,9 @@ class PostgresDatabase:
     """
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
-        self._engine: AsyncEngine = create_async_engine(url, pool_size=pool_size, max_overflow=4)
+        self._engine: AsyncEngine = create_async_engine(
+            url, pool_size=pool_size, max_overflow=4, connect_args={"server_settings": dict(_SESSION)}
+        )
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._preparer = Preparer(self._engine.dialect)
         self._readers: asyncpg.Pool | None = None
@@ -355,7 +360,7 @@ class PostgresDatabase:
             if self._readers is None:
                 told = self._engine.dialect.create_connect_args(self._engine.url)[1]
                 self._readers = await asyncpg.create_pool(
-                    min_size=1, max_size=self._size, reset=_kept, **told
+                    min_size=1, max_size=self._size, reset=_kept, server_settings=dict(_SESSION), **told
                 )
             return self._readers
 

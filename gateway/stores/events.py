@@ -7,27 +7,16 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Integer,
     Row,
-    Select,
     bindparam,
-    column,
     delete,
-    func,
     insert,
     select,
     text,
-    true,
-    tuple_,
-    union_all,
 )
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
@@ -35,6 +24,7 @@ from gateway.errors import Defect
 from gateway.record.events import AuditRecord
 from gateway.stores import tables
 from gateway.stores.database import Database, PostgresDatabase
+from gateway.stores.event_queries import ENDS, SLOTS, lateral, of_units, present
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 
@@ -69,18 +59,13 @@ _AT_PLACE = select(*_EVENT).where(
 _TYPE, _SUBTYPE = 32, 64
 _LARGEST = 2**63 - 1
 _NO_SLOT, _LAST_SLOT = -(2**31), 2**31 - 1
-_ENDS = select(func.min(_EVENT.slot).label("first"), func.max(_EVENT.slot).label("last"))
-_STEPS = (1, 4, 16)
+_STEPS = (1, 4, 16, 64)
 _LATERAL_STEPS = (4, 64, 512)
-"""Weeks, or terms of weeks, looked at with one question: events asked for are often new ones."""
+"""Weeks looked at with one question: events asked for are often new ones."""
+_UNITS = (1, 4, 16)
+"""Weeks, or terms of weeks, whose rows are fetched with one statement of SQLite."""
 _WINDOW, _WIDE_WINDOW = 64, 512
 """Rows fetched with one question; more where some of them will not fit."""
-_SLOTS = text(
-    "WITH RECURSIVE found(slot) AS ("
-    "SELECT (SELECT slot FROM event WHERE slot <= :last ORDER BY slot DESC LIMIT 1) UNION ALL "
-    "SELECT (SELECT slot FROM event WHERE slot < found.slot ORDER BY slot DESC LIMIT 1) FROM found "
-    "WHERE found.slot > :first) SELECT slot FROM found WHERE slot >= :first"
-).bindparams(bindparam("first", type_=Integer), bindparam("last", type_=Integer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +260,10 @@ class EventStore:
         """The weeks in question that have events, the newest first."""
         until = question.until if question.before is None else min(question.until, question.before[0])
         first, last = max(slot_of(question.since), _NO_SLOT + 1), min(slot_of(until), _LAST_SLOT)
-        if not self._lateral:
-            return [row.slot for row in await self._database.fetch(_SLOTS, {"first": first, "last": last})]
+        if not self._lateral and question.terms is None:
+            return [row.slot for row in await self._database.fetch(SLOTS, {"first": first, "last": last})]
         # To see which weeks have none would cost more than to look for events in them.
-        (ends,) = await self._database.fetch(_ENDS, {})
+        (ends,) = await self._database.fetch(ENDS, {})
         if ends.first is None:
             return []
         return list(range(min(last, ends.last), max(first, ends.first) - 1, -1))
@@ -292,7 +277,7 @@ class EventStore:
     ) -> tuple[list[Found], tuple[int, int] | None]:
         """The next rows of some weeks in order, each once; where there are more, how far they go."""
         window = _WIDE_WINDOW if question.chosen else min(max(question.limit, _WINDOW), _WIDE_WINDOW)
-        units = [(slot, term) for slot in slots for term in terms]
+        units = await self._units(slots, terms)
         counted: dict[tuple[int, int | None], list[Any]] = {}
         for row in await self._rows(question, units, place, window):
             counted.setdefault((row.slot, row.term), []).append(row)
@@ -301,6 +286,13 @@ class EventStore:
         events = {(row.at, row.id): row for rows in counted.values() for row in rows}
         ordered = sorted((key for key in events if reached is None or key >= reached), reverse=True)
         return [_found(events[key]) for key in ordered], reached
+
+    async def _units(self, slots: Sequence[int], terms: Sequence[int | None]) -> list[tuple[int, int | None]]:
+        """The weeks, each with each term; in SQLite, where many would be none, those that stand there."""
+        if self._lateral or terms == [None] or len(slots) * len(terms) == 1:
+            return [(slot, term) for slot in slots for term in terms]
+        given = {"slots": f"{list(slots)}", "terms": f"{list(terms)}"}
+        return [(row.slot, row.term) for row in await self._database.fetch(present(), given)]
 
     async def _rows(
         self,
@@ -322,77 +314,23 @@ class EventStore:
             given["slots"] = [slot for slot, _ in units]
             if question.terms is not None:
                 given["terms"] = [term for _, term in units]
-            return list(await self._database.fetch(_lateral(question.terms is not None), given))
-        for start in range(0, len(units), _STEPS[-1]):
-            chunk = units[start : start + _STEPS[-1]]
-            size = next(each for each in _STEPS if each >= len(chunk))
+            return list(await self._database.fetch(lateral(question.terms is not None), given))
+        for start in range(0, len(units), _UNITS[-1]):
+            chunk = units[start : start + _UNITS[-1]]
+            size = next(each for each in _UNITS if each >= len(chunk))
             padded = [*chunk, *((_NO_SLOT, 0),) * (size - len(chunk))]
             values = dict(given)
             for at, (slot, term) in enumerate(padded):
                 values[f"slot_{at}"] = slot
                 if question.terms is not None:
                     values[f"term_{at}"] = term
-            rows += await self._database.fetch(_query(size, question.terms is not None), values)
+            rows += await self._database.fetch(of_units(size, question.terms is not None), values)
         return rows
 
     def _digest(self, term: str) -> int:
         found = self._keyed.copy()
         found.update(term.encode("utf-8", "replace"))
         return int.from_bytes(found.digest(), "big", signed=True)
-
-
-@lru_cache(maxsize=8)
-def _query(units: int, by_term: bool) -> Select[Any]:  # noqa: FBT001 - two forms of one statement
-    """The newest rows of each of some weeks, or of some terms in weeks, before a place."""
-    parts = [_by_term(at) if by_term else _by_time(at) for at in range(units)]
-    if units == 1:
-        return select(parts[0].subquery())
-    return select(union_all(*(select(each.subquery()) for each in parts)).subquery())
-
-
-@lru_cache(maxsize=2)
-def _lateral(by_term: bool) -> Select[Any]:  # noqa: FBT001 - two forms of one statement
-    """The same in PostgreSQL, where one plan serves for any number of weeks and terms."""
-    lists = [bindparam("slots", type_=ARRAY(Integer)), bindparam("terms", type_=ARRAY(BigInteger))]
-    names = [column("slot", Integer), column("term", BigInteger)]
-    number = 2 if by_term else 1
-    unit = func.unnest(*lists[:number]).table_valued(*names[:number]).render_derived(name="unit")
-    part = _of_term(unit.c.slot, unit.c.term) if by_term else _of_time(unit.c.slot)
-    found = part.correlate(unit).lateral("found")
-    return select(found).select_from(unit.join(found, true()))
-
-
-def _by_time(number: int) -> Select[Any]:
-    return _of_time(bindparam(f"slot_{number}", type_=Integer))
-
-
-def _by_term(number: int) -> Select[Any]:
-    slot = bindparam(f"slot_{number}", type_=Integer)
-    return _of_term(slot, bindparam(f"term_{number}", type_=BigInteger))
-
-
-def _of_time(slot: ColumnElement[int]) -> Select[Any]:
-    query = select(*_EVENT, bindparam("no_term", None, type_=BigInteger).label("term"))
-    return _narrowed(query.where(_EVENT.slot == slot), _EVENT)
-
-
-def _of_term(slot: ColumnElement[int], term: ColumnElement[int]) -> Select[Any]:
-    same = (_TERM.slot == _EVENT.slot) & (_TERM.at == _EVENT.at) & (_TERM.id == _EVENT.id)
-    query = select(*_EVENT, _TERM.term).select_from(tables.event_term).join(tables.event, same)
-    return _narrowed(query.where(_TERM.slot == slot, _TERM.term == term), _TERM)
-
-
-def _narrowed(query: Select[Any], column: Any) -> Select[Any]:
-    """By the columns of the table that is walked through in order."""
-    since, until, then, key = (
-        bindparam(name, type_=BigInteger) for name in ("since", "until", "then", "key")
-    )
-    return (
-        query.where(column.at >= since, column.at <= until)
-        .where(tuple_(column.at, column.id) < tuple_(then, key))
-        .order_by(column.at.desc(), column.id.desc())
-        .limit(bindparam("window", type_=Integer))
-    )
 
 
 def _found(row: Row[Any]) -> Found:

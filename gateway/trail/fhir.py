@@ -50,8 +50,13 @@ def audit_event(record: AuditRecord, logical_id: str) -> Json:
 
 def coding(code: Code) -> Json:
     """A coded value; OIDs become URIs, and schemes that FHIR has names for are called by them."""
+    known = _SYSTEMS.get(code.scheme)
     return _filled(
-        {"system": system_of(code.scheme), "code": " ".join(code.code.split()), "display": code.display}
+        {
+            "system": known or system_of(code.scheme),
+            "code": " ".join(code.code.split()),
+            "display": code.display,
+        }
     )
 
 
@@ -138,9 +143,9 @@ def _plain(system: str, code: str | None) -> Json | None:
 
 
 def _filled(element: Json) -> Json:
-    """Without what is empty, which FHIR forbids."""
-    return {name: value for name, value in element.items() if not _is_empty(value)}
-
-
-def _is_empty(value: Any) -> bool:
-    return not value.strip() if isinstance(value, str) else value is None or value in ([], {})
+    """Without what is empty, which FHIR forbids; false is not."""
+    return {
+        name: value
+        for name, value in element.items()
+        if value is False or (value and (value.__class__ is not str or not value.isspace()))
+    }

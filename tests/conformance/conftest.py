@@ -9,3 +9,7 @@ if str(RUNNER) not in sys.path:
 HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
+
+BENCH = RUNNER.parent / "bench"
+if str(BENCH) not in sys.path:
+    sys.path.append(str(BENCH))
