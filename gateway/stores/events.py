@@ -16,8 +16,8 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    text,
 )
+from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from gateway.crypto.envelope import KeyTree, open_text, seal_text
 from gateway.errors import Defect
@@ -39,14 +39,9 @@ SLOT_MS = 7 * 86_400_000
 _EVENT, _TERM = tables.event.c, tables.event_term.c
 _INSERT_EVENT = insert(tables.event)
 _INSERT_TERM = insert(tables.event_term)
-_ADD_EVENT = text(
-    "INSERT INTO event (slot, at, id, trail, place, item, type, subtype, action, outcome, flags) VALUES "
-    "(:slot, :at, :id, :trail, :place, :item, :type, :subtype, :action, :outcome, :flags) "
-    "ON CONFLICT DO NOTHING"
-)
-_ADD_TERM = text(
-    "INSERT INTO event_term (slot, term, at, id) VALUES (:slot, :term, :at, :id) ON CONFLICT DO NOTHING"
-)
+_ADD_EVENT = insert_once(tables.event).on_conflict_do_nothing()
+_ADD_TERM = insert_once(tables.event_term).on_conflict_do_nothing()
+"""Words that SQLite takes, too."""
 _ONE = select(*_EVENT).where(
     _EVENT.slot == bindparam("slot"), _EVENT.at == bindparam("at"), _EVENT.id == bindparam("id")
 )
@@ -172,13 +167,8 @@ class EventStore:
             "flags": flags,
         }
         terms = [{**where, "term": each} for each in self.digests(record.terms())]
-        if not again:
-            work.record(_INSERT_EVENT, row)
-            work.record(_INSERT_TERM, *terms)
-            return
-        work.write(_ADD_EVENT, row)
-        if terms:
-            work.write(_ADD_TERM, *terms)
+        work.record(_ADD_EVENT if again else _INSERT_EVENT, row)
+        work.record(_ADD_TERM if again else _INSERT_TERM, *terms)
 
     def digests(self, terms: Iterable[str]) -> list[int]:
         """What terms are stored as: keyed, so that the index tells no identifiers."""
