@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.cli.compose import Gateway, compose
-from gateway.cli.watching import Handover, noted_row
+from gateway.cli.watching import Handover, Sealed, arrived, noted_row
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.stores.events import OWN
@@ -22,10 +22,13 @@ async def index_once(gateway: Gateway, handover: Handover | None = None) -> bool
     journal, events = gateway.engine.journal, gateway.engine.services.access.trail.events
     start = await journal.indexed()
     rows = await journal.sealed_rows(start, BATCH)
-    work, noted = UnitOfWork(), []
+    blocks = await arrived(gateway, rows)
+    work, noted = UnitOfWork(), list[Sealed]()
     for number, row in enumerate(rows):
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
+        if row.position in blocks:
+            noted.append(blocks[row.position])
         if row.message is None:
             continue
         try:

@@ -16,14 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from gateway.cli.compose import Gateway, utc_now
+from gateway.cli.compose import Gateway
 from gateway.cli.incidents import alert_store
 from gateway.cli.raising import Raising
 from gateway.errors import GatewayError
 from gateway.record.events import AuditRecord
-from gateway.stores.alerts import AlertStore, Reached
+from gateway.stores.alerts import AlertStore
 from gateway.stores.events import USE
-from gateway.stores.keys import first_key
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
@@ -38,9 +37,6 @@ CATCH_UP = 500
 WAITING = 20
 AT_ONCE = 50
 """Events looked at before others have their turn."""
-SETTLED = timedelta(seconds=10)
-"""What was received is looked at so long after: by then no commit of an older block is under way."""
-BLOCKS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +50,25 @@ class Noted:
     decision: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A sealed block of what other systems told: its place in the tree, and its number."""
+
+    position: int
+    block: int
+
+
+Sealed = Noted | Arrived
+
+
 class Handover:
     """Rows on their way from the indexer. Those that are too many are let go: the watch reads them again."""
 
     def __init__(self) -> None:
-        self._batches: deque[Sequence[Noted]] = deque()
+        self._batches: deque[Sequence[Sealed]] = deque()
         self._given = asyncio.Event()
 
-    def give(self, rows: Sequence[Noted]) -> None:
+    def give(self, rows: Sequence[Sealed]) -> None:
         """Takes rows, in the order of the tree."""
         if not rows:
             return
@@ -77,7 +84,7 @@ class Handover:
                 await self._given.wait()
         self._given.clear()
 
-    def next(self) -> Sequence[Noted]:
+    def next(self) -> Sequence[Sealed]:
         """The oldest rows; nothing when there are none."""
         return self._batches.popleft() if self._batches else ()
 
@@ -92,20 +99,20 @@ class Watcher:
     alerts: AlertStore
     raising: Raising
     position: int
-    block: int
     kept_at: float
     forgot_at: float
-    settled: timedelta = SETTLED
 
-    async def take(self, rows: Sequence[Noted]) -> None:
-        """Looks at rows of our trail, in the order of the tree; those it knows already are left out."""
+    async def take(self, rows: Sequence[Sealed]) -> None:
+        """Looks at what was sealed, in the order of the tree; what it knows already is left out."""
         if rows:
             await self.catch_up(rows[0].position)
         fresh = [each for each in rows if each.position >= self.position]
         for start in range(0, len(fresh), AT_ONCE):
             part = fresh[start : start + AT_ONCE]
-            seen = [each for row in part if (each := await self._seen(row)) is not None]
-            await self._look(seen, Reached(part[-1].position + 1, self.block))
+            seen: list[Seen] = []
+            for each in part:
+                seen += await self._told(each.block) if isinstance(each, Arrived) else await self._seen(each)
+            await self._look(seen, part[-1].position + 1)
             await asyncio.sleep(0)
 
     async def catch_up(self, end: int) -> None:
@@ -113,33 +120,11 @@ class Watcher:
         journal = self.gateway.engine.journal
         while (start := self.position) < end:
             rows = await journal.sealed_rows(start, min(CATCH_UP, end - start))
-            noted = [each for row in rows if (each := _noted(row)) is not None]
+            noted = await sealed_of(self.gateway, rows)
             if noted:
                 self.position = noted[0].position
             await self.take(noted)
             self.position = rows[-1].position + 1 if rows else end
-
-    async def received(self) -> bool:
-        """Looks at some of what other systems told; tells whether there may be more."""
-        trail = self.gateway.engine.services.access.trail
-        # Numbers of blocks are made by the clock of the machine, whatever the trusted time is.
-        end = first_key(utc_now() - self.settled)
-        blocks = await trail.blocks.between(USE, self.block, end, BLOCKS)
-        for number in blocks:
-            messages = await trail.block(number)
-            seen = [
-                seen_of(
-                    record,
-                    f"{millis(record.at):x}.{number:x}.{item:x}",
-                    trail.events.digests,
-                    sender=message.sender,
-                    latest=message.at,
-                )
-                for item, (message, record) in enumerate(messages)
-            ]
-            await self._look([each for each in seen if each is not None], Reached(self.position, number))
-            await asyncio.sleep(0)
-        return len(blocks) == BLOCKS
 
     async def rest(self) -> None:
         """Between batches: what rules remember is kept from time to time."""
@@ -152,28 +137,45 @@ class Watcher:
             self.alerts.forget(work, self.gateway.engine.clock() - FORGET_AFTER)
             await self.gateway.engine.committer.commit(work)
 
-    async def _seen(self, row: Noted) -> Seen | None:
+    async def _told(self, block: int) -> list[Seen]:
+        """What other systems told in one block."""
+        trail = self.gateway.engine.services.access.trail
+        seen = [
+            seen_of(
+                record,
+                f"{millis(record.at):x}.{block:x}.{item:x}",
+                trail.events.digests,
+                sender=message.sender,
+                latest=message.at,
+            )
+            for item, (message, record) in enumerate(await trail.block(block))
+        ]
+        return [each for each in seen if each is not None]
+
+    async def _seen(self, row: Noted) -> list[Seen]:
         digest = self.gateway.engine.services.access.trail.events.digests
         try:
             name = f"{millis(row.record.at):x}-{row.key:x}"
             seen = seen_of(row.record, name, digest, evidence=row.evidence, decision=row.decision)
         except GatewayError as error:
             self.gateway.engine.log.warning("audit row not watched", row=row.key, reason=error.detail)
-            return None
-        if seen is None or seen.refused or not seen.reads or seen.professional is None:
-            return seen
+            return []
+        if seen is None:
+            return []
+        if seen.refused or not seen.reads or seen.professional is None:
+            return [seen]
         kin = [
             await self.relations.between(seen.professional.name, each, seen.at)
             for each in row.record.patients[:AT_ONCE]
         ]
-        return replace(seen, kin=tuple(_known(kin)))
+        return [replace(seen, kin=tuple(_known(kin)))]
 
-    async def _look(self, events: Sequence[Seen], reached: Reached) -> None:
+    async def _look(self, events: Sequence[Seen], reached: int) -> None:
         concerns = self.watch.concerned(events)
         unknown = self.watch.unknown(concerns)
         self.watch.remember(await self.alerts.memories(unknown), unknown)
         raised = [each for concern in concerns for each in self.watch.look(concern)]
-        self.position, self.block = reached.row, reached.block
+        self.position = reached
         now = self.gateway.engine.clock()
         late = millis(now - timedelta(hours=self.gateway.settings.watch.late_hours))
         told = [each for each in raised if each.at > late]
@@ -187,7 +189,7 @@ class Watcher:
         """Writes memories with what is in the unit of work."""
         touched = self.watch.touched
         memories = {key: self.watch.known[key] for key in touched}
-        self.alerts.keep(work, memories, touched, Reached(self.position, self.block))
+        self.alerts.keep(work, memories, touched, self.position)
         await self.gateway.engine.committer.commit(work)
         self.watch.kept()
         self.kept_at = time.monotonic()
@@ -217,8 +219,6 @@ async def watch(gateway: Gateway, handover: Handover) -> None:
 async def _round(watcher: Watcher, handover: Handover) -> None:
     while rows := handover.next():
         await watcher.take(rows)
-    while await watcher.received():
-        await asyncio.sleep(0)
     await watcher.rest()
 
 
@@ -233,13 +233,25 @@ async def resume(gateway: Gateway) -> Watcher:
         relations=Relations(access.directory, engine.services.patients),
         alerts=alerts,
         raising=Raising(gateway, alerts),
-        position=reached.row,
-        block=reached.block,
+        position=reached,
         kept_at=now,
         forgot_at=now,
     )
     await watcher.catch_up(await engine.journal.indexed())
     return watcher
+
+
+async def sealed_of(gateway: Gateway, rows: Sequence[Any]) -> list[Sealed]:
+    """What stands in sealed rows, in their order, without those that are lost or cannot be read."""
+    blocks = await arrived(gateway, rows)
+    return [each for row in rows if (each := blocks.get(row.position) or _noted(row)) is not None]
+
+
+async def arrived(gateway: Gateway, rows: Sequence[Any]) -> dict[int, Arrived]:
+    """Blocks among sealed rows, by their places."""
+    places = {row.audit_id: row.position for row in rows if row.message is None}
+    blocks = await gateway.engine.journal.blocks(list(places))
+    return {places[each.id]: Arrived(places[each.id], each.id) for each in blocks if each.trail == USE}
 
 
 def _noted(row: Any) -> Noted | None:

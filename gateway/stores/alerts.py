@@ -20,7 +20,7 @@ OPEN, INCIDENT, DISMISSED = "open", "incident", "dismissed"
 """States of an alert: nobody looked at it, part of an incident, nothing in it."""
 
 _A, _M, _S = tables.alert.c, tables.meta.c, tables.watch_state.c
-_ROWS, _BLOCKS = "watch-position", "watch-block"
+_PLACE = "watch-position"
 _AT_ONCE = 500
 _KEEP_PLACE = text(
     "INSERT INTO meta (name, value) VALUES (:name, :value)"
@@ -88,14 +88,6 @@ class Alert:
     incident: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """The first place in the tree, and the last block of received messages: what was looked at so far."""
-
-    row: int
-    block: int
-
-
 class AlertStore:
     """Notes and reads alerts, and the memories of the rules, which are sealed."""
 
@@ -105,11 +97,10 @@ class AlertStore:
 
     # --- what rules remember ---
 
-    async def reached(self) -> Reached:
-        """Up to where events are in the memories."""
-        rows = await self._database.fetch(select(_M.name, _M.value).where(_M.name.in_((_ROWS, _BLOCKS))))
-        found = {row.name: int(row.value) for row in rows}
-        return Reached(found.get(_ROWS, 0), found.get(_BLOCKS, 0))
+    async def reached(self) -> int:
+        """The first place in the tree whose events are not in the memories."""
+        rows = await self._database.fetch(select(_M.value).where(_M.name == _PLACE))
+        return int(rows[0].value) if rows else 0
 
     async def memories(self, subjects: Iterable[str]) -> dict[str, Any]:
         """What is remembered of some subjects, by subject."""
@@ -120,7 +111,7 @@ class AlertStore:
         return found
 
     def keep(
-        self, work: UnitOfWork, memories: Mapping[str, object], at: Mapping[str, int], reached: Reached
+        self, work: UnitOfWork, memories: Mapping[str, object], at: Mapping[str, int], reached: int
     ) -> None:
         """Notes memories by subject, each with the time of its last event, and up to where they reach."""
         rows = [
@@ -133,8 +124,7 @@ class AlertStore:
         ]
         if rows:
             work.write(_KEEP_STATE, *rows)
-        places = {_ROWS: reached.row, _BLOCKS: reached.block}
-        work.write(_KEEP_PLACE, *[{"name": name, "value": str(place)} for name, place in places.items()])
+        work.write(_KEEP_PLACE, {"name": _PLACE, "value": str(reached)})
 
     def forget(self, work: UnitOfWork, before: datetime) -> None:
         """Notes that subjects without any event since a time are forgotten."""

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from gateway.crypto.envelope import KeyTree
 from gateway.errors import Defect, Outdated
-from gateway.stores.alerts import DISMISSED, INCIDENT, Alert, AlertStore, Reached, time_of
+from gateway.stores.alerts import DISMISSED, INCIDENT, Alert, AlertStore, time_of
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 
@@ -35,18 +35,18 @@ def store(record: Any) -> AlertStore:
 
 
 def test_memories_come_back_and_say_how_far_they_reach(record: Any, store: AlertStore) -> None:
-    assert record.run(store.reached()) == Reached(0, 0)
+    assert record.run(store.reached()) == 0
     for count, position in ((1, 7), (2, 9)):
         work = UnitOfWork()
-        store.keep(work, {"person|a": {"refusals": {"n": count}}}, {"person|a": 5}, Reached(position, 3))
+        store.keep(work, {"person|a": {"refusals": {"n": count}}}, {"person|a": 5}, position)
         record.commit(work)
-    assert record.run(store.reached()) == Reached(9, 3)
+    assert record.run(store.reached()) == 9
     assert record.run(store.memories(["person|a", "person|b"])) == {"person|a": {"refusals": {"n": 2}}}
 
 
 def test_memories_are_sealed_each_in_its_place(record: Any, store: AlertStore) -> None:
     work = UnitOfWork()
-    store.keep(work, {"person|a": {"x": 1}}, {"person|a": 5}, Reached(1, 0))
+    store.keep(work, {"person|a": {"x": 1}}, {"person|a": 5}, 1)
     work.write(text("UPDATE watch_state SET subject = 'person|b'"))
     record.commit(work)
     with pytest.raises(Defect, match="does not open"):
@@ -56,7 +56,7 @@ def test_memories_are_sealed_each_in_its_place(record: Any, store: AlertStore) -
 def test_who_did_nothing_for_long_is_forgotten(record: Any, store: AlertStore) -> None:
     work = UnitOfWork()
     times = {"person|a": millis(AT - timedelta(days=401)), "person|b": millis(AT)}
-    store.keep(work, {"person|a": {}, "person|b": {}}, times, Reached(1, 0))
+    store.keep(work, {"person|a": {}, "person|b": {}}, times, 1)
     record.commit(work)
     work = UnitOfWork()
     store.forget(work, AT - timedelta(days=400))
