@@ -25,7 +25,8 @@ from gateway.record.directory import Add, Attribute, Change, Delete, Modify, att
 from gateway.record.people import Code, PatientId, Principal, SubjectKind
 from gateway.stores.directory import Trail
 from gateway.stores.work import UnitOfWork
-from tests.conftest import AT, PATIENT, ROOT
+from tests.making import PATIENT, ROOT
+from tests.recording import AT
 
 SCHEME, ISSUER = "2.999.1.1", "https://issuer.example"
 TRAIL = Trail(actor="tester", at=AT, trace_id="0" * 32)

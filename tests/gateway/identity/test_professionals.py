@@ -16,8 +16,8 @@ from gateway.stores.directory import Trail
 from gateway.stores.work import UnitOfWork
 from gateway.tokens.people import Membership
 from tests.asking import entries_of
-from tests.conftest import AT
 from tests.issuing import CLINIC, HART, HOSPITAL, NURSE, PHYSICIAN, person_signer
+from tests.recording import AT
 
 KEY = person_signer()
 

@@ -17,6 +17,7 @@ from gateway.record.patients import PatientFeed, PatientMerge, PersonChange
 from gateway.record.people import PatientId
 from gateway.stores import tables
 from gateway.stores.work import UnitOfWork
+from tests.gateway.mpi.searching import Asking
 
 AFFINITY, CITY, VALLEY, STATE = "2.999.1.1", "2.999.3", "2.999.4", "2.999.5"
 
@@ -153,3 +154,8 @@ def ids() -> Callable[[str], PatientId]:
 
 def shown(changes: Sequence[PersonChange]) -> list[tuple[tuple[PatientId, ...], tuple[PatientId, ...]]]:
     return [(each.before, each.after) for each in changes]
+
+
+@pytest.fixture
+def ask(index: Index) -> Asking:
+    return Asking(index)

@@ -1,203 +1,21 @@
-"""Demographics queries on both databases, against a list of persons that is filtered one by one."""
+"""Demographics queries on both databases: what each criterion finds, who is hidden, what is too wide."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import select
 
-from gateway.errors import Meaning, Refused
+from gateway.errors import Meaning
 from gateway.mpi import search
-from gateway.mpi.fitting import criteria_of, degree
-from gateway.mpi.golden import Account, golden
-from gateway.mpi.query import Criterion, DateRange, DemographicsQuery, Field, NameWanted
+from gateway.mpi.query import DemographicsQuery, Field
 from gateway.record.access import Scope
-from gateway.record.demographics import Address, Demographics, PersonName, Telecom
-from gateway.record.patients import Identity, Person, State
+from gateway.record.demographics import PersonName
+from gateway.record.patients import State
 from gateway.record.people import PatientId
-from gateway.stores import tables
-from gateway.stores.work import UnitOfWork
-
-AFFINITY, CITY, VALLEY, STATE = "2.999.1.1", "2.999.3", "2.999.4", "2.999.5"
-SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-FAMILIES = (
-    "Müller",
-    "Muller",
-    "Mueller",
-    "Müll",
-    "da Silva",
-    "Silva Costa",
-    "O'Brien",
-    "Xu",
-    "Schmit-Weber",
-    "Weber",
-)
-GIVEN = ("Anna", "Anne-Marie", "Ana", "Zoé", "Jo", "Marie", "Léa")
-DATES = ("19800131", "19800201", "198002", "1980", "19800229", None)
-POSTCODES = ("L-4040", "4041", "54290", "")
-NUMBERS = ("+352621123456", "621123457", "anna@example.org")
-
-
-class Asking:
-    """Queries of one index."""
-
-    def __init__(self, index: Any) -> None:
-        self.index = index
-        self.record = index.record
-
-    def persons(self, *, node: str = "hospital", **wanted: Any) -> tuple[Person, ...]:
-        query = DemographicsQuery(**wanted)
-        found: tuple[Person, ...] = self.record.run(
-            self.record.index.search(self.record.asking(node=node), query)
-        )
-        return found
-
-    def ids(self, **wanted: Any) -> set[PatientId]:
-        return {identifier for each in self.persons(**wanted) for identifier in each.identifiers}
-
-    def refusal(self, **wanted: Any) -> Meaning:
-        with pytest.raises(Refused) as caught:
-            self.persons(**wanted)
-        (problem,) = caught.value.problems
-        assert problem.location == "query"
-        return problem.meaning
-
-
-@pytest.fixture
-def ask(index: Any) -> Asking:
-    return Asking(index)
-
-
-def named(family: str = "", *given_names: str, exact: bool = False) -> dict[str, Any]:
-    return {"names": ((NameWanted(family=family, given=given_names, exact=exact),),)}
-
-
-def having(field: Field, *values: str) -> dict[str, Any]:
-    return {"criteria": (Criterion(field=field, values=values),)}
-
-
-def born(low: str | None, high: str | None) -> dict[str, Any]:
-    return {"born": (DateRange(low=low, high=high),)}
-
-
-# --- against a naive model -----------------------------------------------------------------------
-
-
-def somebody(chance: random.Random) -> Demographics:
-    pick = chance.choice
-    return Demographics(
-        names=tuple(
-            PersonName(family=pick(FAMILIES), given=tuple(chance.sample(GIVEN, chance.randint(0, 2))))
-            for _ in range(chance.randint(1, 2))
-        ),
-        birth_date=pick(DATES),
-        sex=pick("FM"),
-        addresses=(Address(city=pick(("Esch", "Trier")), postcode=pick(POSTCODES)),),
-        telecoms=(Telecom(value=pick(NUMBERS)),),
-    )
-
-
-def populate(ask: Asking, identities: int, seed: int) -> None:
-    """Persons of one to three identities, some of them merged, removed or hidden."""
-    chance, mpi, work = random.Random(seed), ask.index.mpi, UnitOfWork()  # noqa: S311 - no secret
-    person = 0
-    for number in range(identities):
-        key = mpi.store.new_key()
-        person = key if not person or chance.random() < 0.5 else person
-        told = replace(somebody(chance), status=chance.choice((None, None, None, "VALI", "CACH")))
-        identity = Identity(
-            key=key,
-            head=key if person == key or chance.random() < 0.8 else person,
-            person=person,
-            id=PatientId(str(number), chance.choice((AFFINITY, CITY, VALLEY))),
-            state=chance.choice((State.ACTIVE, State.ACTIVE, State.ACTIVE, State.FROZEN, State.REMOVED)),
-        )
-        traits = mpi.matcher.traits(told, identity.id)
-        rows = mpi.matcher.rows(traits, told)
-        mpi.store.create(work, identity, told, mpi.matcher.pack(traits), rows, ask.record.asking().at)
-    ask.record.commit(work)
-
-
-def expected(ask: Asking, query: DemographicsQuery) -> list[tuple[int, tuple[PatientId, ...], int]]:
-    """What the query means, tried on everybody."""
-    domains = ask.index.mpi.domain.identity_domains
-    wanted = set(domains if query.domains is None else query.domains)
-    persons: dict[int, list[Any]] = {}
-    for held in ask.record.run(ask.index.mpi.store.by_keys(all_keys(ask))):
-        one = held.identity
-        if one.head == one.key and one.state is not State.REMOVED and held.told.status != "CACH":
-            persons.setdefault(one.person, []).append(held)
-    found = []
-    for key, members in sorted(persons.items()):
-        accounts = [
-            Account(each.told, domains[each.identity.id.root].trust, each.changed_at) for each in members
-        ]
-        told = [*(each.told for each in members), golden(accounts)]
-        tests = criteria_of(query, ask.index.mpi.matcher.dialling)
-        score = max(degree(tests, each) for each in told)
-        shown = ask.index.mpi.ordered(each.identity.id for each in members if each.identity.id.root in wanted)
-        if score and score >= query.least and shown:
-            found.append((key, tuple(shown), score))
-    return found
-
-
-def all_keys(ask: Asking) -> list[int]:
-    rows = ask.record.run(ask.record.database.fetch(select(tables.patient.c.key)))
-    return [row[0] for row in rows]
-
-
-names_wanted = st.builds(
-    NameWanted,
-    family=st.sampled_from(("", *FAMILIES, "mul", "MULL", "müll", "silva", "weber", "obrien", "x")),
-    given=st.lists(st.sampled_from((*GIVEN, "an", "marie", "zoe")), max_size=1).map(tuple),
-    exact=st.booleans(),
-)
-ranges = st.builds(
-    DateRange,
-    low=st.sampled_from((None, "19800131", "19800201")),
-    high=st.sampled_from((None, "19800131", "19800229", "19801231")),
-    outside=st.just(False) | st.booleans(),
-)
-criteria = st.one_of(
-    st.builds(
-        Criterion, field=st.just(field), values=st.lists(st.sampled_from(values), max_size=2).map(tuple)
-    )
-    for field, values in {
-        Field.SEX: ("F", "M"),
-        Field.CITY: ("esch", "Tr"),
-        Field.POSTCODE: (*POSTCODES[:3], "40", "4"),
-        Field.TELECOM: (*NUMBERS, "00352621123456"),
-    }.items()
-)
-queries = st.builds(
-    DemographicsQuery,
-    names=st.lists(st.lists(names_wanted, min_size=1, max_size=2).map(tuple), max_size=2).map(tuple),
-    born=st.lists(ranges, max_size=1).map(tuple),
-    criteria=st.lists(criteria, max_size=1).map(tuple),
-    domains=st.none() | st.sampled_from(((CITY,), (AFFINITY, VALLEY), ())),
-    least=st.sampled_from((0, 0, 70, 100)),
-)
-
-
-@pytest.mark.parametrize("few", [0, 100])
-def test_a_query_finds_whom_it_means(ask: Asking, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_FEW", few)
-    populate(ask, 160, seed=few)
-
-    @SLOW
-    @given(queries)
-    def check(query: DemographicsQuery) -> None:
-        found = ask.record.run(ask.record.index.search(ask.record.asking(), query))
-        assert [(each.key, each.identifiers, each.score) for each in found] == expected(ask, query)
-
-    check()
-
+from tests.gateway.mpi.searching import AFFINITY, CITY, STATE, VALLEY, Asking, born, having, named, populate
 
 # --- one by one ----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from gateway.errors import Defect
 from gateway.stores import tables
 from gateway.stores.continuations import ContinuationStore
 from gateway.stores.work import UnitOfWork
-from tests.conftest import AT
+from tests.recording import AT
 
 PERSONS = (1 << 62, 3, 2)
 

@@ -7,7 +7,7 @@ from gateway.errors import Defect, Refused
 from gateway.stores.tokens import Issued, TokenStore
 from gateway.stores.work import UnitOfWork
 from gateway.tokens.service import refused_code
-from tests.conftest import AT
+from tests.recording import AT
 
 MINUTE = timedelta(minutes=1)
 

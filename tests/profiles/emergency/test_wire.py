@@ -21,7 +21,7 @@ from profiles.emergency import fhir_tell_notice as telling
 from profiles.emergency.codes import ENDS
 from profiles.emergency.wire.communication import write_communication
 from profiles.emergency.wire.task import write_listed, write_task
-from tests.conftest import DOMAIN, NODE
+from tests.recording import DOMAIN, NODE
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ANNA = PatientId("A-1", DOMAIN.affinity_root)

@@ -1,4 +1,4 @@
-"""ITI-78: every parameter alone and combined, cases 1 to 6, pages to the end, reading by logical id."""
+"""ITI-78: every parameter alone and combined, cases 1 to 6, reading by logical id."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from tests.fhirbench import (
     token,
     urn,
 )
+from tests.profiles.pdqm.answers import systems
 
 MAIDEN = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName"
 PERSONS: tuple[dict[str, Any], ...] = (
@@ -241,10 +242,6 @@ def test_a_format_that_is_not_offered(town: Bench) -> None:
 # --- domains (cases 2 and 4) ---------------------------------------------------------------------
 
 
-def systems(answer: Any) -> list[list[str]]:
-    return [[each["system"] for each in found["identifier"]] for found in answer.resources]
-
-
 def test_only_identifiers_of_the_domains_chosen(town: Bench) -> None:
     every = town.search(("given", "lea"))
     assert systems(every) == [[HOSPITAL_URI, urn(LABORATORY)]]
@@ -312,69 +309,6 @@ def test_a_removed_patient_is_gone(bench: Bench) -> None:
     assert bench.search(("identifier", token(HOSPITAL, "H-1"))).json["total"] == 0
     assert bench.search(("family", "Schmit")).json["total"] == 0
     assert bench.follow(location).issue[:2] == (404, "not-found")
-
-
-# --- pages ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def crowd(bench: Bench) -> Bench:
-    for number in range(25):
-        told = patient(
-            HOSPITAL,
-            f"C-{number}",
-            name=[{"family": "Crowd", "given": [chr(65 + number) * 4]}],
-            birthDate=f"{1930 + number}-01-01",
-        )
-        assert bench.feed(told).status == 201
-    return bench
-
-
-def values(answer: Any) -> list[str]:
-    return [each["identifier"][0]["value"] for each in answer.resources]
-
-
-def test_pages_to_the_end_while_others_come_and_go(crowd: Bench) -> None:
-    page = crowd.search(("family", "crowd"), ("_count", "10"))
-    assert len(values(page)) == 10
-    seen, totals = values(page), {page.json["total"]}
-    crowd.feed(patient(HOSPITAL, "C-99", name=[{"family": "Crowd"}], birthDate="1999-01-01"))
-    gone = next(f"C-{number}" for number in range(25) if f"C-{number}" not in seen)
-    crowd.remove(token(HOSPITAL, gone))
-    while (following := page.link("next")) is not None:
-        assert "crowd" not in following
-        page = crowd.follow(following)
-        seen += values(page)
-        totals.add(page.json["total"])
-    assert sorted(seen) == sorted({f"C-{number}" for number in range(25)} - {gone})
-    assert totals == {25}
-
-
-def test_a_page_is_the_same_when_it_is_asked_for_again(crowd: Bench) -> None:
-    following = crowd.search(("family", "crowd")).link("next")
-    assert following is not None
-    assert values(crowd.follow(following)) == values(crowd.follow(following))
-    assert len(values(crowd.follow(following))) == 5
-
-
-def test_a_page_is_of_the_node_that_searched(crowd: Bench) -> None:
-    following = crowd.search(("family", "crowd")).link("next")
-    assert following is not None
-    assert crowd.follow(following, node="laboratory").issue[:2] == (410, "deleted")
-
-
-def test_the_domains_chosen_hold_on_every_page(crowd: Bench) -> None:
-    first = crowd.search(("family", "crowd"), ("identifier", f"urn:oid:{HOSPITAL}|"), ("_count", "20"))
-    following = first.link("next")
-    assert following is not None
-    assert systems(crowd.follow(following)) == [[HOSPITAL_URI]] * 5
-
-
-def test_the_number_alone(crowd: Bench) -> None:
-    answer = crowd.search(("family", "crowd"), ("_count", "0"))
-    assert answer.json["total"] == 25
-    assert not {"entry"} & answer.json.keys()
-    assert answer.link("next") is None
 
 
 # --- reading -------------------------------------------------------------------------------------

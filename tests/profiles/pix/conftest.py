@@ -75,7 +75,7 @@ from gateway.stores.tables import METADATA
 from gateway.stores.threads import Beat, HeavyWork
 from gateway.stores.visits import VisitStore
 from profiles.pix.profile import PROFILE
-from tests.conftest import access_over
+from tests.recording import access_over
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ROOT = "2.999.1.1"

@@ -15,7 +15,7 @@ from gateway.record.consents import Author, Consent, Directive, Kind, Status
 from gateway.record.people import PatientId
 from profiles.presence import fhir_issue_code as issue
 from profiles.presence import fhir_present_code as present
-from tests.conftest import DOMAIN
+from tests.recording import DOMAIN
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ANNA = PatientId("A-1", DOMAIN.affinity_root)

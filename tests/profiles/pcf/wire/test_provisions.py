@@ -19,7 +19,8 @@ from profiles.pcf import codes
 from profiles.pcf.rules.form import check
 from profiles.pcf.wire.consent import check_categories, kept, resource_of, written
 from profiles.pcf.wire.provisions import read_provisions, write_provisions
-from tests.conftest import AT, DOMAIN, PATIENT
+from tests.making import PATIENT
+from tests.recording import AT, DOMAIN
 
 AUTHOR = Author(subject=str(PATIENT), name="Anna", kind="patient", by="ITI-108")
 OIDS = st.lists(st.integers(0, 9999), min_size=1, max_size=4).map(
