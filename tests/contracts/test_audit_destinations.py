@@ -23,6 +23,7 @@ from gateway.cli.partner import Acting
 from gateway.cli.settings import load_settings
 from gateway.cli.started import free_ports, prepare, serving
 from gateway.crypto import pki
+from tests.deciding import PHYSICIAN, Place
 from tests.receivers import WAIT, Listener
 
 RSYSLOG = next(
@@ -48,10 +49,10 @@ class Repository(Listener):
 
 @dataclass(frozen=True)
 class Site:
-    """An installation that sends its audit trail to two receivers."""
+    """An installation that sends its audit trail to receivers."""
 
     config: Path
-    ports: tuple[int, int]
+    ports: tuple[int, ...]
 
     @property
     def folder(self) -> Path:
@@ -95,27 +96,33 @@ class Site:
         return self.trail()
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    first, second = free_ports(2)
+def installed(home: Path, destinations: dict[str, int], **limits: str) -> Site:
+    """An installation that sends its trail to receivers on these ports, with a certificate for them."""
     listed = ", ".join(
-        f'{{ name = "{name}", address = "tls://localhost:{port}" }}'
-        for name, port in (("dying", first), ("steady", second))
+        f'{{ name = "{name}", address = "tls://localhost:{port}" }}' for name, port in destinations.items()
     )
     changes = {
         "audit.resend_seconds": "2.0",
         "audit.retry_seconds": "0.1",
         "audit.destinations": f"[{listed}]",
+        **{f"limits.{name}": value for name, value in limits.items()},
     }
-    config = prepare(tmp_path_factory.mktemp("destinations") / "home", changes, watched=False)
+    config = prepare(home, changes, watched=False)
     folder = config.parent / "pki"
     authority = pki.load_authority(folder / "authority.pem", folder / "authority.key", "integration")
     key = pki.create_key()
     pki.write_key(folder / "receiver.key", key)
     issued = pki.issue_server(authority, key.public_key(), datetime.now(UTC), ["localhost"])
     pki.write_pem(folder / "receiver.pem", issued)
-    found = Site(config, (first, second))
-    with serving(config):
+    return Site(config, tuple(destinations.values()))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    first, second = free_ports(2)
+    home = tmp_path_factory.mktemp("destinations") / "home"
+    found = installed(home, {"dying": first, "steady": second})
+    with serving(found.config):
         yield found
 
 
@@ -226,3 +233,76 @@ def test_rsyslog_takes_every_message(site: Site, tmp_path: Path) -> None:
         priority, message_id, application, text = each.split(" ", 3)
         assert (priority in {"84", "85"}, message_id, application) == (True, "IHE+RFC-3881", "passerelle")
         assert etree.fromstring(text.lstrip("\ufeff")).tag == "AuditMessage"
+
+
+# --- an outage -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Load:
+    """What partners ask while a repository is away, over four connections at a time; all is answered."""
+
+    site: Site
+    place: Place
+    fed: int = 0
+    asked: int = 0
+
+    def delayed(self) -> int:
+        """How often the operators were told."""
+        ((count,),) = self.place.rows("SELECT count(*) FROM audit WHERE message LIKE '%audit-delayed%'")
+        return int(count)
+
+    async def told(self) -> None:
+        """One message after another, until the operators are told."""
+        async with asyncio.timeout(3 * WAIT):
+            while not self.delayed():
+                await self.site.feed(1)
+                self.fed += 1
+                await asyncio.sleep(0.1)
+
+    async def bear(self, enough: Callable[[], bool]) -> None:
+        """Until it is enough."""
+        async with asyncio.timeout(3 * WAIT):
+            await asyncio.gather(*(self._one(enough, reads=number == 0) for number in range(4)))
+
+    async def _one(self, enough: Callable[[], bool], *, reads: bool) -> None:
+        while not enough():
+            if reads:
+                await self.place.seen(PHYSICIAN, "LOAD")
+                self.asked += 1
+            else:
+                await self.site.feed(1)
+                self.fed += 1
+
+
+def test_aud_01_an_outage_under_load_delays_and_loses_nothing(tmp_path: Path) -> None:
+    """The repository is away, the gateway is restarted meanwhile: work goes on, all comes later, in order.
+
+    Operators are told once the oldest message has waited for longer than the limit (here 2 s, else 15 min).
+    """
+    (port,) = free_ports(1)
+    site = installed(tmp_path / "home", {"away": port}, outbox_alert_seconds="2.0")
+    load = Load(site, Place(site.config))
+
+    with serving(site.config, workers=2):
+        asyncio.run(load.place.feed("LOAD"))
+        asyncio.run(load.bear(lambda: min(load.fed, 4 * load.asked) >= 60))
+        asyncio.run(load.told())
+    before = load.fed
+    with serving(site.config, workers=2):
+        asyncio.run(load.bear(lambda: load.fed >= before + 20))
+
+        async def back() -> tuple[list[bytes], list[str]]:
+            async with Repository(site.context(), port) as repository:
+                await load.bear(lambda: load.fed >= before + 40)
+                trail = await site.sealed(1 + load.fed + load.asked)
+                async with asyncio.timeout(3 * WAIT):
+                    while trail[-1] not in bodies(repository.received[-50:]):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                return list(repository.received), trail
+
+        received, trail = asyncio.run(back())
+    assert once(bodies(received))[: len(trail)] == trail, "every event, in the order of the trail"
+    for transaction, answered in (("ITI-8", load.fed + 1), ("ITI-18", load.asked)):
+        assert sum(f'csd-code="{transaction}"' in each for each in trail) == answered
+    assert 1 <= load.delayed() <= 2, "told once by each run of the gateway"
