@@ -95,15 +95,19 @@ def _filled(settings: Settings, home: Path, entries: int) -> Filling:
     note = home / NOTE
     if not note.exists():
         first = slot_of(time.time_ns() // 1_000_000) - YEARS_IN_WEEKS + 1
-        happened = Happened(entries, first, settings.domain.affinity_oid)
         began = time.perf_counter()
-        _fill(settings, happened)
-        seconds = time.perf_counter() - began
-        note.write_text(json.dumps({"entries": entries, "first": first, "seconds": seconds}), "utf-8")
+        _fill(settings, Happened(entries, first, settings.domain.affinity_oid))
+        told = {
+            "entries": entries,
+            "first": first,
+            "seconds": time.perf_counter() - began,
+            "octets": asyncio.run(_size(settings)),
+        }
+        note.write_text(json.dumps(told), "utf-8")
     told = json.loads(note.read_text("utf-8"))
     happened = Happened(told["entries"], told["first"], settings.domain.affinity_oid)
-    octets = asyncio.run(_behind(settings, happened))
-    return Filling(happened, told["seconds"], octets)
+    asyncio.run(_behind(settings, happened))
+    return Filling(happened, told["seconds"], told["octets"])
 
 
 def _fill(settings: Settings, happened: Happened) -> None:
@@ -122,16 +126,14 @@ def _fill(settings: Settings, happened: Happened) -> None:
             asyncio.run(fill_postgresql(url, rows, tell))
 
 
-async def _behind(settings: Settings, happened: Happened) -> int:
-    """Audit rows behind the events that are asked for, where there are none yet; octets of the index."""
+async def _behind(settings: Settings, happened: Happened) -> None:
+    """Audit rows behind the events that are asked for, where there are none yet."""
     gateway = compose(settings)
     try:
-        octets = await _size(gateway)
         numbers = _asked(happened)
         first = await gateway.engine.journal.rows([happened.key(next(numbers))])
         if not first:
             await _rows_behind(gateway, happened)
-        return octets
     finally:
         await gateway.close()
 
@@ -329,8 +331,9 @@ async def _over_http(settings: Settings, asking: Asking, count: int) -> list[Tim
         ]
 
 
-async def _size(gateway: Gateway) -> int:
+async def _size(settings: Settings) -> int:
     """Octets of the tables of the index; in SQLite, of the whole file."""
+    gateway = compose(settings)
     if isinstance(gateway.database, PostgresDatabase):
         query = (
             "SELECT CAST(sum(pg_total_relation_size(relid)) AS BIGINT) AS octets FROM ("
@@ -339,5 +342,8 @@ async def _size(gateway: Gateway) -> int:
         )
     else:
         query = "SELECT page_count * page_size AS octets FROM pragma_page_count(), pragma_page_size()"
-    (row,) = await gateway.database.fetch(text(query))
-    return int(row.octets)
+    try:
+        (row,) = await gateway.database.fetch(text(query))
+        return int(row.octets)
+    finally:
+        await gateway.close()
