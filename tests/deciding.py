@@ -21,15 +21,14 @@ from gateway.client import xds
 from gateway.client.soap import SoapClient
 from gateway.client.token import issue_assertion
 from gateway.crypto.keys import load_signer
-from gateway.crypto.xmldsig import c14n
 from gateway.record.people import Code, PatientId
+from tests.messages.folders import in_folder
 from tests.postgresql import read_rows
 
 ACT_REASON = "2.16.840.1.113883.5.8"
 REASONS = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 LETTER, PRESCRIPTION = "18842-5", "57833-6"
-RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 _ROLE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]}
 _BASE = {
@@ -180,7 +179,7 @@ class Place:
         )
         pieces = xds.provide_pieces([document], xds.new_oid(), self.told.source_oid)
         if folder:
-            pieces = _in_folder(pieces, folder, self.cx(patient))
+            pieces = in_folder(pieces, folder, self.cx(patient))
         async with self.soap(who) as client:
             action = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
             reply = await client.call(
@@ -359,44 +358,3 @@ def _provision(kind: str, subject: str, documents: Sequence[str], more: dict[str
         **({"data": about(*documents)} if documents else {}),
         **more,
     }
-
-
-# --- folders -------------------------------------------------------------------------------------
-
-
-def _in_folder(pieces: list[Any], unique_id: str, patient: str) -> list[Any]:
-    """The submission of one document with a folder around it."""
-    text = b"".join(each if isinstance(each, bytes) else b"-mark-" for each in pieces)
-    root = etree.fromstring(text)
-    objects = root.find(f".//{{{RIM}}}RegistryObjectList")
-    assert objects is not None
-    for each in etree.fromstring(_folder(unique_id, patient)):
-        objects.append(each)
-    head, _, rest = c14n(etree.fromstring(etree.tostring(root))).partition(b"-mark-")
-    return [head, next(each for each in pieces if not isinstance(each, bytes)), rest]
-
-
-def _folder(unique_id: str, patient: str) -> str:
-    package = (
-        '<rim:RegistryPackage id="Folder"><rim:Name><rim:LocalizedString value="Psychiatry"/></rim:Name>'
-        '<rim:Classification classificationNode="urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2" '
-        'classifiedObject="Folder" id="IsFolder"/>'
-        + xds._coded("Folder", "1ba97051-7806-41a8-a48b-8fce7af683c5", Code("PSY", "2.999.1.12", "PSY"), 1)
-        + xds._identifier("Folder", "f64ffdf0-4b97-4e06-b79f-a52b38ec2f8a", patient, "Folder.patientId")
-        .replace("&ISO", "&amp;ISO")
-        .replace("&amp;amp;", "&amp;")
-        + xds._identifier("Folder", "75df8f67-9973-4fbe-a900-df66cefecc5a", unique_id, "Folder.uniqueId")
-        + "</rim:RegistryPackage>"
-    )
-    links = (
-        xds._association("HasMember", "HoldsFolder", "Set", "Folder", original=True).replace(
-            xds._slot("SubmissionSetStatus", "Original"), ""
-        ),
-        xds._association("HasMember", "Holds", "Folder", "Document0", original=True).replace(
-            xds._slot("SubmissionSetStatus", "Original"), ""
-        ),
-        xds._association("HasMember", "HoldsLink", "Set", "Holds", original=True).replace(
-            xds._slot("SubmissionSetStatus", "Original"), ""
-        ),
-    )
-    return f'<list xmlns:rim="{RIM}">{package}{"".join(links)}</list>'
