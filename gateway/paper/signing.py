@@ -102,7 +102,8 @@ def with_stamp(data: bytes, token: bytes) -> bytes:
     place, signature = _container(data)
     stamp = {"type": "signature_time_stamp_token", "values": [cms.ContentInfo.load(token)]}
     _signer_info(signature)["unsigned_attrs"] = cms.CMSAttributes([cms.CMSAttribute(stamp)])
-    whole: bytes = signature.dump(force=True)
+    # Not by force: that encodes every level again for each level above it, which takes seconds.
+    whole: bytes = signature.dump()
     told, size = whole.hex().encode(), place.stop - place.start
     if len(told) > size:
         raise TooLarge(f"the stamp is too long: {len(told) // 2} octets where there are {size // 2}")
