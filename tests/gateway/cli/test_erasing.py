@@ -19,7 +19,7 @@ from gateway.cli.keeper import resume
 from gateway.cli.settings import load_settings
 from gateway.config import Settings
 from gateway.config.trail import Audit, AuditDestination, Retention
-from gateway.errors import SettingsInvalid
+from gateway.errors import Denied, SettingsInvalid
 from gateway.record.retention import HoldKind
 from gateway.stores import tables
 from gateway.stores.events import Question, slot_of
@@ -150,6 +150,23 @@ def test_what_is_held_stays_until_it_is_released(place: Place) -> None:
     assert place.traces().isdisjoint({anna, both, other, attacked})
     report = place.verify()
     assert (report.findings, report.erased) == ((), 8), "the rows about the holds themselves too"
+
+
+def test_a_proposal_holds_for_seven_days(place: Place) -> None:
+    number = place.run(holding.hold(place.settings, Wish(HoldKind.TRACE, "t", "a question"), "eve"))
+
+    def release(person: str) -> bool:
+        return bool(place.run(holding.release(place.settings, number, "settled", person)))
+
+    assert not release("adam")
+    place.now += timedelta(days=7, minutes=1)
+    assert not release("eve"), "the first one is void: this is another proposal"
+    assert not any("by adam" in line for line in place.run(holding.shown(place.settings, every=False)))
+    with pytest.raises(Denied, match="another person"):
+        release("eve")
+    place.now += timedelta(days=6)
+    assert release("adam")
+    assert place.run(place.store.holds()).holds == ()
 
 
 def test_steps_are_bounded_and_every_one_has_its_record(
