@@ -97,18 +97,23 @@ def audit_message(facts: AuditFacts) -> str:
 
 
 def _event(facts: AuditFacts) -> str:
-    if facts.at.tzinfo is None:
-        raise Defect("the time of an audit event must be aware")
-    at = facts.at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")]
     description = ""
     if facts.description is not None:
         description = f"<EventOutcomeDescription>{_text(facts.description)}</EventOutcomeDescription>"
     purpose = _coded("PurposeOfUse", facts.purpose) if facts.purpose is not None else ""
     return (
-        f'<EventIdentification EventActionCode="{facts.action.value}" EventDateTime="{at}Z"'
-        f' EventOutcomeIndicator="{facts.outcome.value}">'
+        f'<EventIdentification EventActionCode="{facts.action._value_}" EventDateTime="{instant(facts.at)}"'
+        f' EventOutcomeIndicator="{facts.outcome._value_}">'
         f"{_kinds(facts.event, facts.type, facts.more_types)}{description}{purpose}</EventIdentification>"
     )
+
+
+@lru_cache(maxsize=16)
+def instant(at: datetime) -> str:
+    """An aware time as text: UTC, milliseconds, Z. Remembered: message and evidence tell the same one."""
+    if at.tzinfo is None:
+        raise Defect("the time of an audit event must be aware")
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 @lru_cache(maxsize=512)
@@ -177,7 +182,7 @@ def _object(each: AuditObject) -> str:
         content = f"<ParticipantObjectName>{_text(each.name)}</ParticipantObjectName>"
     else:
         content = ""
-    details = "".join([_detail(kind, value) for kind, value in each.details])
+    details = "".join([_detail(kind, value) for kind, value in each.details]) if each.details else ""
     return (
         f'<ParticipantObjectIdentification ParticipantObjectID="{_text(each.identifier)}"'
         f' ParticipantObjectTypeCode="{each.type_code}" ParticipantObjectTypeCodeRole="{each.role}"{life}>'
