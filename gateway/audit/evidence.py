@@ -6,9 +6,9 @@ Canonical form: JSON in UTF-8, keys sorted, no spaces, as orjson writes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 import orjson
 from cryptography import x509
@@ -22,8 +22,7 @@ VERSION = 1
 DIGEST_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceRecord:
+class EvidenceRecord(NamedTuple):
     """The facts of one exchange. Digests are raw SHA-256 (32 bytes); `at` is aware UTC; None is unknown.
 
     `reply_sha256` is over the reply as sent (signed). `decision_sha256` is over the stored receipt text.
@@ -51,8 +50,7 @@ class EvidenceRecord:
     reply_to: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SealedEvidence:
+class SealedEvidence(NamedTuple):
     """The canonical text, stored as it is, and the signature over its UTF-8 bytes."""
 
     text: str

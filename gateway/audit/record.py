@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from gateway.audit.objects import TRACE_ID, AuditObject, left_out_object
 from gateway.declare.events import DESTINATION, SOURCE, EventAction, Outcome
@@ -28,8 +29,7 @@ _ENTITIES = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(NamedTuple):
     """A system that took part. `process_id` is known of our own side only; `network_id` IP or DNS name.
 
     `media` is the kind of medium that data came from or went to (DICOM CID 405).
@@ -43,8 +43,7 @@ class Participant:
     media: Code | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Human:
+class Human(NamedTuple):
     """The person who asked. `user_name` is `alias<user@issuer>` (ITI TF-2 3.40.4.2)."""
 
     user_id: str
@@ -52,8 +51,7 @@ class Human:
     roles: tuple[Code, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditSource:
+class AuditSource(NamedTuple):
     """Who writes the record. `type_code` is 4 for an application server, 6 for a security server."""
 
     identifier: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.audit.evidence import EvidenceRecord, digest_of, seal_evidence
 from gateway.audit.record import AuditFacts, audit_message
@@ -18,8 +18,7 @@ from gateway.stores.work import UnitOfWork
 _NOTHING = hashlib.sha256(b"").digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What the evidence says beside the event. Digests are raw SHA-256; None is unknown or absent.
 
     `reply_to` is where the reply goes, if not back on the connection.
