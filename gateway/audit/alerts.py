@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from gateway.audit.objects import AuditObject, alert_subject_object
@@ -67,7 +66,7 @@ def configuration_changed(
         action=EventAction.EXECUTE,
         at=at,
         outcome=outcome,
-        source=replace(here, is_requestor=human is None),
+        source=here._replace(is_requestor=human is None),
         destination=here,
         audit_source=audit_source,
         objects=objects,
@@ -140,7 +139,7 @@ def notified(
         action=event.sent_action,
         at=at,
         outcome=outcome,
-        source=replace(here, is_requestor=True),
+        source=here._replace(is_requestor=True),
         destination=peer,
         audit_source=audit_source,
         objects=objects,

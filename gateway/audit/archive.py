@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import orjson
 
-from gateway.audit.evidence import instant
+from gateway.audit.record import instant
 from gateway.crypto.keys import Signer, fingerprint
 from gateway.errors import Malformed
 

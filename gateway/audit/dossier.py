@@ -13,8 +13,8 @@ from datetime import datetime
 
 import orjson
 
-from gateway.audit.evidence import instant
 from gateway.audit.export import row_content
+from gateway.audit.record import instant
 from gateway.audit.rows import StoredRow, leaf_of
 from gateway.record.events import AuditRecord
 

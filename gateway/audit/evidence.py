@@ -6,23 +6,23 @@ Canonical form: JSON in UTF-8, keys sorted, no spaces, as orjson writes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 import orjson
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from gateway.audit.record import instant
 from gateway.crypto.keys import Scheme, Signer, fingerprint, usable_key, verify_with
-from gateway.errors import AlgorithmRefused, Defect, Malformed, SignerRefused
+from gateway.errors import AlgorithmRefused, Malformed, SignerRefused
 
 VERSION = 1
 DIGEST_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceRecord:
+class EvidenceRecord(NamedTuple):
     """The facts of one exchange. Digests are raw SHA-256 (32 bytes); `at` is aware UTC; None is unknown.
 
     `reply_sha256` is over the reply as sent (signed). `decision_sha256` is over the stored receipt text.
@@ -50,8 +50,7 @@ class EvidenceRecord:
     reply_to: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SealedEvidence:
+class SealedEvidence(NamedTuple):
     """The canonical text, stored as it is, and the signature over its UTF-8 bytes."""
 
     text: str
@@ -76,19 +75,19 @@ def evidence_bytes(record: EvidenceRecord, signer: Signer) -> bytes:
             "node_certificate_sha256": record.node_certificate_sha256,
             "transaction": record.transaction,
             "request_sha256": record.request_sha256.hex(),
-            "reply_sha256": _hex(record.reply_sha256),
-            "token_sha256": _hex(record.token_sha256),
+            "reply_sha256": None if record.reply_sha256 is None else record.reply_sha256.hex(),
+            "token_sha256": None if record.token_sha256 is None else record.token_sha256.hex(),
             "token_id": _clean(record.token_id),
             "subject": _clean(record.subject),
             "decision": {
                 "reason": record.reason,
                 "rule": record.rule,
                 "policy_version": record.policy_version,
-                "sha256": _hex(record.decision_sha256),
+                "sha256": None if record.decision_sha256 is None else record.decision_sha256.hex(),
             },
             "outcome": record.outcome,
             "audit_sha256": record.audit_sha256.hex(),
-            "scheme": signer.scheme.value,
+            "scheme": signer.scheme._value_,
             "signer": signer.name,
             **({} if record.reply_to is None else {"reply_to": record.reply_to}),
         },
@@ -143,13 +142,6 @@ def load_certificate(der: bytes) -> x509.Certificate:
     return found
 
 
-def instant(at: datetime) -> str:
-    """An aware time as text: UTC, milliseconds, Z."""
-    if at.tzinfo is None:
-        raise Defect("the time of an evidence record must be aware")
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
-
-
 def moment(text: str) -> datetime:
     """The time that `instant` wrote."""
     try:
@@ -166,10 +158,6 @@ def _clean(text: str | None) -> str | None:
     if text is None or text.isprintable():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _hex(digest: bytes | None) -> str | None:
-    return None if digest is None else digest.hex()
 
 
 def digest_of(text: str) -> bytes:

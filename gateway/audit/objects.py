@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from gateway.declare.events import ACCESS_DECISION, DCM, SECURITY_CONFIGURATION
 from gateway.declare.transaction import Deed
@@ -49,8 +49,7 @@ _PERSON, _SYSTEM = "1", "2"
 _PATIENT, _REPORT, _LIST, _SECURITY_RESOURCE, _JOB, _QUERY = "1", "3", "7", "13", "20", "24"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditObject:
+class AuditObject(NamedTuple):
     """One ParticipantObjectIdentification. `query` is base64; at most one of `name` and `query`."""
 
     identifier: str

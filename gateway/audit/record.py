@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from gateway.audit.objects import TRACE_ID, AuditObject, left_out_object
 from gateway.declare.events import DESTINATION, SOURCE, EventAction, Outcome
@@ -28,8 +29,7 @@ _ENTITIES = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(NamedTuple):
     """A system that took part. `process_id` is known of our own side only; `network_id` IP or DNS name.
 
     `media` is the kind of medium that data came from or went to (DICOM CID 405).
@@ -43,8 +43,7 @@ class Participant:
     media: Code | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Human:
+class Human(NamedTuple):
     """The person who asked. `user_name` is `alias<user@issuer>` (ITI TF-2 3.40.4.2)."""
 
     user_id: str
@@ -52,8 +51,7 @@ class Human:
     roles: tuple[Code, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditSource:
+class AuditSource(NamedTuple):
     """Who writes the record. `type_code` is 4 for an application server, 6 for a security server."""
 
     identifier: str
@@ -97,18 +95,23 @@ def audit_message(facts: AuditFacts) -> str:
 
 
 def _event(facts: AuditFacts) -> str:
-    if facts.at.tzinfo is None:
-        raise Defect("the time of an audit event must be aware")
-    at = facts.at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")]
     description = ""
     if facts.description is not None:
         description = f"<EventOutcomeDescription>{_text(facts.description)}</EventOutcomeDescription>"
     purpose = _coded("PurposeOfUse", facts.purpose) if facts.purpose is not None else ""
     return (
-        f'<EventIdentification EventActionCode="{facts.action.value}" EventDateTime="{at}Z"'
-        f' EventOutcomeIndicator="{facts.outcome.value}">'
+        f'<EventIdentification EventActionCode="{facts.action._value_}" EventDateTime="{instant(facts.at)}"'
+        f' EventOutcomeIndicator="{facts.outcome._value_}">'
         f"{_kinds(facts.event, facts.type, facts.more_types)}{description}{purpose}</EventIdentification>"
     )
+
+
+@lru_cache(maxsize=16)
+def instant(at: datetime) -> str:
+    """An aware time as text: UTC, milliseconds, Z. Remembered: message and evidence tell the same one."""
+    if at.tzinfo is None:
+        raise Defect("the time of an audit event must be aware")
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 @lru_cache(maxsize=512)
@@ -177,7 +180,7 @@ def _object(each: AuditObject) -> str:
         content = f"<ParticipantObjectName>{_text(each.name)}</ParticipantObjectName>"
     else:
         content = ""
-    details = "".join([_detail(kind, value) for kind, value in each.details])
+    details = "".join([_detail(kind, value) for kind, value in each.details]) if each.details else ""
     return (
         f'<ParticipantObjectIdentification ParticipantObjectID="{_text(each.identifier)}"'
         f' ParticipantObjectTypeCode="{each.type_code}" ParticipantObjectTypeCodeRole="{each.role}"{life}>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from gateway.audit.alerts import security_alert
 from gateway.audit.record import AuditFacts, Participant
@@ -26,8 +25,8 @@ async def raise_alert(gateway: Gateway, kind: Code, outcome: Outcome, descriptio
         kind,
         at=engine.clock(),
         outcome=outcome,
-        peer=replace(engine.here, is_requestor=True),
-        here=replace(engine.here, is_requestor=False),
+        peer=engine.here._replace(is_requestor=True),
+        here=engine.here._replace(is_requestor=False),
         audit_source=engine.audit_source,
         description=description,
         trace_id=engine.new_trace(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -51,6 +50,7 @@ from gateway.stores.committer import GroupCommitter
 from gateway.stores.database import Database
 from gateway.stores.directory import DirectoryStore
 from gateway.stores.journal import Journal
+from gateway.stores.keys import trace_maker
 from gateway.stores.revocations import RevocationStore, RevocationView
 from gateway.stores.room import Room
 from gateway.stores.threads import Beat, HeavyWork
@@ -151,7 +151,7 @@ def compose(
         here=Participant(settings.server.public_url, settings.server.host, process_id=str(os.getpid())),
         audit_source=AuditSource("passerelle", settings.environment),
         clock=time.now,
-        new_trace=lambda: secrets.token_hex(16),
+        new_trace=trace_maker(),
         replay_seconds=settings.limits.timestamp_age_seconds + 2 * settings.limits.clock_skew_seconds,
         arrival_seconds=settings.limits.longest_request_seconds,
         heavy=HeavyWork(),

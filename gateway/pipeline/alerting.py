@@ -51,14 +51,14 @@ def _facts(
         events.INCIDENT_STEP,
         at=engine.clock(),
         outcome=outcome,
-        peer=replace(engine.here, is_requestor=actor is None),
+        peer=engine.here._replace(is_requestor=actor is None),
         here=engine.here,
         audit_source=engine.audit_source,
         description=text,
     )
     about = alert_subject_object(subject, text)
     human = None if actor is None else Human(actor, actor)
-    return replace(facts, human=human, objects=(replace(about, details=(*about.details, *details)),))
+    return replace(facts, human=human, objects=(about._replace(details=(*about.details, *details)),))
 
 
 def tell_dismissed(alert: Alert, reason: str, actor: str, engine: Engine, work: UnitOfWork) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from gateway.audit.alerts import notified, reply_delivered, security_alert
@@ -72,7 +71,7 @@ def _notified(
 
 def _patient(named: Named, identified: Details) -> AuditObject:
     details = (*identified, (PATIENT_ID_KIND, named.kind)) if named.kind else identified
-    return replace(patient_object(named.patient, details), life_cycle=named.life_cycle or None)
+    return patient_object(named.patient, details)._replace(life_cycle=named.life_cycle or None)
 
 
 def tell_impostor(reply: Claimed, reason: str, engine: Engine, work: UnitOfWork) -> int:

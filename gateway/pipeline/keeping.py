@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.audit.evidence import EvidenceRecord, digest_of, seal_evidence
 from gateway.audit.record import AuditFacts, audit_message
@@ -17,8 +18,7 @@ from gateway.stores.work import UnitOfWork
 _NOTHING = hashlib.sha256(b"").digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What the evidence says beside the event. Digests are raw SHA-256; None is unknown or absent.
 
     `reply_to` is where the reply goes, if not back on the connection.
@@ -36,20 +36,26 @@ class Circumstances:
 
 def keep(facts: AuditFacts, about: Circumstances, trace_id: str, engine: Engine, work: UnitOfWork) -> int:
     """Notes the audit row of an event in a unit of work; gives its id."""
-    message = audit_message(facts)
+    message, outcome = audit_message(facts), facts.outcome._value_
     decision = about.verdict.receipt() if about.verdict is not None else None
     sealed = seal_evidence(_evidence(facts, about, trace_id, message, decision, engine), engine.signer)
     row = AuditRow(
         trace_id=trace_id,
         at=facts.at,
         transaction=about.transaction,
-        outcome=facts.outcome.value,
+        outcome=outcome,
         message=message,
         evidence=sealed.text,
         evidence_signature=sealed.signature,
         decision=decision,
     )
     return engine.journal.append(work, row)
+
+
+@lru_cache(maxsize=256)
+def _name(certificate: bytes) -> str:
+    """The fingerprint of a partner's certificate, remembered for the requests of one connection."""
+    return fingerprint(certificate)
 
 
 def _evidence(
@@ -67,7 +73,7 @@ def _evidence(
         at=facts.at,
         environment=engine.services.domain.environment,
         node=about.node,
-        node_certificate_sha256=fingerprint(certificate) if certificate else None,
+        node_certificate_sha256=_name(certificate) if certificate else None,
         transaction=about.transaction,
         request_sha256=about.request,
         reply_sha256=about.reply,
@@ -78,7 +84,7 @@ def _evidence(
         rule=leading.rule if leading else None,
         policy_version=leading.policy_version if leading else None,
         decision_sha256=digest_of(decision) if decision is not None else None,
-        outcome=facts.outcome.value,
+        outcome=facts.outcome._value_,
         audit_sha256=digest_of(message),
         reply_to=about.reply_to,
     )

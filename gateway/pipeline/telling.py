@@ -86,8 +86,8 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
     a medium tells once for each patient, a batch once for each operation (HPD 3.59.5).
     """
-    target, result = x.target, x.result
-    facts = _transaction_facts(x, engine, x.transaction, target, x.principal, x.verdict)
+    target, result, verdict = x.target, x.result, x.verdict
+    facts = _transaction_facts(x, engine, x.transaction, target, x.principal, verdict)
     told = _told_apart(facts, target, result)
     if result.problems:
         failed = frozenset(each.location for each in result.problems if not each.warning and each.location)
@@ -95,7 +95,7 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
             told = list(_partial_facts(facts, failed))
         damaged = [each.context for each in result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
         told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
-    about = _circumstances(x, x.sealed.digest(), x.proven.reply_to, x.verdict)
+    about = _circumstances(x, x.sealed.digest(), x.proven.reply_to, verdict)
     return tuple([keep(each, about, x.trace_id, engine, x.work) for each in told])
 
 

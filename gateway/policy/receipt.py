@@ -101,7 +101,7 @@ def _asked(question: Question) -> dict[str, object]:
 def _who(who: Principal) -> dict[str, object]:
     """All that rules look at, how the subject was confirmed and what the token was limited to."""
     content: dict[str, object] = {
-        "kind": who.kind.value,
+        "kind": who.kind._value_,
         "subject": who.subject,
         "confirmation": who.confirmation,
     }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, delete, insert, select, text
 
@@ -29,8 +28,7 @@ _INSERT_LEAF = insert(tables.audit_leaf)
 _INSERT_CHECKPOINT = insert(tables.audit_checkpoint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
+class AuditRow(NamedTuple):
     """One audit message with the evidence of its exchange."""
 
     trace_id: str

@@ -101,7 +101,7 @@ MESSAGES = {
         event=events.EXPORT,
         type=events.transaction_type("ITI-32", "Distribute Document Set on Media"),
         action=events.EventAction.READ,
-        destination=replace(PEER, media=events.FILE_AT_URI),
+        destination=PEER._replace(media=events.FILE_AT_URI),
         objects=(
             patient_object(PATIENT),
             submission_set_object(

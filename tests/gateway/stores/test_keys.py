@@ -1,9 +1,10 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.stores.keys import first_key, key_maker
+from gateway.stores.keys import first_key, key_maker, trace_maker
 
 EPOCH_MS = 1_767_225_600_000
 
@@ -45,3 +46,12 @@ def test_no_key_is_older_than_the_epoch() -> None:
 def test_the_clock_of_the_system_is_used_without_another() -> None:
     before = first_key(datetime.now(UTC))
     assert before <= key_maker()()
+
+
+def test_trace_ids_sort_by_time_and_differ() -> None:
+    times = iter([EPOCH_MS, EPOCH_MS + 1, EPOCH_MS + 1, EPOCH_MS + 86_400_000])
+    make = trace_maker(lambda: next(times))
+    made = [make() for _ in range(4)]
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in made)
+    assert made[0] < min(made[1:3]) <= max(made[1:3]) < made[3]
+    assert made[1] != made[2]
