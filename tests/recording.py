@@ -141,7 +141,6 @@ def access_over(
             Journal(database, new_key),
             BlockStore(database, keys, new_key),
             SeenStore(database),
-            new_key,
         ),
     )
 

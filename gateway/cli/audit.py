@@ -172,14 +172,23 @@ def dossier(
 
 
 @app.command()
-def reindex(config: ConfigFile = _DEFAULT) -> None:
+def reindex(
+    config: ConfigFile = _DEFAULT,
+    received: Annotated[
+        bool, typer.Option("--received", help="What other systems sent, too; this command does that itself.")
+    ] = False,
+) -> None:
     """Let the server make its own trail findable again, from the first row on; after a loss of the index."""
     from gateway.cli.indexing import index_again  # noqa: PLC0415
+    from gateway.cli.received import index_received  # noqa: PLC0415
 
     settings = load_settings(config)
     with administering(settings, "security-officer", "audit reindex"):
         asyncio.run(index_again(settings))
+        count = asyncio.run(index_received(settings)) if received else 0
     print("the server goes through the trail again; searches find all of it when it is done")
+    if received:
+        print(f"{count} messages of other systems gone through")
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from socket import socket
 from weakref import WeakSet
@@ -25,9 +25,9 @@ from gateway.cli.compose import Gateway
 from gateway.errors import Busy, GatewayError, NodeRefused, Outdated
 from gateway.record.events import Received
 from gateway.record.people import Node
-from gateway.stores.events import OTHER_SENDER, SYSTEM, USE
+from gateway.stores.events import SYSTEM, USE
 from gateway.stores.work import UnitOfWork
-from gateway.trail.receiving import DICOM, Judged, form_of, judged, other_sender, unjudged
+from gateway.trail.receiving import DICOM, Judged, form_of, judged, marked, other_sender, unjudged
 from gateway.trail.rfc5424 import read_syslog
 from gateway.transport.gate import Peer
 from gateway.transport.syslog import DatagramServer, SyslogLimits, SyslogServer
@@ -196,7 +196,7 @@ class Collector:
         if claimed is None:
             return found
         self._impostor(each, each.sender, claimed)
-        return replace(found, flags=found.flags | OTHER_SENDER)
+        return marked(found, claimed)
 
     def _impostor(self, each: _Waiting, sender: Sender, claimed: str) -> None:
         """Told once for each session."""

@@ -131,7 +131,6 @@ def trail_of(ground: Ground) -> TrailBook:
         Journal(database, new_key),
         BlockStore(database, keys, new_key),
         SeenStore(database),
-        new_key,
     )
 
 

@@ -153,7 +153,7 @@ class Received:
     """A message of another system as it came. `form` is dicom (syslog), fhir, or plain for no audit message.
 
     `sender` is the node by its certificate, None over UDP; `header` are the fields of RFC 5424 that came with
-    it; `fault` is why it is no valid audit message.
+    it; `fault` is why it is no valid audit message, `claimed` the name in it that its sender does not have.
     """
 
     raw: bytes
@@ -163,3 +163,4 @@ class Received:
     address: str = ""
     header: tuple[tuple[str, str], ...] = ()
     fault: str | None = None
+    claimed: str | None = None

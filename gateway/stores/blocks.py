@@ -35,7 +35,8 @@ _OF_THIS_TIME = frozenset({"structured-data", "trace"})
 """Fields of the header that say how a message came, not what it is."""
 _LEVEL = 1
 _LENGTH = 4
-_FIELDS = 6
+_LEAST = 6
+"""Fields of what is known of a message; one more where it claims a name that is not its sender's."""
 _DIGEST = 16
 _GROUPS = (1, 4, 16, MOST_MESSAGES)
 _KEPT_KEYS = 256
@@ -60,6 +61,11 @@ def digest_of(message: Received) -> bytes:
     found.update(len(head).to_bytes(_LENGTH, "big") + head)
     found.update(message.raw)
     return found.digest()
+
+
+def key_of(place: Place) -> int:
+    """The key of the event in a place: the same each time, so that an event noted again is there once."""
+    return int.from_bytes(blake2b(b"%d|%d" % place, digest_size=8).digest(), "big") >> 1
 
 
 class SeenStore:
@@ -121,8 +127,7 @@ class BlockStore:
             row = {"id": block, "trail": trail, "slot": slot, "at": millis(now), "count": len(part)}
             work.write(self._insert, {**row, "root": root, "body": seal_text(plain, bound, _packed(part))})
             places += [(block, item) for item in range(len(part))]
-        gone = Outdated("the key of the week was destroyed meanwhile")
-        work.check(_STANDS, gone, {"trail": trail, "slot": slot, "wrapped": wrapped})
+        _must_stand(work, trail, slot, wrapped)
         return places
 
     async def read(self, places: Iterable[Place]) -> dict[Place, Received]:
@@ -139,6 +144,17 @@ class BlockStore:
         """All messages of one block, in their order; none when it or its key is gone."""
         rows = await self._rows([block])
         return self._opened(rows[0]) if rows else []
+
+    async def held(self, work: UnitOfWork, blocks: Sequence[int]) -> dict[int, list[Received]]:
+        """All messages of some blocks, by block, without those whose key is gone.
+
+        The commit raises Outdated when the key of a week was destroyed meanwhile.
+        """
+        found = {}
+        for row in await self._rows(blocks):
+            found[row.id] = self._opened(row)
+            _must_stand(work, row.trail, row.slot, bytes(row.wrapped))
+        return found
 
     async def between(self, trail: int, after: int, before: int, most: int) -> list[int]:
         """The first blocks of a trail whose number is above one and below another, in order."""
@@ -181,6 +197,11 @@ class BlockStore:
         return self._plain[wrapped]
 
 
+def _must_stand(work: UnitOfWork, trail: int, slot: int, wrapped: bytes) -> None:
+    gone = Outdated("the key of the week was destroyed meanwhile")
+    work.check(_STANDS, gone, {"trail": trail, "slot": slot, "wrapped": wrapped})
+
+
 # --- the form of a block -------------------------------------------------------------------------
 
 
@@ -206,7 +227,8 @@ def _packed(messages: Iterable[Received]) -> bytes:
     """Each message after what is known of it, both behind their lengths (4 octets, big-endian)."""
     pieces: list[bytes] = []
     for each in messages:
-        head = orjson.dumps([each.form, millis(each.at), each.sender, each.address, each.header, each.fault])
+        told = [each.form, millis(each.at), each.sender, each.address, each.header, each.fault]
+        head = orjson.dumps(told if each.claimed is None else [*told, each.claimed])
         for piece in (head, each.raw):
             pieces += (len(piece).to_bytes(_LENGTH, "big"), piece)
     return zlib.compress(b"".join(pieces), _LEVEL)
@@ -225,9 +247,9 @@ def _unpacked(body: bytes) -> Iterator[Received]:
 
     while at < len(data):
         head, raw = orjson.loads(piece()), piece()
-        if len(head) != _FIELDS:
+        if not _LEAST <= len(head) <= _LEAST + 1:
             raise Defect("a block holds a message of another form")
-        form, when, sender, address, header, fault = head
+        form, when, sender, address, header, fault = head[:_LEAST]
         yield Received(
             raw=raw,
             form=form,
@@ -236,4 +258,5 @@ def _unpacked(body: bytes) -> Iterator[Received]:
             address=address,
             header=tuple((name, value) for name, value in header),
             fault=fault,
+            claimed=head[_LEAST] if len(head) > _LEAST else None,
         )

@@ -12,17 +12,20 @@ from gateway.errors import Defect, GatewayError
 from gateway.paper.hand import Hand
 from gateway.record.events import AuditRecord, Received, patient_of
 from gateway.record.people import PatientId
-from gateway.stores.blocks import BlockStore, SeenStore, digest_of
+from gateway.stores.blocks import BlockStore, SeenStore, digest_of, key_of
 from gateway.stores.events import OWN, USE, EventStore, Found, Question, slot_of
 from gateway.stores.journal import Journal
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 from gateway.trail.dicom import read_message
 from gateway.trail.fhir_reading import read_json
-from gateway.trail.receiving import DICOM, FHIR, PLAIN, Judged, judged, unreadable
+from gateway.trail.receiving import DICOM, FHIR, PLAIN, Judged, judged, judged_again, unreadable
 
 Readers = Mapping[str, Callable[[bytes], AuditRecord]]
 """Who reads a message as it was received, by its form."""
+
+_JUDGED = frozenset({DICOM, PLAIN})
+"""Forms that are read when they are judged."""
 
 READERS: Readers = MappingProxyType({DICOM: read_message, FHIR: read_json})
 
@@ -69,7 +72,6 @@ class TrailBook:
     journal: Journal
     blocks: BlockStore
     seen: SeenStore
-    new_key: Callable[[], int]
     readers: Readers = field(default_factory=lambda: READERS)
     hand: Hand | None = None
 
@@ -104,9 +106,24 @@ class TrailBook:
         self.seen.note(work, slot, [digest for digest in first if digest not in here])
         return sorted(number for digest, number in first.items() if digest not in here)
 
-    def _note(self, work: UnitOfWork, each: Judged, place: tuple[int, int]) -> Taken:
-        key, (block, item) = self.new_key(), place
-        self.events.note(work, each.record, key=key, trail=USE, place=block, item=item, flags=each.flags)
+    async def index(self, work: UnitOfWork, blocks: Sequence[int]) -> int:
+        """Notes again what the messages of some blocks are found by; gives how many there are.
+
+        What is noted already stays. The commit raises Outdated when a week was erased meanwhile.
+        """
+        count = 0
+        for block, messages in (await self.blocks.held(work, blocks)).items():
+            for item, each in enumerate(messages):
+                record = None if each.form in _JUDGED else self._record(each)
+                self._note(work, judged_again(each, record), (block, item), again=True)
+            count += len(messages)
+        return count
+
+    def _note(self, work: UnitOfWork, each: Judged, place: tuple[int, int], *, again: bool = False) -> Taken:
+        key, (block, item) = key_of(place), place
+        self.events.note(
+            work, each.record, key=key, trail=USE, place=block, item=item, flags=each.flags, again=again
+        )
         return Taken(f"{millis(each.at):x}-{key:x}")
 
     async def search(self, question: Question) -> list[Kept]:
@@ -163,7 +180,7 @@ class TrailBook:
         }
 
     def _judged(self, message: Received) -> Judged:
-        if message.form in {DICOM, PLAIN}:
+        if message.form in _JUDGED:
             return judged(message)
         return judged(message, self._reader(message.form)(message.raw))
 

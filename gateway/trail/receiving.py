@@ -23,7 +23,7 @@ from gateway.crypto.safexml import parse
 from gateway.errors import GatewayError, SchemaInvalid
 from gateway.record.events import Agent, AuditRecord, Received
 from gateway.record.people import Code
-from gateway.stores.events import INVALID, SYSTEM, USE
+from gateway.stores.events import INVALID, OTHER_SENDER, SYSTEM, USE
 from gateway.trail.dicom import LIMITS, outline_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ MESSAGE_IDS = frozenset({"IHE+RFC-3881", "DICOM+RFC3881", "DICOM+RFC-3881", "IHE
 """MSGID of audit messages (ITI TF-2 3.20.4.1.2.1, DICOM PS3.15 A.6.1)."""
 
 UNREADABLE = Code("", "", "Unreadable")
+_UNJUDGED = "the message could not be read"
 _UNKNOWN_OUTCOME = 4
 _BOM = b"\xef\xbb\xbf"
 _LOOKED_AT = 1024
@@ -81,9 +82,18 @@ def judged(message: Received, record: AuditRecord | None = None) -> Judged:
     return _timely(_read(message))
 
 
+def judged_again(message: Received, record: AuditRecord | None = None) -> Judged:
+    """A message that was kept, as it was judged when it came."""
+    if message.fault == _UNJUDGED:
+        return unjudged(message)
+    found = judged(message, record)
+    flags = (INVALID if message.fault else 0) | (OTHER_SENDER if message.claimed else 0)
+    return replace(found, flags=found.flags | flags)
+
+
 def unjudged(message: Received) -> Judged:
     """The message as one that nobody could read."""
-    kept = replace(message, fault="the message could not be read")
+    kept = replace(message, fault=_UNJUDGED)
     return Judged(kept, unreadable(kept), USE, INVALID)
 
 
@@ -145,6 +155,11 @@ def _timely(found: Judged) -> Judged:
 
 
 # --- who says it ---------------------------------------------------------------------------------
+
+
+def marked(found: Judged, claimed: str) -> Judged:
+    """As a message that claims a name of another sender."""
+    return replace(found, message=replace(found.message, claimed=claimed), flags=found.flags | OTHER_SENDER)
 
 
 def other_sender(found: Judged, own: frozenset[str], others: frozenset[str]) -> str | None:

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from gateway.errors import Busy, Malformed, NodeRefused, TooLarge
 from gateway.transport.gate import Failure, OnFailure, Peer
@@ -102,6 +102,14 @@ class SyslogLimits:
     connections_per_node: int
 
 
+class _Buffered(Protocol):
+    """What transports over TLS can besides, those of asyncio and of uvloop."""
+
+    def set_read_buffer_limits(self, high: int, low: int) -> None:
+        """Between which numbers of octets that wait to be read the line is left alone."""
+        ...
+
+
 class _Connection(Session, Generic[NodeT]):
     """One session of a node, for as many messages as it likes."""
 
@@ -116,6 +124,8 @@ class _Connection(Session, Generic[NodeT]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # The end of a line drops what was not read before it: while we wait, it is not looked for.
+        cast("_Buffered", transport).set_read_buffer_limits(high=1, low=0)
         self.pause()
         self._server.entered(self)
 

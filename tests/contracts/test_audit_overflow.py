@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gateway.cli.collecting import WAITING_MESSAGES
 from gateway.cli.partner import Acting
 from gateway.cli.started import prepare, serving
 from tests.logging_nodes import LogSite, audit_xml, octets, syslog, until
@@ -22,6 +24,8 @@ FEEDERS, FEEDS, SINGLE = 6, 5, 10
 HELD, LEFT = 0.45, 0.05
 """Seconds in which nobody can write, and in which all can: a tenth of the time."""
 TIMES = 3
+AFTER, SEEN = 500, 0.5
+"""Messages behind those that are taken, fewer than the line holds; seconds in which its end would be seen."""
 MEMORY = 150 * 1024 * 1024
 
 
@@ -32,14 +36,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LogSite,
         yield LogSite(config), process.pid
 
 
+def turn(site: LogSite) -> Path:
+    """Whoever has it locked writes."""
+    return Path(site.settings.database.url.removeprefix("sqlite:///") + ".turn")
+
+
 @contextmanager
 def slowed(site: LogSite) -> Iterator[list[None]]:
     """The database can be written in a tenth of the time only; gives the times it was kept from it."""
-    turn = Path(site.settings.database.url.removeprefix("sqlite:///") + ".turn")
     over, times = threading.Event(), list[None]()
 
     def hold() -> None:
-        with turn.open("rb") as held:
+        with turn(site).open("rb") as held:
             while not over.wait(LEFT):
                 fcntl.flock(held, fcntl.LOCK_EX)
                 times.append(None)
@@ -103,3 +111,21 @@ def test_who_is_too_fast_waits_and_nothing_is_dropped(running: tuple[LogSite, in
     assert len(site.search("patient|SINGLE")) == SINGLE
     rows = site.rows("SELECT count(*) FROM audit WHERE message LIKE '%OVER-%' AND outcome = 0")
     assert rows == [(FEEDERS * FEEDS,)]
+
+
+@pytest.mark.parametrize("end", ["told", "cut"])
+def test_a_session_that_ends_while_it_waits_loses_nothing(running: tuple[LogSite, int], end: str) -> None:
+    site, _ = running
+    before, count = site.kept()[0], WAITING_MESSAGES + AFTER
+    data = octets(*(syslog(audit_xml(f"END-{end}"), number=number) for number in range(count)))
+    with turn(site).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        line = site.connect()
+        line.sendall(data)
+        if end == "told":
+            line.settimeout(SEEN)
+            with contextlib.suppress(TimeoutError):
+                line.unwrap()
+        line.close()
+        threading.Event().wait(SEEN)
+    assert until(lambda: site.kept()[0], before + count) == before + count

@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
 from gateway.cli.started import prepare, serving
+from gateway.stores.events import OTHER_SENDER
 from tests.logging_nodes import LogSite, audit_xml, octets, syslog, until
 
 RSYSLOG = next(
@@ -144,6 +145,22 @@ def test_what_systems_say_is_no_part_of_the_trail(site: LogSite) -> None:
     said = {each.raw for _, each in site.systems()}
     assert said
     assert not said & {each.received.raw for each in site.search() if each.received}
+
+
+def test_the_index_of_what_others_sent_is_made_again_beside_the_server(site: LogSite) -> None:
+    before = site.kept()[0]
+    site.send(syslog(audit_xml("LOST")), syslog(audit_xml("LOST"), host="tester"))
+    assert until(lambda: site.kept()[0], before + 2) == before + 2
+    whole = site.search("patient|LOST")
+    assert sorted(each.found.flags for each in whole) == [0, OTHER_SENDER]
+    site.rows("DELETE FROM event_term")
+    site.rows("DELETE FROM event WHERE trail = 1")
+    for _ in range(2):
+        told = passerelle("audit", "reindex", "--received", "--config", str(site.config))
+        assert told.exit_code == 0, told.output
+        assert f"{before + 2} messages of other systems gone through" in told.stdout
+        assert site.kept()[0] == before + 2
+        assert site.search("patient|LOST") == whole
 
 
 def test_nothing_more_is_read_where_the_trail_has_no_room(tmp_path: Path) -> None:

@@ -6,14 +6,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
+from sqlalchemy import delete
 
 from gateway.errors import Outdated
 from gateway.record.events import Received
-from gateway.stores.events import INVALID, USE, Question
+from gateway.stores import tables
+from gateway.stores.events import INVALID, OTHER_SENDER, USE, Question
 from gateway.stores.rows import millis
 from gateway.stores.work import UnitOfWork
 from gateway.trail.book import Kept, Taken, TrailBook
+from gateway.trail.dicom import read_message
+from gateway.trail.fhir import audit_event
+from gateway.trail.fhir_reading import read_json
+from gateway.trail.receiving import judged, marked, unjudged
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ALWAYS = Question(since=millis(AT - timedelta(days=30)), until=millis(AT + timedelta(days=30)))
@@ -125,3 +132,61 @@ def test_events_of_several_weeks_lie_with_their_weeks(record: Any) -> None:
     assert taken[3] == Taken(None)
     assert len({each.found.slot for each in search(record)}) == 3
     assert [each.name for each in search(record)] == [each.name for each in taken[:3]]
+
+
+def test_what_the_index_lost_is_noted_again_as_it_was(record: Any) -> None:
+    fhir = orjson.dumps(audit_event(read_message(xml()), "19a-1"))
+    sent = [
+        judged(message(xml())),
+        marked(judged(message(b"no XML")), "laboratory"),
+        judged(message(xml(at=AT.replace(year=2099)))),
+        judged(replace(message(fhir, fault="not valid"), form="fhir"), read_json(fhir)),
+        unjudged(message(b"<AuditMessage>")),
+    ]
+    work = UnitOfWork()
+    taken = record.run(record.access.trail.keep(work, sent, AT))
+    record.commit(work)
+    whole, terms = search(record), search(record, terms=frozenset({f"patient|{PATIENT}"}))
+    assert (len(whole), len(terms)) == (len(sent), 3)
+    assert index(record) == len(sent)
+    assert search(record) == whole
+    assert sorted(each.found.flags for each in whole) == [
+        0,
+        INVALID,
+        INVALID,
+        INVALID,
+        INVALID | OTHER_SENDER,
+    ]
+    work = UnitOfWork()
+    record.access.trail.events.forget(work, USE, whole[0].found.slot)
+    record.commit(work)
+    assert search(record) == []
+    assert index(record) == len(sent)
+    assert search(record) == whole
+    assert {each.name for each in whole} == {each.name for each in taken}
+    assert search(record, terms=frozenset({f"patient|{PATIENT}"})) == terms
+
+
+def test_a_week_that_was_erased_is_not_noted_again(record: Any) -> None:
+    take(record, message(xml()))
+    book, work = record.access.trail, UnitOfWork()
+    (block,) = record.run(book.blocks.between(USE, -1, 2**63 - 1, 10))
+    assert record.run(book.index(work, [block])) == 1
+    record.run(record.database.apply([erasing()]))
+    with pytest.raises(Outdated):
+        record.commit(work)
+    assert index(record) == 0
+
+
+def index(record: Any) -> int:
+    book, work = record.access.trail, UnitOfWork()
+    blocks = record.run(book.blocks.between(USE, -1, 2**63 - 1, 10))
+    count: int = record.run(book.index(work, blocks))
+    record.commit(work)
+    return count
+
+
+def erasing() -> UnitOfWork:
+    work = UnitOfWork()
+    work.write(delete(tables.slot_key))
+    return work
