@@ -112,13 +112,13 @@ def _of_term(slot: ColumnElement[int], term: ColumnElement[int]) -> Select[Any]:
 
 
 def _narrowed(query: Select[Any], column: Any) -> Select[Any]:
-    """By the columns of the table that is walked through in order."""
-    since, until, then, key = (
-        bindparam(name, type_=BigInteger) for name in ("since", "until", "then", "key")
-    )
+    """By the columns of the table that is walked through in order.
+
+    One bound above: of two, PostgreSQL may take the wider one to begin with.
+    """
+    since, then, key = (bindparam(name, type_=BigInteger) for name in ("since", "then", "key"))
     return (
-        query.where(column.at >= since, column.at <= until)
-        .where(tuple_(column.at, column.id) < tuple_(then, key))
+        query.where(column.at >= since, tuple_(column.at, column.id) < tuple_(then, key))
         .order_by(column.at.desc(), column.id.desc())
         .limit(bindparam("window", type_=Integer))
     )

@@ -290,10 +290,10 @@ class EventStore:
         window: int,
     ) -> list[Sequence[Row[Any]]]:
         """The newest rows of the units, of some with each statement: what it gives, up to a window."""
-        then, key = place or (_LARGEST, 0)
+        end = (min(question.until, _LARGEST - 1) + 1, -_LARGEST)
+        then, key = min(place, end) if place is not None else end
         given: dict[str, Any] = {
             "since": question.since,
-            "until": min(question.until, then),
             "then": then,
             "key": key,
             "window": window,
