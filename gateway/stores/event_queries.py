@@ -9,6 +9,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Integer,
     Select,
     String,
@@ -58,11 +59,10 @@ def _listed(name: str, kind: type[Integer]) -> TableValuedAlias:
 
 @lru_cache(maxsize=8)
 def of_units(units: int, by_term: bool) -> Select[Any]:  # noqa: FBT001 - two forms of one statement
-    """The newest rows of each of some weeks, or of some terms in weeks, before a place."""
+    """The newest rows of some weeks, or of some terms in weeks, before a place."""
     parts = [_by_term(at) if by_term else _by_time(at) for at in range(units)]
-    if units == 1:
-        return select(parts[0].subquery())
-    return select(union_all(*(select(each.subquery()) for each in parts)).subquery())
+    whole = parts[0] if units == 1 else _newest(union_all(*(select(each.subquery()) for each in parts)))
+    return _told(whole) if by_term else whole
 
 
 @lru_cache(maxsize=2)
@@ -73,8 +73,24 @@ def lateral(by_term: bool) -> Select[Any]:  # noqa: FBT001 - two forms of one st
     number = 2 if by_term else 1
     unit = func.unnest(*lists[:number]).table_valued(*names[:number]).render_derived(name="unit")
     part = _of_term(unit.c.slot, unit.c.term) if by_term else _of_time(unit.c.slot)
-    found = part.correlate(unit).lateral("found")
-    return select(found).select_from(unit.join(found, true()))
+    found = part.correlate(unit).lateral("part")
+    whole = _newest(select(found).select_from(unit.join(found, true())))
+    return _told(whole) if by_term else whole
+
+
+def _newest(query: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
+    found = query.subquery("found")
+    return (
+        select(found).order_by(found.c.at.desc(), found.c.id.desc()).limit(bindparam("window", type_=Integer))
+    )
+
+
+def _told(places: Select[Any]) -> Select[Any]:
+    """The events of places, and nothing but its place for one that went: the places are counted."""
+    place = places.subquery("place")
+    same = (place.c.slot == _EVENT.slot) & (place.c.at == _EVENT.at) & (place.c.id == _EVENT.id)
+    told = [each for each in _EVENT if each.name not in place.c]
+    return select(*place.c, *told).select_from(place.outerjoin(tables.event, same))
 
 
 def _by_time(number: int) -> Select[Any]:
@@ -87,24 +103,22 @@ def _by_term(number: int) -> Select[Any]:
 
 
 def _of_time(slot: ColumnElement[int]) -> Select[Any]:
-    query = select(*_EVENT, bindparam("no_term", None, type_=BigInteger).label("term"))
-    return _narrowed(query.where(_EVENT.slot == slot), _EVENT)
+    return _narrowed(select(*_EVENT).where(_EVENT.slot == slot), _EVENT)
 
 
 def _of_term(slot: ColumnElement[int], term: ColumnElement[int]) -> Select[Any]:
-    same = (_TERM.slot == _EVENT.slot) & (_TERM.at == _EVENT.at) & (_TERM.id == _EVENT.id)
-    query = select(*_EVENT, _TERM.term).select_from(tables.event_term).join(tables.event, same)
-    return _narrowed(query.where(_TERM.slot == slot, _TERM.term == term), _TERM)
+    query = select(_TERM.slot, _TERM.at, _TERM.id).where(_TERM.slot == slot, _TERM.term == term)
+    return _narrowed(query, _TERM)
 
 
 def _narrowed(query: Select[Any], column: Any) -> Select[Any]:
-    """By the columns of the table that is walked through in order."""
-    since, until, then, key = (
-        bindparam(name, type_=BigInteger) for name in ("since", "until", "then", "key")
-    )
+    """By the columns of the table that is walked through in order.
+
+    One bound above: of two, PostgreSQL may take the wider one to begin with.
+    """
+    since, then, key = (bindparam(name, type_=BigInteger) for name in ("since", "then", "key"))
     return (
-        query.where(column.at >= since, column.at <= until)
-        .where(tuple_(column.at, column.id) < tuple_(then, key))
+        query.where(column.at >= since, tuple_(column.at, column.id) < tuple_(then, key))
         .order_by(column.at.desc(), column.id.desc())
         .limit(bindparam("window", type_=Integer))
     )

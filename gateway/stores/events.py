@@ -268,14 +268,12 @@ class EventStore:
         """The next rows of some weeks in order, each once; where there are more, how far they go."""
         window = _WIDE_WINDOW if question.chosen else min(max(question.limit, _WINDOW), _WIDE_WINDOW)
         units = await self._units(slots, terms)
-        counted: dict[tuple[int, int | None], list[Any]] = {}
-        for row in await self._rows(question, units, place, window):
-            counted.setdefault((row.slot, row.term), []).append(row)
-        cut = [(rows[-1].at, rows[-1].id) for rows in counted.values() if len(rows) >= window]
+        answers = await self._answers(question, units, place, window)
+        cut = [min((row.at, row.id) for row in rows) for rows in answers if len(rows) >= window]
         reached = max(cut) if cut else None
-        events = {(row.at, row.id): row for rows in counted.values() for row in rows}
+        events = {(row.at, row.id): row for rows in answers for row in rows if row.trail is not None}
         ordered = sorted((key for key in events if reached is None or key >= reached), reverse=True)
-        return [_found(events[key]) for key in ordered], reached
+        return [Found(*tuple(events[key])) for key in ordered], reached
 
     async def _units(self, slots: Sequence[int], terms: Sequence[int | None]) -> list[tuple[int, int | None]]:
         """The weeks, each with each term; in SQLite, where many would be none, those that stand there."""
@@ -284,27 +282,28 @@ class EventStore:
         given = {"slots": f"{list(slots)}", "terms": f"{list(terms)}"}
         return [(row.slot, row.term) for row in await self._database.fetch(present(), given)]
 
-    async def _rows(
+    async def _answers(
         self,
         question: Question,
         units: Sequence[tuple[int, int | None]],
         place: tuple[int, int] | None,
         window: int,
-    ) -> list[Row[Any]]:
-        then, key = place or (_LARGEST, 0)
+    ) -> list[Sequence[Row[Any]]]:
+        """The newest rows of the units, of some with each statement: what it gives, up to a window."""
+        end = (min(question.until, _LARGEST - 1) + 1, -_LARGEST)
+        then, key = min(place, end) if place is not None else end
         given: dict[str, Any] = {
             "since": question.since,
-            "until": min(question.until, then),
             "then": then,
             "key": key,
             "window": window,
         }
-        rows: list[Row[Any]] = []
         if self._lateral:
             given["slots"] = [slot for slot, _ in units]
             if question.terms is not None:
                 given["terms"] = [term for _, term in units]
-            return list(await self._database.fetch(lateral(question.terms is not None), given))
+            return [await self._database.fetch(lateral(question.terms is not None), given)]
+        answers = []
         for start in range(0, len(units), _UNITS[-1]):
             chunk = units[start : start + _UNITS[-1]]
             size = next(each for each in _UNITS if each >= len(chunk))
@@ -314,14 +313,10 @@ class EventStore:
                 values[f"slot_{at}"] = slot
                 if question.terms is not None:
                     values[f"term_{at}"] = term
-            rows += await self._database.fetch(of_units(size, question.terms is not None), values)
-        return rows
+            answers.append(await self._database.fetch(of_units(size, question.terms is not None), values))
+        return answers
 
     def _digest(self, term: str) -> int:
         found = self._keyed.copy()
         found.update(term.encode("utf-8", "replace"))
         return int.from_bytes(found.digest(), "big", signed=True)
-
-
-def _found(row: Row[Any]) -> Found:
-    return Found(*tuple(row)[:-1])
