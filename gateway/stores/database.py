@@ -48,8 +48,7 @@ Rows = Sequence[Row[Any]]
 _STEPS = 10_000
 """Instructions of SQLite between two looks at the clock: well below a millisecond."""
 _QUERY_CANCELLED = "57014"
-_OURS = (sqlite3.OperationalError, sqlite3.IntegrityError)
-"""Of the driver itself, where it is called without SQLAlchemy."""
+_OURS = (sqlite3.OperationalError, sqlite3.IntegrityError)  # of the driver, called without SQLAlchemy
 _BEGIN = "BEGIN IMMEDIATE"
 _LOCKS = 2_048
 _SESSION = MappingProxyType({"jit": "off"})
