@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -136,9 +135,6 @@ async def _serve(settings: Settings, sockets: Sockets, ready: Callable[[], None]
     collector.start()
     async with beside(gateway, guard, told_elsewhere):
         await alarms.tell(_activity(gateway, events.APPLICATION_START))
-        # What stands now stays: to look through it again and again would hold up a request for 90 ms.
-        gc.collect()
-        gc.freeze()
         ready()
         await until_stopped()
         drain_seconds, since = settings.server.drain_seconds, asyncio.get_running_loop().time()

@@ -86,8 +86,8 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
     a merge tells of the end of one identifier and the change of the other (ITI TF-2 3.8.5);
     a medium tells once for each patient, a batch once for each operation (HPD 3.59.5).
     """
-    target, result, verdict = x.target, x.result, x.verdict
-    facts = _transaction_facts(x, engine, x.transaction, target, x.principal, verdict)
+    target, result = x.target, x.result
+    facts = _transaction_facts(x, engine)
     told = _told_apart(facts, target, result)
     if result.problems:
         failed = frozenset(each.location for each in result.problems if not each.warning and each.location)
@@ -95,7 +95,7 @@ def tell_success(x: Exchange, engine: Engine) -> tuple[int, ...]:
             told = list(_partial_facts(facts, failed))
         damaged = [each.context for each in result.problems if each.meaning is Meaning.UNREADABLE_DOCUMENT]
         told += [_alert(x, engine, events.CONTENT_UNREADABLE, text) for text in damaged[:1]]
-    about = _circumstances(x, x.sealed.digest(), x.proven.reply_to, verdict)
+    about = _circumstances(x, x.sealed.digest(), x.proven.reply_to, x.verdict)
     return tuple([keep(each, about, x.trace_id, engine, x.work) for each in told])
 
 
@@ -121,20 +121,18 @@ def tell_failure(
 # --- what is told --------------------------------------------------------------------------------
 
 
-def _transaction_facts(
-    x: Exchange,
-    engine: Engine,
-    transaction: AnyTransaction,
-    target: Target | None,
-    principal: Principal | None,
-    verdict: Verdict | None,
-) -> AuditFacts:
+def _transaction_facts(x: Exchange, engine: Engine) -> AuditFacts:
+    """The event of the transaction, of which at least this must be known, as a success."""
+    known = x.written
+    verdict: Verdict | None = known.get("verdict")
+    principal: Principal | None = known.get("principal")
+    transaction: AnyTransaction = known["transaction"]
+    made: Answer | None = known.get("result")
     event = transaction.audit
     here, peer = engine.here, _peer(x, media=event.media)
     source, destination = (here, peer) if event.from_responder else (peer, here)
     human = principal if principal is not None and principal.kind is not SubjectKind.NODE else None
     emergency = verdict is not None and "audit-emergency" in verdict.leading.obligations
-    made: Answer | None = x.known("result")
     return AuditFacts(
         event=event.received,
         type=event.type,
@@ -144,7 +142,7 @@ def _transaction_facts(
         source=source,
         destination=destination,
         audit_source=engine.audit_source,
-        objects=objects_of(transaction, target, verdict, made),
+        objects=objects_of(transaction, known.get("target"), verdict, made),
         human=human_of(human) if human else None,
         purpose=human.purpose if human else None,
         more_types=(events.EMERGENCY_STARTED,) if emergency else (),
@@ -153,7 +151,7 @@ def _transaction_facts(
 
 
 def _peer(x: Exchange, *, media: Code | None = None) -> Participant:
-    node, host = x.known("node"), x.raw.peer_host or "unknown"
+    node, host = x.written.get("node"), x.raw.peer_host or "unknown"
     return Participant(node.name if node is not None else host, host, is_requestor=True, media=media)
 
 
@@ -263,9 +261,7 @@ def _described(error: Exception) -> str:
 def _refused_transaction(
     x: Exchange, engine: Engine, transaction: AnyTransaction, error: Exception
 ) -> AuditFacts:
-    facts = _transaction_facts(
-        x, engine, transaction, x.known("target"), x.known("principal"), x.known("verdict")
-    )
+    facts = _transaction_facts(x, engine)
     objects = facts.objects
     if isinstance(error, OtherPatient):
         decision = decision_object("PATIENT_MISMATCH", "resource-id", engine.policies.current().version)
@@ -312,15 +308,15 @@ def _meanings(error: Exception) -> set[Meaning]:
 
 
 def _circumstances(x: Exchange, reply: bytes, to: str | None, verdict: Verdict | None) -> Circumstances:
-    node = x.known("node")
-    transaction: AnyTransaction | None = x.known("transaction")
+    known = x.written
+    node, transaction = known.get("node"), known.get("transaction")
     return Circumstances(
         node=node.name if node is not None else "unknown",
         node_certificate=x.raw.peer_certificate,
         transaction=transaction.code if transaction is not None else "-",
         request=x.raw.digest(),
         reply=reply,
-        principal=x.known("principal"),
+        principal=known.get("principal"),
         verdict=verdict,
         reply_to=to,
     )
