@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import asyncpg
@@ -51,7 +50,7 @@ _QUERY_CANCELLED = "57014"
 _OURS = (sqlite3.OperationalError, sqlite3.IntegrityError)  # of the driver, called without SQLAlchemy
 _BEGIN = "BEGIN IMMEDIATE"
 _LOCKS = 2_048
-_SESSION = MappingProxyType({"jit": "off"})
+_SESSION = (("jit", "off"),)
 """PostgreSQL would compile some plans to machine code for 100 ms that then run for 2."""
 _LOCK = select(func.pg_advisory_xact_lock(column("place"))).select_from(
     func.unnest(bindparam("places", type_=ARRAY(BigInteger))).table_valued("place").render_derived()

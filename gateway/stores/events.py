@@ -59,6 +59,8 @@ _LATERAL_STEPS = (4, 64, 512)
 """Weeks looked at with one question: events asked for are often new ones."""
 _UNITS = (1, 4, 16)
 """Weeks, or terms of weeks, whose rows are fetched with one statement of SQLite."""
+_TOGETHER, _STATEMENTS = 96, 4
+"""So many of PostgreSQL, and at most so many statements at once: each waits for the disk by itself."""
 _WINDOW, _WIDE_WINDOW = 64, 512
 """Rows fetched with one question; more where some of them will not fit."""
 
@@ -299,10 +301,9 @@ class EventStore:
             "window": window,
         }
         if self._lateral:
-            given["slots"] = [slot for slot, _ in units]
-            if question.terms is not None:
-                given["terms"] = [term for _, term in units]
-            return [await self._database.fetch(lateral(question.terms is not None), given)]
+            size = max(_TOGETHER, -(-len(units) // _STATEMENTS))
+            chunks = (units[start : start + size] for start in range(0, len(units), size))
+            return await asyncio.gather(*(self._of_chunk(question, each, given) for each in chunks))
         answers = []
         for start in range(0, len(units), _UNITS[-1]):
             chunk = units[start : start + _UNITS[-1]]
@@ -315,6 +316,14 @@ class EventStore:
                     values[f"term_{at}"] = term
             answers.append(await self._database.fetch(of_units(size, question.terms is not None), values))
         return answers
+
+    async def _of_chunk(
+        self, question: Question, units: Sequence[tuple[int, int | None]], given: dict[str, Any]
+    ) -> Sequence[Row[Any]]:
+        given = given | {"slots": [slot for slot, _ in units]}
+        if question.terms is not None:
+            given["terms"] = [term for _, term in units]
+        return await self._database.fetch(lateral(question.terms is not None), given)
 
     def _digest(self, term: str) -> int:
         found = self._keyed.copy()

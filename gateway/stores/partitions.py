@@ -19,18 +19,21 @@ _AHEAD = 2
 async def make_ahead(database: Database, slot: int) -> int:
     """Makes the partitions of this week's quarter and of the next, where they are missing; gives how many.
 
-    A quarter of which rows stand among the rest already is left there.
+    A quarter of which rows stand among the rest already is left there. Each is a transaction of its own: one
+    that held the first table while it waits for the second would be held up by a reader who does it the other
+    way round, and one of the two be refused.
     """
     if not isinstance(database, PostgresDatabase):
         return 0
-    work = UnitOfWork()
+    made = 0
     for number in range(slot // WEEKS, slot // WEEKS + _AHEAD):
         for table in TABLES:
             if not await _stands(database, table, number):
+                work = UnitOfWork()
                 work.write(text(statement(table, number)))
-    if work.steps:
-        await database.apply([work])
-    return len(work.steps)
+                await database.apply([work])
+                made += 1
+    return made
 
 
 def statement(table: str, number: int) -> str:

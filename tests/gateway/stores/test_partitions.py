@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -52,3 +54,25 @@ def test_a_quarter_with_rows_among_the_rest_is_left_there(record: Any, weeks: in
     record.run(make_ahead(record.database, SLOT - SLOT % WEEKS - weeks))
     found = record.run(record.access.trail.events.find(Question(since=0, until=2**62)))
     assert [each.id for each in found] == [1]
+
+
+def test_making_a_quarter_and_a_reader_do_not_lock_each_other_out(record: Any) -> None:
+    """A reader holds the names and goes on to the events, while the quarter of the names waits for it."""
+    if not isinstance(record.database, PostgresDatabase):
+        return
+
+    async def both() -> tuple[int, int]:
+        told = record.database._engine.dialect.create_connect_args(record.database._engine.url)[1]
+        reader, looking = [await asyncpg.connect(**told) for _ in range(2)]
+        async with reader.transaction():
+            await reader.execute("LOCK TABLE event_term IN ACCESS SHARE MODE")
+            making = asyncio.create_task(make_ahead(record.database, SLOT))
+            waiting = 0
+            while not waiting and not making.done():
+                waiting = await looking.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            count = await reader.fetchval("SELECT count(*) FROM event")
+        made = await making
+        await asyncio.gather(reader.close(), looking.close())
+        return count, made
+
+    assert record.run(both()) == (0, 4)
