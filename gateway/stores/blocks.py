@@ -39,6 +39,8 @@ _LEAST = 6
 """Fields of what is known of a message; one more where it claims a name that is not its sender's."""
 _DIGEST = 16
 _GROUPS = (1, 4, 16, MOST_MESSAGES)
+_MADE, _ITEM = 22, 6
+"""Bits of a key below its milliseconds (`stores.keys`); those a place in a block takes."""
 _KEPT_KEYS = 256
 _SEEN, _KEY = tables.event_seen.c, tables.slot_key.c
 _WHOSE = (_KEY.trail == bindparam("trail"), _KEY.slot == bindparam("slot"))
@@ -64,8 +66,12 @@ def digest_of(message: Received) -> bytes:
 
 
 def key_of(place: Place) -> int:
-    """The key of the event in a place: the same each time, so that an event noted again is there once."""
-    return int.from_bytes(blake2b(b"%d|%d" % place, digest_size=8).digest(), "big") >> 1
+    """The key of the event in a place: the same each time, so that an event noted again is there once.
+
+    As other keys it begins with the milliseconds of its block; those of one block follow each other.
+    """
+    block, item = place
+    return block >> _MADE << _MADE | item << _MADE - _ITEM | block & (1 << _MADE - _ITEM) - 1
 
 
 class SeenStore:

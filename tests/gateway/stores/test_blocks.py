@@ -13,8 +13,9 @@ from gateway.crypto.merkle import inclusion_proof, tree_hash, verify_inclusion
 from gateway.errors import Defect, Outdated
 from gateway.record.events import Received
 from gateway.stores import tables
-from gateway.stores.blocks import MOST_MESSAGES, BlockStore, SeenStore, digest_of
+from gateway.stores.blocks import MOST_MESSAGES, BlockStore, SeenStore, digest_of, key_of
 from gateway.stores.events import SYSTEM, USE
+from gateway.stores.keys import key_maker
 from gateway.stores.work import UnitOfWork
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
@@ -148,3 +149,12 @@ def test_what_was_seen_is_found_and_cannot_be_noted_twice(record: Any) -> None:
     with pytest.raises(Outdated):
         record.commit(again)
     assert record.run(seen.find(SLOT, digests)) == set(digests[:101])
+
+
+def test_events_of_blocks_have_keys_that_grow_and_stay() -> None:
+    make = key_maker(iter(range(1_800_000_000_000, 1_800_000_000_100)).__next__)
+    places = [(block, item) for block in (make(), make()) for item in range(MOST_MESSAGES)]
+    keys = [key_of(place) for place in places]
+    assert keys == sorted(set(keys))
+    assert keys == [key_of(place) for place in places]
+    assert {key >> 22 for key in keys} == {block >> 22 for block, _ in places}
