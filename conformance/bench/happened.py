@@ -6,7 +6,7 @@ time, its key and the names that it is found by.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -109,7 +109,7 @@ class Happened:
         """The audit row of an event, with its columns."""
         key, at = self.key(number), self.at(number)
         facts = self.facts(number, datetime.fromtimestamp(at / 1000, UTC))
-        return {**asdict(audit_row(facts)), "id": key, "at": at}
+        return {**audit_row(facts)._asdict(), "id": key, "at": at}
 
 
 def audit_row(facts: AuditFacts) -> AuditRow:
