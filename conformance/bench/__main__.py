@@ -19,7 +19,7 @@ import large
 import rights
 import trail
 import watching
-from load import Load, Measured
+from load import FASTEST, Load, Measured
 from messages import KINDS, OF_PERSONS, Workshop
 from population import populate
 from report import show, write_json
@@ -127,6 +127,8 @@ def _kinds(
 ) -> None:
     """The table of transactions, each on a server that was started for it."""
     kinds = options.only.split(",")
+    if unknown := [each for each in kinds if each not in FASTEST]:
+        sys.exit(f"alone only, or not at all: {', '.join(unknown)}")
     if OF_PERSONS.intersection(kinds):
         workshop = replace(workshop, people=identity.populated(settings, options.identities))
     measured: list[Measured] = []

@@ -23,7 +23,7 @@ from gateway.cli.indexing import index_once
 from gateway.cli.keeper import resume as resume_sealing
 from gateway.cli.keeper import seal_once
 from gateway.cli.started import serving
-from gateway.cli.watching import Handover, Noted, Watcher, resume
+from gateway.cli.watching import Handover, Sealed, Watcher, resume
 from gateway.config import Settings
 from gateway.declare.events import EventAction, Outcome, query_event
 from gateway.record.people import PatientId
@@ -188,8 +188,8 @@ async def _seal(gateway: Gateway) -> None:
         await asyncio.sleep(0)
 
 
-async def _indexed(gateway: Gateway, handover: Handover) -> list[Sequence[Noted]]:
-    found: list[Sequence[Noted]] = []
+async def _indexed(gateway: Gateway, handover: Handover) -> list[Sequence[Sealed]]:
+    found: list[Sequence[Sealed]] = []
     more = True
     while more:
         more = await index_once(gateway, handover)

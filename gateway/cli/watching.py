@@ -19,7 +19,7 @@ from typing import Any
 from gateway.cli.compose import Gateway
 from gateway.cli.incidents import alert_store
 from gateway.cli.raising import Raising
-from gateway.errors import GatewayError
+from gateway.errors import Defect, GatewayError
 from gateway.record.events import AuditRecord
 from gateway.stores.alerts import AlertStore
 from gateway.stores.events import USE
@@ -164,10 +164,15 @@ class Watcher:
             return []
         if seen.refused or not seen.reads or seen.professional is None:
             return [seen]
-        kin = [
-            await self.relations.between(seen.professional.name, each, seen.at)
-            for each in row.record.patients[:AT_ONCE]
-        ]
+        try:
+            kin = [
+                await self.relations.between(seen.professional.name, each, seen.at)
+                for each in row.record.patients[:AT_ONCE]
+            ]
+        except Defect as error:
+            # A record that was erased, or that nobody can open, must not hold up the watch.
+            self.gateway.engine.log.warning("kin not looked at", row=row.key, reason=error.detail)
+            return [seen]
         return [replace(seen, kin=tuple(_known(kin)))]
 
     async def _look(self, events: Sequence[Seen], reached: int) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import insert
 
 from gateway.audit.objects import patient_object
 from gateway.audit.record import AuditFacts, Human, Participant, audit_message
 from gateway.cli.breach import write_list
 from gateway.cli.compose import Gateway, compose
+from gateway.cli.furnishing import furnish
 from gateway.cli.incidents import incident_desk
 from gateway.cli.indexing import index_once
 from gateway.cli.keeper import resume as resume_sealing
@@ -29,6 +31,7 @@ from gateway.declare.events import EventAction, Outcome, query_event
 from gateway.record.events import Received
 from gateway.record.people import PatientId
 from gateway.record.revoked import RevokedKind
+from gateway.stores import tables
 from gateway.stores.alerts import Alert
 from gateway.stores.journal import AuditRow
 from gateway.stores.marker import ready
@@ -242,6 +245,25 @@ def test_what_other_systems_tell_is_watched_and_its_events_are_named(site: Site)
 
     site.do(play)
     assert len(site.alerts()) == 1, "a restart does not look at it again"
+
+
+def test_a_record_that_was_erased_does_not_hold_up_the_watch(site: Site) -> None:
+    furnish(site.settings)
+
+    async def play(gateway: Gateway) -> None:
+        # As erasing leaves it: the identity is known, its key is gone.
+        work = UnitOfWork()
+        row = {"key": 1, "head": 1, "root": "2.999.1.1", "extension": "gone", "created_at": 0}
+        work.write(insert(tables.patient), row)
+        await gateway.engine.committer.commit(work)
+        watcher = await resume(gateway)
+        await site.asked(gateway, "dr.weber", "gone")
+        await site.asked(gateway, "dr.weber", *"abcdefghij", permitted=False)
+        await worked(gateway, watcher)
+
+    site.do(play)
+    assert [(each.rule, each.subject) for each in site.alerts()] == [("refusals", "dr.weber")]
+    assert any(line.startswith("kin not looked at") for line in site.log.lines)
 
 
 def test_who_was_reached_is_listed_from_the_trail(site: Site, tmp_path: Path) -> None:
