@@ -22,8 +22,6 @@ from gateway.config import Settings
 from gateway.stores import tables
 from gateway.stores.database import Database, open_database
 
-Spent = SynchronizedArray
-
 PATIENTS = 20_000
 CHUNK = 64
 LOOK_SECONDS = 0.1
@@ -139,10 +137,12 @@ def measure(settings: Settings, server: int, clients: int, messages: int) -> Kep
     for sender in senders:
         sender.join()
     octets = sum(map(len, frames(0, CHUNK))) / CHUNK
-    return Kept(each * clients, kept, octets, seconds, _cpu(server) - cpu, sum(spent))
+    return Kept(each * clients, kept, octets, seconds, _cpu(server) - cpu, sum(spent[:]))
 
 
-def _send(settings: Settings, number: int, count: int, ready: Barrier, begin: Event, spent: Spent) -> None:
+def _send(
+    settings: Settings, number: int, count: int, ready: Barrier, begin: Event, spent: SynchronizedArray[float]
+) -> None:
     """One session. What is sent was made before."""
     made = list(frames(number, count))
     chunks = [b"".join(made[start : start + CHUNK]) for start in range(0, count, CHUNK)]

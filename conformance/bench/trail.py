@@ -182,7 +182,7 @@ class Asked:
         )
 
     @property
-    def query(self) -> Mapping[str, object]:
+    def query(self) -> Mapping[str, str | list[str]]:
         """Of the URL."""
         since, until = (datetime.fromtimestamp(each / 1000, UTC) for each in (self.since, self.until))
         form = "%Y-%m-%dT%H:%M:%SZ"

@@ -23,7 +23,7 @@ from gateway.cli.indexing import index_once
 from gateway.cli.keeper import resume as resume_sealing
 from gateway.cli.keeper import seal_once
 from gateway.cli.started import serving
-from gateway.cli.watching import Handover, Sealed, Watcher, resume
+from gateway.cli.watching import Handover, Noted, Sealed, Watcher, resume
 from gateway.config import Settings
 from gateway.declare.events import EventAction, Outcome, query_event
 from gateway.record.people import PatientId
@@ -146,7 +146,11 @@ async def behind(country: Country, rate: int, seconds: float) -> None:
         await _seal(gateway)
         for each in await _indexed(gateway, handover):
             await watcher.take(each)
-            lags += [(datetime.now(UTC) - row.record.at) / timedelta(milliseconds=1) for row in each]
+            lags += [
+                (datetime.now(UTC) - row.record.at) / timedelta(milliseconds=1)
+                for row in each
+                if isinstance(row, Noted)
+            ]
         await watcher.rest()
     rows = await writing
     lags.sort()
