@@ -21,7 +21,10 @@ def shared_metrics() -> Iterator[None]:
         return
     with tempfile.TemporaryDirectory(prefix="passerelle-metrics-") as folder:
         os.environ[FOLDER] = folder
-        yield
+        try:
+            yield
+        finally:
+            del os.environ[FOLDER]
 
 
 def exposition() -> bytes:

@@ -65,6 +65,7 @@ def test_the_folder_goes_with_the_server(monkeypatch: pytest.MonkeyPatch) -> Non
         folder = Path(os.environ[FOLDER])
         assert folder.is_dir()
     assert not folder.exists()
+    assert FOLDER not in os.environ
 
 
 def test_a_folder_that_somebody_set_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
