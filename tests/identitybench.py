@@ -285,10 +285,10 @@ class Wire:
         ]
 
     def state(self) -> str:
-        """A digest of everything but the audit: all tables, and the names of the blobs."""
+        """A digest of everything but the audit and what is taken over from files: tables, names of blobs."""
         running = hashlib.sha256()
         for (table,) in self.query("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name"):
-            if not str(table).startswith(("audit", "meta", "event", "watch", "alert")):
+            if not str(table).startswith(("audit", "meta", "event", "watch", "alert", "policy")):
                 running.update(repr(self.query(f"SELECT * FROM {table}")).encode())  # noqa: S608
         blobs = sorted(str(path) for path in self.settings.content.directory.rglob("*") if path.is_file())
         running.update(repr(blobs).encode())
