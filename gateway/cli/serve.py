@@ -130,11 +130,12 @@ async def _serve(settings: Settings, sockets: Sockets, ready: Callable[[], None]
     collector = Collector(gateway, alarms)
     arrivals = receivers(gateway, tls, sockets.syslog, sockets.datagrams, alarms, collector)
     servers = (*_servers(gateway, tls, sockets, alarms), *arrivals, *operators.servers)
-    for server in servers:
-        server.start()
-    collector.start()
     async with beside(gateway, guard, told_elsewhere):
+        # Nobody is let in before the trail has taken this: a start that fails breaks off no request.
         await alarms.tell(_activity(gateway, events.APPLICATION_START))
+        for server in servers:
+            server.start()
+        collector.start()
         ready()
         await until_stopped()
         drain_seconds, since = settings.server.drain_seconds, asyncio.get_running_loop().time()

@@ -107,13 +107,13 @@ class Watcher:
         if rows:
             await self.catch_up(rows[0].position)
         fresh = [each for each in rows if each.position >= self.position]
-        for start in range(0, len(fresh), AT_ONCE):
-            part = fresh[start : start + AT_ONCE]
-            seen: list[Seen] = []
-            for each in part:
-                seen += await self._told(each.block) if isinstance(each, Arrived) else await self._seen(each)
-            await self._look(seen, part[-1].position + 1)
-            await asyncio.sleep(0)
+        seen: list[Seen] = []
+        for number, each in enumerate(fresh, start=1):
+            seen += await self._told(each.block) if isinstance(each, Arrived) else await self._seen(each)
+            if number % AT_ONCE == 0 or len(seen) >= AT_ONCE or number == len(fresh):
+                await self._look(seen, each.position + 1)
+                await asyncio.sleep(0)
+                seen = []
 
     async def catch_up(self, end: int) -> None:
         """Looks at the rows before a place in the tree that were not handed over."""

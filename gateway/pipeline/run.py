@@ -75,7 +75,7 @@ async def _attempt(x: Exchange, engine: Engine, *, last: bool) -> Sealed | None:
 
 
 async def refuse(
-    raw: Raw, form: WireForm, engine: Engine, error: GatewayError, answer: Sealed | None = None
+    raw: Raw, form: WireForm, engine: Engine, error: Exception, answer: Sealed | None = None
 ) -> Sealed:
     """The audited refusal of a message that a transport did not read to its end.
 
@@ -184,8 +184,9 @@ def _report(x: Exchange, engine: Engine, error: Exception) -> None:
     """The kind of the error and where it arose; its text could hold patient data."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    event = "audit not written" if isinstance(error, GatewayError) else "defect"
     engine.log.error(
-        "defect", trace=x.trace_id, stage=x.stage, error=type(error).__name__, where=where, node=_node(x)
+        event, trace=x.trace_id, stage=x.stage, error=type(error).__name__, where=where, node=_node(x)
     )
 
 

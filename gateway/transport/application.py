@@ -81,7 +81,7 @@ class Application:
         except Incomplete as error:
             # Nothing was read of it; where the transport ended it for a reason, it has told the audit.
             return _plain(400, error.detail)
-        except GatewayError as error:
+        except Exception as error:  # noqa: BLE001 - fail closed: whatever went wrong becomes a refusal
             return await refuse(raw, form, self._engine, error, _own_answer(error))
 
     async def _taken(self, door: Door, raw: Raw, scope: Scope, receive: Receive) -> Sealed:
@@ -182,7 +182,7 @@ def _taking(door: Door | None, method: str) -> Door:
     return door
 
 
-def _own_answer(error: GatewayError) -> Sealed | None:
+def _own_answer(error: Exception) -> Sealed | None:
     """The answer to what never came to a wire form; None where the form has its own."""
     match error:
         case TransactionUnknown():
