@@ -104,7 +104,7 @@ def sender(subcode: str | None = None) -> tuple[int, str, str | None]:
 @pytest.fixture(scope="session")
 def deciding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A server of two workers, so that what one keeps another must know; every test has its own patients."""
-    config = prepare_installation(tmp_path_factory.mktemp("deciding") / "home")
+    config = prepare_installation(tmp_path_factory.mktemp("deciding") / "home", watched=False)
     with serving(config, workers=2):
         yield Place(config)
 
