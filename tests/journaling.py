@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -222,6 +223,18 @@ def plain(resource: Any) -> str:
     """The sentence of an AuditEvent, from after its time."""
     text = "".join(etree.fromstring(resource["text"]["div"]).itertext())
     return str(text).partition(": ")[2]
+
+
+def whole_journal(script: Script, patient: str, *merged: str) -> int:
+    """Checks that a journal is what the audit has of a patient, each row once; the number of rows."""
+    script.settled()
+    every = [patient, *merged]
+    identifiers = [script.place.cx(each) for each in every] + [f"E-{each}^^^&{EMR}&ISO" for each in every]
+    rows = script.rows_naming(*identifiers)  # before the reading, which is audited itself
+    found = names(asyncio.run(script.journal(patient)))
+    assert found == rows
+    assert set(found.values()) == {1}
+    return len(found)
 
 
 def names(answer: Any) -> Counter[str]:

@@ -18,7 +18,7 @@ from gateway.cli.started import prepare, serving
 from gateway.journal.words import LANGUAGES
 from tests.deciding import PHYSICIAN, Place, deny
 from tests.feeding import audit_event
-from tests.journaling import EMR, OFFICER, Script, names
+from tests.journaling import OFFICER, Script, names, whole_journal
 
 EXPECTED = Path(__file__).with_name("journal_expected.toml")
 ANNA, BERT = "ANNA", "BERT"
@@ -45,13 +45,7 @@ def test_scripted_accesses_read_as_expected(script: Script, language: str) -> No
 
 @pytest.mark.parametrize("patient", [ANNA, BERT, FIRST, SECOND])
 def test_the_journal_is_the_audit(script: Script, patient: str) -> None:
-    script.settled()
-    every = {FIRST: [FIRST, THIRD]}.get(patient, [patient])
-    identifiers = [script.place.cx(each) for each in every] + [f"E-{each}^^^&{EMR}&ISO" for each in every]
-    rows = script.rows_naming(*identifiers)
-    found = names(asyncio.run(script.journal(patient)))
-    assert found == rows
-    assert set(found.values()) == {1}
+    whole_journal(script, patient, *{FIRST: [THIRD]}.get(patient, []))
 
 
 def test_pages_are_the_whole(script: Script) -> None:
