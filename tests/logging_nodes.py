@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import sqlite3
@@ -75,7 +76,7 @@ class LogSite:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         path = self.settings.database.url.removeprefix("sqlite:///")
-        with sqlite3.connect(path) as connection:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
             return connection.execute(query).fetchall()
 
     def kept(self) -> tuple[int, int]:

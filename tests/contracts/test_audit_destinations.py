@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
 import signal
@@ -69,7 +70,7 @@ class Site:
     def trail(self) -> list[str]:
         """The sealed audit messages, in order."""
         path = load_settings(self.config).database.url.removeprefix("sqlite:///")
-        with sqlite3.connect(path) as connection:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
             return [
                 str(message)
                 for (message,) in connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -57,7 +58,7 @@ class Site:
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
         path = load_settings(self.config).database.url.removeprefix("sqlite:///")
-        with sqlite3.connect(path, timeout=10) as connection:
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
             return connection.execute(statement).fetchall()
 
     def number(self, statement: str) -> int:

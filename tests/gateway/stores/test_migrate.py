@@ -1,3 +1,4 @@
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -178,5 +179,5 @@ def test_workers_that_start_together_find_a_file_in_its_mode(tmp_path: Path) -> 
     """A worker that turns the file into write-ahead mode locks out another that does the same."""
     url = f"sqlite:///{tmp_path / 'new.db'}"
     upgrade(url)
-    with sqlite3.connect(tmp_path / "new.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "new.db")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,11 @@ from gateway.stores.outage import outages
 
 
 def full(path: Path) -> None:
-    connection = sqlite3.connect(path / "full.db")
-    connection.execute("CREATE TABLE t (x)")
-    connection.execute("PRAGMA max_page_count = 3")
-    for _ in range(100):
-        connection.execute("INSERT INTO t VALUES (?)", (bytes(4000),))
+    with contextlib.closing(sqlite3.connect(path / "full.db")) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("PRAGMA max_page_count = 3")
+        for _ in range(100):
+            connection.execute("INSERT INTO t VALUES (?)", (bytes(4000),))
 
 
 def unwritable(path: Path) -> None:
@@ -36,17 +37,16 @@ def locked(path: Path) -> None:
 
 
 def mistaken(path: Path) -> None:
-    sqlite3.connect(path / "m.db").execute("SELECT nothing FROM nowhere")
+    with contextlib.closing(sqlite3.connect(path / "m.db")) as connection:
+        connection.execute("SELECT nothing FROM nowhere")
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("cause", [full, unwritable, locked])
 def test_sqlite_that_is_full_away_or_taken_is_busy(tmp_path: Path, cause: Callable[[Path], None]) -> None:
     with pytest.raises(Busy, match="did not take the request"), outages():
         cause(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_mistake_of_ours_stays_one(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError), outages():
         mistaken(tmp_path)
