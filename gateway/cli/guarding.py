@@ -94,9 +94,7 @@ class Guard:
             if room.refusing:
                 self._note("room", events.AUDIT_STOPPED, self._stopped(), Outcome.MAJOR_FAILURE)
             else:
-                count, room.turned_away = room.turned_away, 0
-                text = f"the audit is recorded again; {count} requests were turned away meanwhile"
-                self._note(None, events.AUDIT_STARTED, text, Outcome.SUCCESS)
+                self._note_room_again()
         if room.refusing:
             return
         limit = settings.limits.journal_alert_percent
@@ -105,6 +103,15 @@ class Guard:
             self._note("room", events.AUDIT_FILLING, text, Outcome.MINOR_FAILURE)
         elif percent is not None and percent < limit - 1:
             self.warnings.pop("room", None)
+
+    def _note_room_again(self) -> None:
+        """One process tells that it goes on; each tells what it turned away itself."""
+        room = self.gateway.engine.room
+        count, room.turned_away = room.turned_away, 0
+        text = "the audit is recorded again"
+        if count:
+            text = f"{text}; {count} requests were turned away meanwhile"
+        self._note(None, events.AUDIT_STARTED, text, Outcome.SUCCESS, tells=self.tells or count > 0)
 
     def _stopped(self) -> str:
         limit = self.gateway.settings.limits.journal_refuse_percent
@@ -145,7 +152,9 @@ class Guard:
 
     # --- what is told ----------------------------------------------------------------------------
 
-    def _note(self, name: str | None, kind: Code, text: str, outcome: Outcome) -> None:
+    def _note(
+        self, name: str | None, kind: Code, text: str, outcome: Outcome, *, tells: bool | None = None
+    ) -> None:
         """Once for each thing: as long as it stands, nothing is said again."""
         if name is None:
             self.warnings.pop("room", None)
@@ -154,7 +163,7 @@ class Guard:
         else:
             self.warnings[name] = f"{kind.code}: {text}"
         engine = self.gateway.engine
-        if not self.tells:
+        if not (self.tells if tells is None else tells):
             return
         engine.log.error("guard", kind=kind.code, detail=text)
         facts = security_alert(

@@ -133,6 +133,17 @@ def worker(wire: Wire, transaction: str) -> str:
     return str(found[0])
 
 
+def kept(wire: Wire, found: dict[str, Any], line: Any, transaction: str) -> None:
+    """Keeps a line to a worker that has none yet, and closes any other.
+
+    Without a transaction it was refused: that worker does not know yet who was let in again.
+    """
+    name = worker(wire, transaction) if transaction else ""
+    if found.setdefault(name, line) is not line or not name:
+        found.pop("", None)
+        line.close()
+
+
 @pytest.fixture
 def lines(pair: Wire) -> Iterator[list[Lines]]:
     """Connections to each of the two workers, all open before anything is contained."""
@@ -140,16 +151,14 @@ def lines(pair: Wire) -> Iterator[list[Lines]]:
         assertion = pair.assertion()
         https: dict[str, http.client.HTTPSConnection] = {}
         feeds: dict[str, ssl.SSLSocket] = {}
-        for _ in range(100):
-            if len(https) < 2:
-                connection = stack.enter_context(contextlib.closing(pair.connect("hospital")))
-                assert Lines(pair, connection, None, assertion).fhir()  # type: ignore[arg-type]
-                https.setdefault(worker(pair, "ITI-67"), connection)
-            if len(feeds) < 2:
-                line = stack.enter_context(mllp(pair))
-                assert fed(pair, line)
-                feeds.setdefault(worker(pair, "ITI-8"), line)
-        assert len(https) == len(feeds) == 2, "both workers answer on both ports"
+        began = time.monotonic()
+        while len(https) < 2 or len(feeds) < 2:
+            assert time.monotonic() - began < 2 * DEADLINE, "both workers answer on both ports"
+            connection = stack.enter_context(contextlib.closing(pair.connect("hospital")))
+            answered = Lines(pair, connection, None, assertion).fhir()  # type: ignore[arg-type]
+            kept(pair, https, connection, "ITI-67" if answered else "")
+            line = stack.enter_context(mllp(pair))
+            kept(pair, feeds, line, "ITI-8" if fed(pair, line) else "")
         yield [Lines(pair, https[each], feeds[each], assertion) for each in https]
 
 
