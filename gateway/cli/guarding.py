@@ -108,10 +108,12 @@ class Guard:
         """One process tells that it goes on; each tells what it turned away itself."""
         room = self.gateway.engine.room
         count, room.turned_away = room.turned_away, 0
+        self.warnings.pop("room", None)
         text = "the audit is recorded again"
         if count:
             text = f"{text}; {count} requests were turned away meanwhile"
-        self._note(None, events.AUDIT_STARTED, text, Outcome.SUCCESS, tells=self.tells or count > 0)
+        if self.tells or count:
+            self._tell(events.AUDIT_STARTED, text, Outcome.SUCCESS)
 
     def _stopped(self) -> str:
         limit = self.gateway.settings.limits.journal_refuse_percent
@@ -152,19 +154,16 @@ class Guard:
 
     # --- what is told ----------------------------------------------------------------------------
 
-    def _note(
-        self, name: str | None, kind: Code, text: str, outcome: Outcome, *, tells: bool | None = None
-    ) -> None:
+    def _note(self, name: str, kind: Code, text: str, outcome: Outcome) -> None:
         """Once for each thing: as long as it stands, nothing is said again."""
-        if name is None:
-            self.warnings.pop("room", None)
-        elif self.warnings.get(name, "").partition(":")[0] == kind.code:
+        if self.warnings.get(name, "").partition(":")[0] == kind.code:
             return
-        else:
-            self.warnings[name] = f"{kind.code}: {text}"
+        self.warnings[name] = f"{kind.code}: {text}"
+        if self.tells:
+            self._tell(kind, text, outcome)
+
+    def _tell(self, kind: Code, text: str, outcome: Outcome) -> None:
         engine = self.gateway.engine
-        if not (self.tells if tells is None else tells):
-            return
         engine.log.error("guard", kind=kind.code, detail=text)
         facts = security_alert(
             kind,

@@ -139,8 +139,9 @@ def kept(wire: Wire, found: dict[str, Any], line: Any, transaction: str) -> None
     Without a transaction it was refused: that worker does not know yet who was let in again.
     """
     name = worker(wire, transaction) if transaction else ""
-    if found.setdefault(name, line) is not line or not name:
-        found.pop("", None)
+    if name and name not in found:
+        found[name] = line
+    else:
         line.close()
 
 
